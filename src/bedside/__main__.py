@@ -1,0 +1,7 @@
+"""Lets ``python -m bedside`` stand for the ``bedside`` command."""
+
+import sys
+
+from bedside.cli.main import main
+
+sys.exit(main())

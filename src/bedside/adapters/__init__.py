@@ -1,0 +1,1 @@
+"""The world behind the ports; each adapter knows nothing of the others."""

@@ -1,0 +1,1 @@
+"""One machine: a folder as store and drop-box, the system clock."""

@@ -1,0 +1,1 @@
+"""Stores that live as long as the process, for tests."""

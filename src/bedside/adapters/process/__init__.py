@@ -1,0 +1,1 @@
+"""Stages run as child processes of the worker."""

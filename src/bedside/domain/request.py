@@ -1,0 +1,39 @@
+"""What a model is asked to do with a study: the content of the protocol's ``run`` message."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+#: Outputs a stage can be asked for.
+OUTPUTS = ("seg", "sr", "surface", "preview", "nifti")
+DEFAULT_OUTPUTS = ("seg", "sr", "surface", "preview")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """One study for one model.
+
+    Attributes:
+        job_identity: Seed of all derived UIDs.
+        arrival_id: What is read, for the record.
+        release: Digest of the model.
+        release_name: Its name, for people and for the DICOM header.
+        release_version: Its version, likewise.
+        content_at: Date and time of derived objects, UTC.
+        select: Expression that chooses the series; empty takes the only one that fits the model.
+        outputs: Of `OUTPUTS`.
+        labels: Overrides of label names, codes and colours by voxel value; JSON values as in
+            ``bedside.toml``.
+        accept: Overrides of the input guard (modality, body_part, spacing_mm); JSON values.
+    """
+
+    job_identity: str
+    arrival_id: str
+    release: str
+    release_name: str
+    release_version: str
+    content_at: datetime
+    select: str = ""
+    outputs: tuple[str, ...] = DEFAULT_OUTPUTS
+    labels: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    accept: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""What lives beside the model, in the child: its side of the protocol, and one study from input to output."""

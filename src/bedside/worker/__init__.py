@@ -1,0 +1,1 @@
+"""The study's path: intake, rules, the loop that leases, executes and delivers."""
