@@ -1,0 +1,51 @@
+"""What every test may rely on: external programs are there or the test says so, and no setting leaks in.
+
+A missing program skips on a laptop and fails in CI, where "skipped" would mean "never checked".
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+#: Debian keeps the servers of PostgreSQL out of PATH.
+EXTRA_PROGRAM_FOLDERS = tuple(str(p) for p in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
+
+
+def find_program(name: str) -> str | None:
+    """Return the path of an external program, or None where it is missing."""
+    return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), *EXTRA_PROGRAM_FOLDERS)))
+
+
+def in_ci() -> bool:
+    """Whether a missing service must fail instead of skip."""
+    return os.environ.get("CI", "").lower() in {"1", "true"}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Answer ``@pytest.mark.needs("program", ...)``."""
+    programs = [name for mark in item.iter_markers("needs") for name in mark.args]
+    missing = [name for name in programs if find_program(name) is None]
+    if not missing:
+        return
+    reason = f"{', '.join(missing)} not found in PATH; .ci/run lists the Debian packages"
+    if in_ci():
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Keep the developer's settings out of the tests."""
+    for name in list(os.environ):
+        if name.startswith("BEDSIDE_") or name in {"NO_COLOR", "FORCE_COLOR"}:
+            monkeypatch.delenv(name)
+    yield
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The root of the checkout."""
+    return Path(__file__).resolve().parents[1]
