@@ -60,6 +60,8 @@ class Label:
         code: Segmented Property Type, e.g. (78961009, SCT, Spleen).
         category: Segmented Property Category, e.g. (91723000, SCT, Anatomical structure).
         colour: sRGB, 0–255, for overlays and Recommended Display CIELab Value.
+        modifier: Segmented Property Type Modifier: the side of a paired organ, or None.
+        region: Anatomic Region of a finding, e.g. the liver of a liver tumour, or None.
     """
 
     value: int
@@ -67,6 +69,8 @@ class Label:
     code: Code
     category: Code
     colour: tuple[int, int, int]
+    modifier: Code | None = None
+    region: Code | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
