@@ -40,7 +40,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep the developer's settings out of the tests."""
     for name in list(os.environ):
-        if name.startswith("BEDSIDE_") or name in {"NO_COLOR", "FORCE_COLOR"}:
+        if (name.startswith("BEDSIDE_") and not name.startswith("BEDSIDE_TEST_")) or name in {"NO_COLOR", "FORCE_COLOR"}:
             monkeypatch.delenv(name)
     yield
 

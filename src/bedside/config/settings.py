@@ -1,12 +1,9 @@
-"""``bedside.toml``: its schema, where each value came from, and the values of the domain in it.
+"""The schema of ``bedside.toml``: every section, key, type, default and its one-line meaning.
 
-Flag > environment > file > default. An unknown key is an error that names the nearest known one.
-Environment variables are ``BEDSIDE_<SECTION>_<KEY>``, e.g. ``BEDSIDE_WORKER_COUNT=2``. Nothing is
-read at import; `load` is the only reader.
+Owns what can be said; refuses to read anything (`load` does). Frozen pydantic models, because the
+JSON schema and the documentation are generated from them and so cannot drift.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -71,7 +68,7 @@ class WorkerSettings(_Section):
 class LabelSettings(_Section):
     """What a voxel value means, where the bundle does not say or says otherwise."""
 
-    name: str = ""
+    name: str = Field("", description="Name of the structure; empty keeps the bundle's.")
     code: tuple[str, str, str] | None = Field(None, description="Type: value, scheme, meaning.")
     category: tuple[str, str, str] | None = Field(None, description="Category: value, scheme, meaning.")
     colour: tuple[int, int, int] | None = Field(None, description="sRGB, 0-255.")
@@ -80,62 +77,55 @@ class LabelSettings(_Section):
 class AcceptSettings(_Section):
     """What a model accepts; overrides what the bundle's metadata says."""
 
-    modality: tuple[str, ...] | None = None
-    body_part: tuple[str, ...] | None = None
-    min_slices: int | None = Field(None, ge=1)
+    modality: tuple[str, ...] | None = Field(None, description="Modality (0008,0060) values.")
+    body_part: tuple[str, ...] | None = Field(None, description="Body Part Examined (0018,0015) values.")
+    min_slices: int | None = Field(None, ge=1, description="Fewest slices of a series.")
     spacing_mm: tuple[float, float] | None = Field(None, description="Least and most, for every axis.")
 
 
 class StageSettings(_Section):
     """One step of a pipeline."""
 
-    name: str = ""
+    name: str = Field("", description="Name of the stage, unique in its pipeline; empty is its number.")
     bundle: Path | None = Field(None, description="MONAI bundle: a folder or an archive.")
     command: tuple[str, ...] = Field((), description="Program that reads {input} and writes {output}.")
     pool: str = Field("default", description="Queue of the workers that run it.")
     select: str = Field("", description="Which series to read, e.g. 'Modality == \"CT\"'.")
-    outputs: tuple[Output, ...] = ("seg", "sr", "surface", "preview")
+    outputs: tuple[Output, ...] = Field(
+        ("seg", "sr", "surface", "preview"), description="What to write besides result.json."
+    )
     labels: dict[str, LabelSettings] = Field(default_factory=dict, description="By voxel value.")
-    accept: AcceptSettings = AcceptSettings()
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    engine: Literal["torch", "openvino", "compile"] = "torch"
+    accept: AcceptSettings = Field(AcceptSettings(), description="Overrides of what the model accepts.")
+    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="Number format of the network.")
+    engine: Literal["torch", "openvino", "compile"] = Field("torch", description="What runs the network.")
     tolerance_dice: float = Field(0.999, ge=0, le=1, description="Least Dice against fp32 torch.")
-    timeout_s: float = Field(3600.0, gt=0)
+    timeout_s: float = Field(3600.0, gt=0, description="Longest run before the attempt is ended.")
 
 
 class PipelineSettings(StageSettings):
     """A pipeline; with one stage its keys stand here, with several under [[pipeline.stage]]."""
 
-    name: str
-    max_attempts: int = Field(3, ge=1, description="Attempts before a job is dead.")
-    stage: tuple[StageSettings, ...] = ()
+    name: str = Field(description="Unique name, used by rules.")
+    max_attempts: int = Field(3, ge=1, description="Attempts at a stage before its job is dead.")
+    stage: tuple[StageSettings, ...] = Field((), description="Several stages, in order.")
 
 
 class RuleSettings(_Section):
     """Which arrivals start which pipeline."""
 
-    name: str
-    pipeline: str
+    name: str = Field(description="Unique name, shown by `job why`.")
+    pipeline: str = Field(description="The pipeline it starts.")
     when: str = Field("", description="Expression over DICOM attributes; empty is always.")
     requires: tuple[str, ...] = Field((), description="Each must hold for some series.")
-    priority: int = 0
+    priority: int = Field(0, description="Of the jobs it makes; higher runs first.")
 
 
 class Settings(_Section):
     """The whole of ``bedside.toml``."""
 
-    system: SystemSettings = SystemSettings()
-    ledger: LedgerSettings = LedgerSettings()
-    intake: IntakeSettings = IntakeSettings()
-    worker: WorkerSettings = WorkerSettings()
-    pipeline: tuple[PipelineSettings, ...] = ()
-    rule: tuple[RuleSettings, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
-    """Settings and, per dotted key, where its value came from (``default``, a file, a variable, ``flag``)."""
-
-    settings: Settings
-    sources: Mapping[str, str]
-    path: Path | None
+    system: SystemSettings = Field(SystemSettings(), description="Where this deployment keeps things.")
+    ledger: LedgerSettings = Field(LedgerSettings(), description="The database of jobs and arrivals.")
+    intake: IntakeSettings = Field(IntakeSettings(), description="What the drop-box takes, and when.")
+    worker: WorkerSettings = Field(WorkerSettings(), description="How jobs are worked on.")
+    pipeline: tuple[PipelineSettings, ...] = Field((), description="What can run on a study.")
+    rule: tuple[RuleSettings, ...] = Field((), description="Which arrivals start which pipeline.")

@@ -1,0 +1,44 @@
+"""``bedside.toml``: its schema, where each value came from, and the one reader of it.
+
+Flag > environment > file > default. An unknown key is an error that names the nearest known one.
+Environment variables are ``BEDSIDE_<SECTION>_<KEY>``, e.g. ``BEDSIDE_WORKER_COUNT=2``. Nothing is
+read at import; `load` is the only reader, so that every value has exactly one source to name.
+"""
+
+from bedside.config.load import Loaded, load
+from bedside.config.settings import (
+    DEFAULT_FILE,
+    AcceptSettings,
+    FileSetSettings,
+    IntakeSettings,
+    LabelSettings,
+    LedgerSettings,
+    Output,
+    PipelineSettings,
+    RuleSettings,
+    Settings,
+    StageSettings,
+    SystemSettings,
+    WorkerSettings,
+)
+from bedside.config.shown import Shown, shown
+
+__all__ = [
+    "DEFAULT_FILE",
+    "AcceptSettings",
+    "FileSetSettings",
+    "IntakeSettings",
+    "LabelSettings",
+    "LedgerSettings",
+    "Loaded",
+    "Output",
+    "PipelineSettings",
+    "RuleSettings",
+    "Settings",
+    "Shown",
+    "StageSettings",
+    "SystemSettings",
+    "WorkerSettings",
+    "load",
+    "shown",
+]

@@ -1,0 +1,142 @@
+"""What is wrong with a configuration, in words: which key, on which line, and what was expected.
+
+Turns pydantic's findings and broken references into messages; decides nothing itself. Values are
+quoted only where they cannot hold a secret.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel, ValidationError
+
+from bedside.config.lines import KeyPath
+from bedside.config.settings import PipelineSettings, Settings
+from bedside.config.shown import SECRETS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where keys were set.
+
+    Attributes:
+        sources: Per key path, as in `Loaded.sources`.
+        path: The file, named where a key's own place is not known.
+    """
+
+    sources: Mapping[KeyPath, str]
+    path: Path | None
+
+    def of(self, key: KeyPath) -> str:
+        """Return the place of a key, or of the nearest table around it."""
+        while key:
+            if key in self.sources:
+                return self.sources[key]
+            key = key[:-1]
+        return str(self.path or "settings")
+
+
+def problems_of(error: ValidationError, document: object, places: Places) -> list[str]:
+    """Return one message per finding of pydantic, in the order of the file's keys."""
+    found: list[str] = []
+    for finding in error.errors(include_url=False, include_context=False):
+        key: KeyPath = finding["loc"]
+        if finding["type"] == "extra_forbidden":
+            found.append(f"{places.of(key)}: {_unknown(key)}")
+        elif finding["type"] == "missing":
+            found.append(f"{places.of(key)}: {dotted(key)} is missing")
+        else:
+            expected = finding["msg"].replace("Input should be", "expected").replace("a valid ", "a ")
+            found.append(f"{places.of(key)}: {_assigned(key, document)}: {expected}")
+    return found
+
+
+def dotted(key: Iterable[str | int]) -> str:
+    """Write a key path the way `bedside config show` does, e.g. ``pipeline.0.bundle``."""
+    return ".".join(map(str, key))
+
+
+def _unknown(key: KeyPath) -> str:
+    known = _keys_beside(key)
+    near = difflib.get_close_matches(str(key[-1]), known, n=1, cutoff=0.0)
+    nearest = f"; the nearest is {dotted((*key[:-1], near[0]))}" if near else ""
+    return f"unknown key {dotted(key)}{nearest}"
+
+
+def _keys_beside(key: KeyPath) -> list[str]:
+    """Return the keys of the table that a key path points into."""
+    model: type[BaseModel] = Settings
+    for part in key[:-1]:
+        field = model.model_fields.get(str(part))
+        if field is None:
+            continue  # a list position, or the key of a free mapping
+        inner = [field.annotation, *get_args(field.annotation)]
+        model = next((m for m in inner if isinstance(m, type) and issubclass(m, BaseModel)), model)
+    return list(model.model_fields)
+
+
+def _assigned(key: KeyPath, document: object) -> str:
+    value = document
+    for part in key:
+        if isinstance(value, dict) and part in value:
+            value = value[str(part)]
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            return dotted(key)
+    return dotted(key) if dotted(key) in SECRETS else f"{dotted(key)} = {value!r}"
+
+
+def wrong_references(settings: Settings, places: Places) -> list[str]:
+    """Return what contradicts itself although every single value is well formed."""
+    pipelines = [pipeline.name for pipeline in settings.pipeline]
+    found = [
+        *_repeated("pipeline", pipelines, places),
+        *_repeated("rule", [rule.name for rule in settings.rule], places),
+    ]
+    for number, pipeline in enumerate(settings.pipeline):
+        found += _wrong_stages(pipeline, ("pipeline", number), places)
+    for number, rule in enumerate(settings.rule):
+        found += _no_pipeline(rule.pipeline, pipelines, ("rule", number, "pipeline"), places)
+    for number, file_set in enumerate(settings.intake.file_set):
+        key = ("intake", "file_set", number, "pipeline")
+        found += _no_pipeline(file_set.pipeline, pipelines, key, places)
+    return found
+
+
+def _repeated(section: str, names: list[str], places: Places) -> list[str]:
+    return [
+        f"{places.of((section, number, 'name'))}: {section}.{number}.name = {name!r} is used before"
+        for number, name in enumerate(names)
+        if name in names[:number]
+    ]
+
+
+def _no_pipeline(name: str, pipelines: list[str], key: KeyPath, places: Places) -> list[str]:
+    if name in pipelines:
+        return []
+    near = difflib.get_close_matches(name, pipelines, n=1, cutoff=0.0)
+    nearest = f"; the nearest is {near[0]!r}" if near else "; there is none"
+    return [f"{places.of(key)}: {dotted(key)} = {name!r} names no pipeline{nearest}"]
+
+
+def _wrong_stages(pipeline: PipelineSettings, key: KeyPath, places: Places) -> list[str]:
+    if not pipeline.stage:
+        return _wrong_stage(pipeline.bundle, pipeline.command, key, places)
+    found: list[str] = []
+    if pipeline.bundle or pipeline.command:
+        found.append(
+            f"{places.of(key)}: {dotted(key)} has stages, so bundle and command belong in [[pipeline.stage]]"
+        )
+    for number, stage in enumerate(pipeline.stage):
+        found += _wrong_stage(stage.bundle, stage.command, (*key, "stage", number), places)
+    return found
+
+
+def _wrong_stage(bundle: Path | None, command: tuple[str, ...], key: KeyPath, places: Places) -> list[str]:
+    if (bundle is None) == (not command):
+        has = "neither" if bundle is None else "both"
+        return [f"{places.of(key)}: {dotted(key)} needs a bundle or a command, it has {has}"]
+    return []
