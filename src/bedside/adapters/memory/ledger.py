@@ -1,0 +1,336 @@
+"""The ledger in this process's memory, for unit tests: lost at exit, safe between threads.
+
+It keeps plain dictionaries under one lock and asks `bedside.domain.moves` what becomes of a job, as
+the SQL ledger does; the contract suite and a state machine hold the two together.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from bedside.domain import moves
+from bedside.domain.arrival import Arrival, Entry, EntryState
+from bedside.domain.job import Failure, Job, JobState, Lease, LedgerEvent
+from bedside.domain.pipeline import Decision, Release
+from bedside.domain.result import Result
+from bedside.domain.serial import pipeline_from_json, pipeline_to_json, plain
+from bedside.errors import NotFound, UsageError
+from bedside.ports import JobFilter
+
+#: (tenant, id): the same id in two tenants is two things.
+Key = tuple[str, str]
+
+T = TypeVar("T")
+
+
+class MemoryLedger:
+    """A `bedside.ports.Ledger` that lives as long as the object."""
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._arrivals: dict[Key, Arrival] = {}
+        self._entries: dict[Key, Entry] = {}
+        self._decisions: dict[tuple[str, str, str, str], Decision] = {}
+        self._releases: dict[str, Release] = {}
+        self._jobs: dict[Key, Job] = {}  # in order of enqueueing, which breaks ties
+        self._results: dict[Key, Result] = {}
+        self._events: list[LedgerEvent] = []
+
+    def prepare(self) -> None:
+        """Do nothing: there is no schema."""
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
+
+    # Arrivals and what brought them
+
+    def add_arrival(self, arrival: Arrival) -> Arrival:
+        """Record an arrival as its subject's next version, or return the one recorded before."""
+        with self._lock:
+            newest = self.newest_arrival(arrival.tenant, arrival.subject)
+            numbered = replace(arrival, version=newest.version + 1 if newest else 1)
+            return self._arrivals.setdefault((arrival.tenant, arrival.id), numbered)
+
+    def arrival(self, tenant: str, arrival_id: str) -> Arrival:
+        """Return one arrival, or raise `NotFound`."""
+        with self._lock:
+            found = self._arrivals.get((tenant, arrival_id))
+        if found is None:
+            raise NotFound(f"arrival {arrival_id}: none in tenant {tenant}")
+        return found
+
+    def newest_arrival(self, tenant: str, subject: str) -> Arrival | None:
+        """Return the highest version of a subject."""
+        with self._lock:
+            versions = [a for a in self._arrivals.values() if (a.tenant, a.subject) == (tenant, subject)]
+        return max(versions, key=lambda a: a.version, default=None)
+
+    def put_entry(self, entry: Entry) -> None:
+        """Record a drop-box entry, or replace its state, arrivals and reason."""
+        with self._lock:
+            known = self._entries.setdefault((entry.tenant, entry.id), entry)
+            self._entries[entry.tenant, entry.id] = replace(
+                known, state=entry.state, arrivals=entry.arrivals, reason=entry.reason
+            )
+
+    def entry(self, tenant: str, entry_id: str) -> Entry | None:
+        """Return a drop-box entry."""
+        with self._lock:
+            return self._entries.get((tenant, entry_id))
+
+    def unsettled_entries(self, tenant: str) -> Sequence[Entry]:
+        """Return entries in state TAKEN, oldest first."""
+        with self._lock:
+            taken = [e for e in self._entries.values() if e.tenant == tenant and e.state is EntryState.TAKEN]
+        return sorted(taken, key=lambda e: e.seen_at)
+
+    def entries(self, tenant: str, *, limit: int = 100) -> Sequence[Entry]:
+        """Return entries, newest first."""
+        with self._lock:
+            owned = [e for e in self._entries.values() if e.tenant == tenant]
+        return _newest_first(owned, lambda entry: entry.seen_at)[:limit]
+
+    # Rules' decisions and releases
+
+    def add_decisions(self, decisions: Iterable[Decision]) -> None:
+        """Record decisions; a newer one of the same arrival, rule and pipeline takes the place."""
+        kept = [replace(d, values=plain(d.values, f"values of rule {d.rule}")) for d in decisions]
+        with self._lock:
+            for decision in kept:
+                key = (decision.tenant, decision.arrival_id, decision.rule, decision.pipeline)
+                self._decisions[key] = decision
+
+    def decisions(self, tenant: str, arrival_id: str) -> Sequence[Decision]:
+        """Return an arrival's decisions in rule order of recording."""
+        with self._lock:
+            return [d for d in self._decisions.values() if (d.tenant, d.arrival_id) == (tenant, arrival_id)]
+
+    def add_release(self, release: Release) -> None:
+        """Record a release; one recorded before under the same digest stays."""
+        with self._lock:
+            self._releases.setdefault(release.digest, release)
+
+    def releases(self) -> Sequence[Release]:
+        """Return all releases, newest first."""
+        with self._lock:
+            known = list(self._releases.values())
+        return _newest_first(known, lambda release: release.added_at)
+
+    # Jobs
+
+    def enqueue(self, job: Job) -> tuple[Job, bool]:
+        """Add a job, or return the one of the same tenant and id, and whether it is new."""
+        kept = replace(job, pipeline=pipeline_from_json(pipeline_to_json(job.pipeline)))
+        with self._lock:
+            if known := self._jobs.get((job.tenant, job.id)):
+                return known, False
+            self._add(kept, "job.enqueue", kept.created_at)
+            return kept, True
+
+    def rerun(self, tenant: str, job_id: str, now: datetime) -> Job:
+        """Add the next run of an ended job, queued, and return it."""
+        with self._lock:
+            identity = self.job(tenant, job_id).identity
+            runs = [j for j in self._jobs.values() if (j.tenant, j.identity) == (tenant, identity)]
+            again = moves.next_run(max(runs, key=lambda j: j.run), now)
+            self._add(again, "job.rerun", now)
+            return again
+
+    def lease(self, *, pools: Sequence[str], worker: str, now: datetime, lease_s: float) -> Lease | None:
+        """Take the job to do next in ``pools`` (none named: in every pool)."""
+        with self._lock:
+            due = [
+                job
+                for job in self._jobs.values()
+                if job.state is JobState.QUEUED
+                and job.not_before <= now
+                and (not pools or job.stage.pool in pools)
+            ]
+            if not due:
+                return None
+            first = min(due, key=lambda job: (-job.priority, job.created_at))
+            job = self._apply(moves.lease(first, worker=worker, now=now, lease_s=lease_s))
+        assert job.lease_until is not None
+        return Lease(job=job, worker=worker, fence=job.fence, until=job.lease_until)
+
+    def extend(self, lease: Lease, *, now: datetime, lease_s: float, progress: float, doing: str) -> Lease:
+        """Beat the heart: move the end of the lease, and note progress."""
+        with self._lock:
+            held = self._held(lease)
+            job = moves.extend(held, now=now, lease_s=lease_s, progress=progress, doing=doing)
+            self._jobs[job.tenant, job.id] = job
+        assert job.lease_until is not None
+        return replace(lease, job=job, until=job.lease_until)
+
+    def advance(self, lease: Lease, *, now: datetime) -> Job:
+        """Move the job to the queue of its next stage, attempts counted anew."""
+        with self._lock:
+            return self._apply(moves.advance(self._held(lease), now))
+
+    def complete(self, lease: Lease, result: Result, *, now: datetime) -> Job:
+        """End the job well and make its result current, or superseded where a later one is there."""
+        if (result.tenant, result.job_id) != (lease.job.tenant, lease.job.id):
+            raise UsageError(f"job {lease.job.id}: the result is of job {result.job_id}")
+        kept = replace(result, summary=plain(result.summary, "summary"), superseded_by="")
+        with self._lock:
+            job = self._apply(moves.complete(self._held(lease), now))
+            later = [other for other in self._rivals(job) if _rank(other) > _rank(job)]
+            if later:
+                kept = replace(kept, superseded_by=max(later, key=_rank).id)
+                self._note_superseded(job, kept.superseded_by, now)
+            for other in self._rivals(job):
+                earlier = self._results[other.tenant, other.id]
+                if _rank(other) < _rank(job) and not earlier.superseded_by:
+                    self._results[other.tenant, other.id] = replace(earlier, superseded_by=job.id)
+                    self._note_superseded(other, job.id, now)
+            self._results[job.tenant, job.id] = kept
+            return job
+
+    def fail(self, lease: Lease, failure: Failure, *, now: datetime, retry_at: datetime | None) -> Job:
+        """End the attempt badly: queued again for ``retry_at``, or DEAD where that is None."""
+        with self._lock:
+            return self._apply(moves.fail(self._held(lease), failure, now=now, retry_at=retry_at))
+
+    def reject(self, lease: Lease, failure: Failure, *, now: datetime) -> Job:
+        """End the job: its input cannot be read correctly."""
+        with self._lock:
+            return self._apply(moves.reject(self._held(lease), failure, now))
+
+    def give_back(self, lease: Lease, *, now: datetime) -> Job:
+        """Return the job to its queue at once; the attempt does not count."""
+        with self._lock:
+            return self._apply(moves.give_back(self._held(lease), now))
+
+    def expire(self, now: datetime) -> Sequence[Job]:
+        """Queue again, or bury after the last attempt, all jobs whose lease ran out; return them."""
+        with self._lock:
+            lost = [
+                job
+                for job in self._jobs.values()
+                if job.state is JobState.RUNNING and job.lease_until is not None and job.lease_until <= now
+            ]
+            return [self._apply(moves.expire(job, now)) for job in lost]
+
+    def cancel(self, tenant: str, job_id: str, now: datetime) -> Job:
+        """Stop a queued or running job. Raises `UsageError` for one that has ended."""
+        with self._lock:
+            return self._apply(moves.cancel(self.job(tenant, job_id), now))
+
+    def redrive(self, tenant: str, job_id: str, now: datetime) -> Job:
+        """Queue a dead or cancelled job again with fresh attempts. Raises `UsageError` otherwise."""
+        with self._lock:
+            return self._apply(moves.redrive(self.job(tenant, job_id), now))
+
+    def set_priority(self, tenant: str, job_id: str, priority: int, now: datetime) -> Job:
+        """Change a queued job's priority. Raises `UsageError` for one that is not queued."""
+        with self._lock:
+            job = moves.prioritise(self.job(tenant, job_id), priority)
+            self._jobs[tenant, job_id] = job
+            self._note(job, "job.priority", now, str(priority))
+            return job
+
+    def job(self, tenant: str, job_id: str) -> Job:
+        """Return one job, or raise `NotFound`."""
+        with self._lock:
+            found = self._jobs.get((tenant, job_id))
+        if found is None:
+            raise NotFound(f"job {job_id}: none in tenant {tenant}", hint="bedside job list")
+        return found
+
+    def jobs(self, tenant: str, where: JobFilter, *, limit: int = 100, offset: int = 0) -> Sequence[Job]:
+        """Return jobs, newest first."""
+        with self._lock:
+            wanted = [job for job in self._jobs.values() if job.tenant == tenant and _matches(job, where)]
+        return _newest_first(wanted, lambda job: job.created_at)[offset : offset + limit]
+
+    def depth(self) -> Mapping[str, int]:
+        """Return the number of queued jobs per pool, delayed ones included."""
+        with self._lock:
+            queued = [job.stage.pool for job in self._jobs.values() if job.state is JobState.QUEUED]
+        return dict(Counter(queued))
+
+    # Results and history
+
+    def result(self, tenant: str, job_id: str) -> Result | None:
+        """Return a job's result, or None while it has none."""
+        with self._lock:
+            return self._results.get((tenant, job_id))
+
+    def results(self, tenant: str, *, subject: str = "", current_only: bool = True) -> Sequence[Result]:
+        """Return results, newest first; by default only those that nothing superseded."""
+        with self._lock:
+            wanted = [
+                result
+                for key, result in self._results.items()
+                if result.tenant == tenant
+                and not (subject and self._jobs[key].subject != subject)
+                and not (current_only and result.superseded_by)
+            ]
+        return _newest_first(wanted, lambda result: result.created_at)
+
+    def add_event(self, event: LedgerEvent) -> None:
+        """Append a line to the history."""
+        with self._lock:
+            self._events.append(event)
+
+    def events(self, tenant: str, *, job_id: str = "", arrival_id: str = "") -> Sequence[LedgerEvent]:
+        """Return the history of a job or an arrival (neither named: the tenant's), oldest first."""
+        with self._lock:
+            return [
+                event
+                for event in self._events
+                if event.tenant == tenant
+                and (not job_id or event.job_id == job_id)
+                and (not arrival_id or event.arrival_id == arrival_id)
+            ]
+
+    def _add(self, job: Job, action: str, now: datetime) -> None:
+        self._jobs[job.tenant, job.id] = job
+        self._note(job, action, now)
+
+    def _held(self, lease: Lease) -> Job:
+        """Return the job under a lease that still holds, or raise `StaleLease`."""
+        found = self._jobs.get((lease.job.tenant, lease.job.id))
+        lost = moves.stale(lease, found)
+        if lost is not None or found is None:
+            raise lost or AssertionError("a lease holds only for a job that exists")
+        return found
+
+    def _apply(self, move: moves.Move) -> Job:
+        self._jobs[move.after.tenant, move.after.id] = move.after
+        self._events.append(move.line)
+        return move.after
+
+    def _note(self, job: Job, action: str, now: datetime, detail: str = "") -> None:
+        self._events.append(moves.note(job, action, now, detail))
+
+    def _note_superseded(self, job: Job, by: str, now: datetime) -> None:
+        self._note(job, "result.superseded", now, by)
+
+    def _rivals(self, job: Job) -> list[Job]:
+        """Return the other jobs with a result of the same tenant, subject and pipeline version."""
+        group = (job.tenant, job.subject, job.pipeline.version)
+        owners = [self._jobs[key] for key in self._results]
+        return [o for o in owners if (o.tenant, o.subject, o.pipeline.version) == group and o.id != job.id]
+
+
+def _newest_first(values: list[T], at: Callable[[T], datetime]) -> list[T]:
+    """Sort by time, latest first; of equal times the one recorded last is first."""
+    return sorted(values, key=at)[::-1]
+
+
+def _rank(job: Job) -> tuple[int, int]:
+    """Return what decides which of two results is the later one."""
+    return (job.arrival_version, job.run)
+
+
+def _matches(job: Job, where: JobFilter) -> bool:
+    return (
+        (not where.states or job.state in where.states)
+        and (not where.arrival_id or job.arrival_id == where.arrival_id)
+        and (not where.subject or job.subject == where.subject)
+        and (not where.pipeline or job.pipeline.name == where.pipeline)
+    )

@@ -1,0 +1,126 @@
+"""Small valid values for tests of the ledger: arrivals, pipelines, jobs, results, and a point in time."""
+
+from datetime import UTC, datetime, timedelta
+
+from bedside.domain.arrival import Arrival, ArrivalKind, Entry, EntryState, StoredFile, arrival_id, entry_id
+from bedside.domain.job import Failure, Job, Lease, job_id, job_identity
+from bedside.domain.pipeline import Decision, Pipeline, Release, Stage, StageKind
+from bedside.domain.result import Result
+
+T0 = datetime(2026, 3, 1, 8, 30, 15, 123456, tzinfo=UTC)
+FAILURE = Failure(error="ModelFailed", message="child ended with status 139", hint="bedside doctor")
+
+
+def at(seconds: float) -> datetime:
+    """Return a point in time so many seconds after `T0`."""
+    return T0 + timedelta(seconds=seconds)
+
+
+def make_file(seed: int) -> StoredFile:
+    return StoredFile(sop_instance_uid=f"2.25.{seed}", sha256=f"{seed:064x}", size_bytes=100 + seed)
+
+
+def make_arrival(
+    *seeds: int, tenant: str = "ward", subject: str = "1.2.3", received_at: datetime = T0
+) -> Arrival:
+    files = tuple(sorted(make_file(seed) for seed in seeds or (1,)))
+    return Arrival(
+        tenant=tenant,
+        id=arrival_id(files),
+        kind=ArrivalKind.DICOM,
+        subject=subject,
+        version=0,
+        files=files,
+        received_at=received_at,
+    )
+
+
+def make_entry(key: str = "input/a.zip", *, tenant: str = "ward", seen_at: datetime = T0) -> Entry:
+    return Entry(
+        tenant=tenant,
+        id=entry_id(tenant, key, "f"),
+        key=key,
+        fingerprint="f",
+        state=EntryState.TAKEN,
+        arrivals=(),
+        reason="",
+        seen_at=seen_at,
+    )
+
+
+def make_pipeline(
+    name: str = "spleen",
+    *,
+    release: str = "sha256:aa",
+    pools: tuple[str, ...] = ("default",),
+    max_attempts: int = 3,
+) -> Pipeline:
+    stages = tuple(
+        Stage(
+            name=f"stage{number}",
+            kind=StageKind.BUNDLE,
+            pool=pool,
+            release=release,
+            settings={"select": "Modality == 'CT'", "labels": {"1": {"name": "spleen"}}, "outputs": ["seg"]},
+        )
+        for number, pool in enumerate(pools)
+    )
+    return Pipeline(name=name, stages=stages, max_attempts=max_attempts)
+
+
+def make_job(
+    arrival: Arrival | None = None,
+    pipeline: Pipeline | None = None,
+    *,
+    priority: int = 0,
+    created_at: datetime = T0,
+    not_before: datetime | None = None,
+) -> Job:
+    arrival = arrival or make_arrival()
+    pipeline = pipeline or make_pipeline()
+    identity = job_identity(tenant=arrival.tenant, arrival_id=arrival.id, pipeline=pipeline)
+    return Job(
+        tenant=arrival.tenant,
+        id=job_id(identity, 0),
+        identity=identity,
+        run=0,
+        arrival_id=arrival.id,
+        subject=arrival.subject,
+        arrival_version=arrival.version,
+        pipeline=pipeline,
+        rule="every CT",
+        priority=priority,
+        not_before=not_before or created_at,
+        created_at=created_at,
+    )
+
+
+def make_result(lease: Lease, *, created_at: datetime = T0) -> Result:
+    job = lease.job
+    return Result(
+        tenant=job.tenant,
+        job_id=job.id,
+        arrival_id=job.arrival_id,
+        prefix=job.prefix,
+        summary={"measurements": [{"label": "spleen", "volume_ml": 201.5}]},
+        created_at=created_at,
+    )
+
+
+def make_decision(
+    arrival: Arrival, rule: str = "every CT", *, matched: bool = True, decided_at: datetime = T0
+) -> Decision:
+    return Decision(
+        tenant=arrival.tenant,
+        arrival_id=arrival.id,
+        rule=rule,
+        pipeline="spleen",
+        matched=matched,
+        reason="Modality == 'CT' is true for series 1.2.3.4",
+        values={"1.2.3.4": {"Modality": "CT", "ImageType": ["ORIGINAL", "PRIMARY"], "SliceThickness": 2.5}},
+        decided_at=decided_at,
+    )
+
+
+def make_release(digit: str = "a", *, added_at: datetime = T0) -> Release:
+    return Release(digest=f"sha256:{digit * 64}", name="spleen", version="1.0", added_at=added_at)
