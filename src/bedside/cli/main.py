@@ -19,6 +19,7 @@ from bedside.errors import BedsideError
 STOPPED = 130
 UNEXPECTED = 1
 USAGE = 2
+CONFIG = 3
 UNAVAILABLE = 5
 
 COMMANDS = {
@@ -90,6 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as exc:  # noqa: BLE001
         # The last stop: whatever was not foreseen still ends in one line and an exit code, and its
         # text is held back because a library may quote what it read from a header.
+        if isinstance(exc, ModuleNotFoundError) and exc.name and not exc.name.startswith("bedside"):
+            missing = f"this command needs the Python package {exc.name}, which is not installed"
+            return _say(missing, "pip install 'bedside[worker]'", CONFIG, invocation)
         return _say(
             f"unexpected {type(exc).__name__} {_where(exc)}", _again(arguments), UNEXPECTED, invocation
         )

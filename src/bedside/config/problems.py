@@ -15,6 +15,8 @@ from pydantic import BaseModel, ValidationError
 from bedside.config.lines import KeyPath
 from bedside.config.settings import PipelineSettings, Settings
 from bedside.config.shown import SECRETS
+from bedside.domain.expression import parse
+from bedside.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +50,18 @@ def problems_of(error: ValidationError, document: object, places: Places) -> lis
         elif finding["type"] == "missing":
             found.append(f"{places.of(key)}: {dotted(key)} is missing")
         else:
-            expected = finding["msg"].replace("Input should be", "expected").replace("a valid ", "a ")
+            expected = _expected(finding["msg"])
             found.append(f"{places.of(key)}: {_assigned(key, document)}: {expected}")
     return found
+
+
+def _expected(message: str) -> str:
+    return (
+        message.replace("Input should be", "expected")
+        .replace("a valid integer", "a whole number")
+        .replace("a valid tuple", "a list")
+        .replace("a valid ", "a ")
+    )
 
 
 def dotted(key: Iterable[str | int]) -> str:
@@ -100,6 +111,9 @@ def wrong_references(settings: Settings, places: Places) -> list[str]:
         found += _wrong_stages(pipeline, ("pipeline", number), places)
     for number, rule in enumerate(settings.rule):
         found += _no_pipeline(rule.pipeline, pipelines, ("rule", number, "pipeline"), places)
+        found += _wrong_expression(rule.when, ("rule", number, "when"), places)
+        for position, text in enumerate(rule.requires):
+            found += _wrong_expression(text, ("rule", number, "requires", position), places)
     for number, file_set in enumerate(settings.intake.file_set):
         key = ("intake", "file_set", number, "pipeline")
         found += _no_pipeline(file_set.pipeline, pipelines, key, places)
@@ -123,16 +137,26 @@ def _no_pipeline(name: str, pipelines: list[str], key: KeyPath, places: Places) 
 
 
 def _wrong_stages(pipeline: PipelineSettings, key: KeyPath, places: Places) -> list[str]:
+    found = _wrong_expression(pipeline.select, (*key, "select"), places)
     if not pipeline.stage:
-        return _wrong_stage(pipeline.bundle, pipeline.command, key, places)
-    found: list[str] = []
+        return found + _wrong_stage(pipeline.bundle, pipeline.command, key, places)
     if pipeline.bundle or pipeline.command:
         found.append(
             f"{places.of(key)}: {dotted(key)} has stages, so bundle and command belong in [[pipeline.stage]]"
         )
     for number, stage in enumerate(pipeline.stage):
         found += _wrong_stage(stage.bundle, stage.command, (*key, "stage", number), places)
+        found += _wrong_expression(stage.select, (*key, "stage", number, "select"), places)
     return found
+
+
+def _wrong_expression(text: str, key: KeyPath, places: Places) -> list[str]:
+    try:
+        if text:
+            parse(text)
+    except ConfigError as exc:
+        return [f"{places.of(key)}: {dotted(key)}: {exc.message}"]
+    return []
 
 
 def _wrong_stage(bundle: Path | None, command: tuple[str, ...], key: KeyPath, places: Places) -> list[str]:
