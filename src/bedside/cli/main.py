@@ -70,6 +70,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         returned = bedside.main(args=arguments, prog_name="bedside", standalone_mode=False, obj=invocation)
     except BedsideError as exc:
         return _say(exc.message, exc.hint, exc.exit_code, invocation)
+    except click.exceptions.NoArgsIsHelpError as exc:
+        click.echo(exc.format_message(), err=True)
+        return USAGE
     except click.ClickException as exc:
         path = exc.ctx.command_path if isinstance(exc, click.UsageError) and exc.ctx else "bedside"
         return _say(_sentence(exc), f"{path} --help", USAGE, invocation)
