@@ -24,6 +24,10 @@ class Clock(Protocol):
         """Return the time now, aware, UTC."""
         ...
 
+    def monotonic(self) -> float:
+        """Return seconds that only grow, from some begin; for waits that a set clock must not change."""
+        ...
+
     def sleep(self, seconds: float) -> None:
         """Wait; a test's clock only moves on."""
         ...
