@@ -20,29 +20,30 @@ import pytest
 
 START_TIMEOUT_S = 60.0
 NOBODY = 65534
+INITDB = ("-U", "bedside", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 
 
 @dataclass
 class PostgresServer:
-    """A running server; each call of `database` makes a new, empty database in it."""
+    """A running server; each call of `database` makes a new database in it."""
 
     folder: Path
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def url(self, database: str) -> str:
-        """Return the SQLAlchemy URL of one of its databases."""
-        return f"postgresql://bedside@/{database}?host={self.folder}"
+    def database(self, *, like: str = "") -> str:
+        """Make a database and return its SQLAlchemy URL.
 
-    def database(self, template: str = "template0") -> str:
-        """Make a database and return its URL."""
+        Args:
+            like: URL of one to copy, which nobody is connected to; empty makes an empty one.
+        """
         import psycopg
+        from sqlalchemy import make_url
 
         name = f"test_{next(self.numbers)}"
-        with psycopg.connect(
-            host=str(self.folder), user="bedside", dbname="postgres", autocommit=True
-        ) as admin:
-            admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        return self.url(name)
+        template = make_url(like).database if like else "template0"
+        with psycopg.connect(host=str(self.folder), user="bedside", dbname="postgres", autocommit=True) as c:
+            c.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return f"postgresql://bedside@/{name}?host={self.folder}"
 
 
 @contextmanager
@@ -58,8 +59,7 @@ def run_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
         os.chown(folder, NOBODY, NOBODY)
     try:
         subprocess.run(
-            [*_as_owner(), binaries / "initdb", "-D", folder / "data", "-U", "bedside", "-A", "trust"]
-            + ["-E", "UTF8", "--locale=C", "--no-sync"],
+            [*_as_owner(), binaries / "initdb", "-D", folder / "data", *INITDB],
             check=True,
             capture_output=True,
             cwd=folder,

@@ -1,1 +1,5 @@
 """The ledger on SQLite or PostgreSQL."""
+
+from bedside.adapters.sql.ledger import SqlLedger
+
+__all__ = ["SqlLedger"]

@@ -1,0 +1,35 @@
+"""The one place where a database's errors become ours.
+
+Messages name the kind of error, and its first line only where that speaks of the server or the file:
+the rest of a database's message quotes values, and values may be a patient's.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError, StatementError
+
+from bedside.errors import BedsideError, Unavailable
+
+HINT = "bedside doctor"
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn errors of SQLAlchemy and of its drivers into `Unavailable`; let our own through."""
+    try:
+        yield
+    except StatementError as exc:
+        if isinstance(exc.orig, BedsideError):  # refused by one of our column types
+            raise exc.orig from exc
+        raise Unavailable(f"ledger: {_said(exc)}", hint=HINT) from exc
+    except SQLAlchemyError as exc:
+        raise Unavailable(f"ledger: {type(exc).__name__}", hint=HINT) from exc
+
+
+def _said(exc: StatementError) -> str:
+    kind = type(exc.orig).__name__
+    if isinstance(exc, OperationalError) and isinstance(exc, DBAPIError):
+        first_line = str(exc.orig).partition("\n")[0].strip()
+        return f"{first_line} ({kind})"
+    return kind

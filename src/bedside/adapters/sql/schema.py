@@ -1,0 +1,177 @@
+"""The tables, as they are now; `migrations` says how an older database becomes this.
+
+Rows carry a sequence number, which breaks ties of time and orders history. Indexes serve the calls
+that run all the time: leasing (with and without named pools), a subject's results, lists by age.
+A test compares these tables with what the migrations make.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    UniqueConstraint,
+)
+
+from bedside.adapters.sql.types import Moment, Sequence, Words, document
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _seq() -> Column[int]:
+    return Column("seq", Sequence, primary_key=True, autoincrement=True)
+
+
+def _words(name: str) -> Column[str]:
+    return Column(name, Words, nullable=False)
+
+
+arrivals = Table(
+    "arrivals",
+    metadata,
+    _seq(),
+    _words("tenant"),
+    _words("id"),
+    _words("kind"),
+    _words("subject"),
+    Column("version", Integer, nullable=False),
+    Column("files", document(), nullable=False),
+    Column("received_at", Moment, nullable=False),
+    UniqueConstraint("tenant", "id"),
+    UniqueConstraint("tenant", "subject", "version"),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    _seq(),
+    _words("tenant"),
+    _words("id"),
+    # A name from somebody's disk, as JSON: any byte of it survives, whatever its encoding.
+    Column("key", document(), nullable=False),
+    _words("fingerprint"),
+    _words("state"),
+    Column("arrivals", document(), nullable=False),
+    _words("reason"),
+    Column("seen_at", Moment, nullable=False),
+    UniqueConstraint("tenant", "id"),
+    Index("ix_entries_state", "tenant", "state", "seen_at", "seq"),
+    Index("ix_entries_age", "tenant", "seen_at", "seq"),
+)
+
+decisions = Table(
+    "decisions",
+    metadata,
+    _seq(),
+    _words("tenant"),
+    _words("arrival_id"),
+    _words("rule"),
+    _words("pipeline"),
+    Column("matched", Boolean, nullable=False),
+    _words("reason"),
+    Column("attributes", document(), nullable=False),
+    Column("decided_at", Moment, nullable=False),
+    UniqueConstraint("tenant", "arrival_id", "rule", "pipeline"),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    _seq(),
+    _words("digest"),
+    _words("name"),
+    _words("version"),
+    Column("added_at", Moment, nullable=False),
+    UniqueConstraint("digest"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    _seq(),
+    _words("tenant"),
+    _words("id"),
+    _words("identity"),
+    Column("run", Integer, nullable=False),
+    _words("arrival_id"),
+    _words("subject"),
+    Column("arrival_version", Integer, nullable=False),
+    _words("pipeline_name"),
+    _words("pipeline_version"),
+    Column("pipeline", document(), nullable=False),
+    _words("rule"),
+    Column("stage_index", Integer, nullable=False),
+    _words("pool"),  # of the stage it is at
+    _words("state"),
+    Column("priority", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("fence", Integer, nullable=False),
+    _words("worker"),
+    Column("not_before", Moment, nullable=False),
+    Column("lease_until", Moment),
+    Column("progress", Float, nullable=False),
+    _words("doing"),
+    Column("failure", document()),
+    Column("created_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("ended_at", Moment),
+    UniqueConstraint("tenant", "id"),
+    UniqueConstraint("tenant", "identity", "run"),
+    Index("ix_jobs_arrival", "tenant", "arrival_id"),
+    Index("ix_jobs_subject", "tenant", "subject", "pipeline_version"),
+    Index("ix_jobs_age", "tenant", "created_at", "seq"),
+)
+# In the order in which jobs are leased, so that the first due row is the answer; not_before is there to
+# skip delayed jobs without reading them. Neither holds a column that a heartbeat changes.
+_line = (jobs.c.priority.desc(), jobs.c.created_at, jobs.c.seq, jobs.c.not_before)
+Index("ix_jobs_due_in_pool", jobs.c.state, jobs.c.pool, *_line)
+Index("ix_jobs_due", jobs.c.state, *_line)
+
+results = Table(
+    "results",
+    metadata,
+    _seq(),
+    _words("tenant"),
+    _words("job_id"),
+    _words("arrival_id"),
+    _words("subject"),
+    _words("pipeline_version"),
+    Column("arrival_version", Integer, nullable=False),
+    Column("run", Integer, nullable=False),
+    _words("prefix"),
+    Column("summary", document(), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    _words("superseded_by"),
+    UniqueConstraint("tenant", "job_id"),
+    ForeignKeyConstraint(["tenant", "job_id"], ["jobs.tenant", "jobs.id"]),
+    Index("ix_results_subject", "tenant", "subject", "pipeline_version"),
+    Index("ix_results_age", "tenant", "created_at", "seq"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    _seq(),
+    Column("at", Moment, nullable=False),
+    _words("tenant"),
+    _words("action"),
+    _words("arrival_id"),
+    _words("job_id"),
+    _words("stage"),
+    Column("attempt", Integer, nullable=False),
+    _words("worker"),
+    _words("detail"),
+    Index("ix_events_job", "tenant", "job_id", "seq"),
+    Index("ix_events_arrival", "tenant", "arrival_id", "seq"),
+)
