@@ -35,4 +35,6 @@ def torch_cpu_index() -> str:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         raise SystemExit("usage: readme_command.py NAME | --torch-cpu-index")
-    sys.stdout.write((torch_cpu_index() if sys.argv[1] == "--torch-cpu-index" else command(sys.argv[1])) + "\n")
+    sys.stdout.write(
+        (torch_cpu_index() if sys.argv[1] == "--torch-cpu-index" else command(sys.argv[1])) + "\n"
+    )

@@ -1,0 +1,108 @@
+"""A deployment as a command sees it: one tenant, opened and closed; jobs found by what people type.
+
+Refuses a tenant that the configuration does not name, so that a typing error never makes a drop-box.
+"""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bedside.cli.base import load_settings
+from bedside.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from bedside.config import Settings
+    from bedside.domain.job import Job
+    from bedside.ports import BlobStore, Clock, Ledger
+
+#: How many of the newest jobs and entries are looked through for the beginning of an id or a name.
+LOOKED_THROUGH = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A tenant's view of a deployment.
+
+    Attributes:
+        settings: What is in force.
+        tenant: Whose jobs.
+        ledger: Of all tenants; calls take the tenant.
+        blobs: Of this tenant only.
+        clock: The time.
+    """
+
+    settings: "Settings"
+    tenant: str
+    ledger: "Ledger"
+    blobs: "BlobStore"
+    clock: "Clock"
+
+    def job(self, text: str) -> "Job":
+        """Return the job of an id, or of the only id that begins with ``text``.
+
+        Raises:
+            NotFound: There is none.
+            UsageError: Several begin so.
+        """
+        from bedside.ports import JobFilter
+
+        try:
+            return self.ledger.job(self.tenant, text)
+        except NotFound:
+            newest = self.ledger.jobs(self.tenant, JobFilter(), limit=LOOKED_THROUGH)
+        found = [job for job in newest if job.id.startswith(text)]
+        if len(found) > 1 and len({job.identity for job in found}) > 1:
+            raise UsageError(f"{len(found)} jobs begin with {text}", hint="type more of the id")
+        if not found:
+            raise NotFound(f"no job {text} of tenant {self.tenant}", hint="bedside job list")
+        return found[0]
+
+    def place(self, key: str) -> str:
+        """Return where a person finds what lies under a key of this tenant: a path on this machine."""
+        return str(self.settings.system.root / self.tenant / key)
+
+
+@contextmanager
+def opened(config_path: Path | None, tenant: str) -> Iterator[Opened]:
+    """Open the deployment of a configuration for one tenant, its first by default.
+
+    Raises:
+        ConfigError: The configuration is wrong.
+        UsageError: It names no such tenant.
+        Unavailable: The ledger cannot be reached.
+    """
+    from bedside.wiring import open_deployment
+
+    settings = load_settings(config_path).settings
+    name = checked_tenant(tenant, settings.system.tenants)
+    deployment = open_deployment(settings)
+    try:
+        yield Opened(
+            settings=settings,
+            tenant=name,
+            ledger=deployment.ledger,
+            blobs=deployment.blobs.tenant(name),
+            clock=deployment.clock,
+        )
+    finally:
+        deployment.close()
+
+
+def checked_tenant(tenant: str, tenants: Sequence[str]) -> str:
+    """Return the tenant to work for.
+
+    Raises:
+        UsageError: The configuration does not name it.
+    """
+    if not tenant:
+        return tenants[0]
+    if tenant not in tenants:
+        near = difflib.get_close_matches(tenant, tenants, n=1, cutoff=0.0)
+        raise UsageError(
+            f"no tenant {tenant!r}; the nearest of {len(tenants)} is {near[0]!r}",
+            hint="bedside config show",
+        )
+    return tenant
