@@ -198,6 +198,17 @@ def _sided(words: frozenset[str]) -> tuple[_Concept | None, Code | None]:
     return None, None
 
 
+def private_code(name: str) -> Code:
+    """Return a code of `PRIVATE_SCHEME` for any name: its value is the name itself where that fits.
+
+    The value is a Short String of at most 16 characters, the meaning a Long String (PS3.3 8.8).
+    """
+    meaning = " ".join(re.sub(r"[\x00-\x1f\\\x7f]", " ", name.replace("_", " ")).split())[:64].strip()
+    plain = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
+    value = plain if 0 < len(plain) <= 16 else short_id(name)[:16]
+    return Code(value=value, scheme=PRIVATE_SCHEME, meaning=meaning or "unnamed")
+
+
 def label_for(name: str, value: int) -> Label:
     """Return the label of a bundle's plain name, e.g. ``"spleen"``, ``"kidney_left"``, ``"vertebrae_L1"``.
 
@@ -221,14 +232,8 @@ def label_for(name: str, value: int) -> Label:
                 region = Code(value=organ.value, scheme="SCT", meaning=organ.meaning) if organ else None
                 break
     if concept is None:
-        meaning = " ".join(name.replace("_", " ").split())[:64] or f"label {value}"
-        # Short String of at most 16 characters (PS3.3 8.8): the name itself where it fits.
-        plain = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
-        code_value = plain if 0 < len(plain) <= 16 else short_id(name)[:16]
-        private = Code(value=code_value, scheme=PRIVATE_SCHEME, meaning=meaning)
-        return Label(
-            value=value, name=name, code=private, category=TISSUE, colour=PALETTE[(value - 1) % len(PALETTE)]
-        )
+        colour = PALETTE[(value - 1) % len(PALETTE)]
+        return Label(value=value, name=name, code=private_code(name), category=TISSUE, colour=colour)
     return Label(
         value=value,
         name=name,
