@@ -115,6 +115,12 @@ class Error:
     message: str
     hint: str = ""
 
+    @classmethod
+    def of(cls, run: str, failed: BedsideError) -> "Error":
+        """Return the message that says why a run failed, by the nearest name that travels."""
+        name = next(base.__name__ for base in type(failed).__mro__ if base.__name__ in BY_NAME)
+        return cls(id=run, name=name, message=failed.message, hint=failed.hint)
+
     def to_exception(self) -> BedsideError:
         """Return the error it names; an unknown name, of a newer child, is `ModelFailed`."""
         return BY_NAME.get(self.name, ModelFailed)(self.message, hint=self.hint)

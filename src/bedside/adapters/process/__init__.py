@@ -1,1 +1,7 @@
-"""Stages run as child processes of the worker."""
+"""Stages run as child processes of the worker: warm ones for bundles, one per run for commands."""
+
+from bedside.adapters.process.bundle import ChildOptions, ChildRunner
+from bedside.adapters.process.command import CommandRunner
+from bedside.adapters.process.runner import ProcessRunner
+
+__all__ = ["ChildOptions", "ChildRunner", "CommandRunner", "ProcessRunner"]

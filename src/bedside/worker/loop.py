@@ -1,0 +1,238 @@
+"""The loop of a worker: lease a job, run its stage, deliver, go on; until asked to stop.
+
+Owns what happens to a lease, whatever happens in between: it ends well, is failed by the policy in
+`retry`, goes back, or is lost, and in the last case nothing is written. This is the one place that
+catches everything, because a worker that dies of one job's surprise takes the next job with it.
+"""
+
+import contextlib
+import shutil
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bedside.domain.job import ENDED, Failure, Job, Lease
+from bedside.errors import BY_NAME, BedsideError, ModelFailed, StaleLease, Unavailable
+from bedside.log import Log, silent
+from bedside.ports import BlobStore, Clock, Ledger, ModelRunner
+from bedside.worker.deliver import deliver, forget_stages, hand_on
+from bedside.worker.execute import execute, request_of
+from bedside.worker.heartbeat import Heartbeat
+from bedside.worker.releases import Releases
+from bedside.worker.retry import Next, judge
+from bedside.worker.stop import Stop
+
+#: Pause after the ledger was out of reach, so that a restart of it is not met by a storm.
+OUT_OF_REACH_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a worker works with.
+
+    Attributes:
+        ledger: Gives leases.
+        blobs: The store, of any tenant; the job's tenant is chosen for each job.
+        runner: Runs stages.
+        releases: Knows bundles by digest.
+        clock: The time.
+        settled: Told of every job that ended, so that its drop-box entry can be settled at once.
+        log: Takes notes.
+    """
+
+    ledger: Ledger
+    blobs: BlobStore
+    runner: ModelRunner
+    releases: Releases
+    clock: Clock
+    settled: Callable[[Job], None] = lambda _job: None
+    log: Log = silent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """How a worker works.
+
+    Attributes:
+        name: Names it in leases, unique among all workers of the ledger.
+        pools: Queues it leases from.
+        scratch: Its private folder, on the store's file system where links are wanted.
+        lease_s: How long a lease lasts without a heartbeat.
+        poll_s: Pause when there is nothing to do.
+        backoff_s: Wait before a second attempt.
+    """
+
+    name: str
+    pools: Sequence[str]
+    scratch: Path
+    lease_s: float = 60.0
+    poll_s: float = 0.5
+    backoff_s: float = 5.0
+
+
+class Worker:
+    """Does jobs, one at a time.
+
+    Args:
+        parts: What it works with.
+        options: How.
+        stop: The wish to stop.
+    """
+
+    def __init__(self, parts: Parts, options: WorkerOptions, stop: Stop) -> None:
+        self._parts = parts
+        self._options = options
+        self._stop = stop
+
+    def run(self) -> None:
+        """Work until asked to stop."""
+        while not self._stop.requested:
+            try:
+                worked = self.step()
+            except Unavailable as missing:
+                self._parts.log("worker.waits", reason=missing.message)
+                self._stop.wait(OUT_OF_REACH_S)
+                continue
+            if not worked:
+                self._stop.wait(self._options.poll_s)
+
+    def step(self) -> bool:
+        """Do one stage of one job; return whether there was any.
+
+        Raises:
+            Unavailable: The ledger is out of reach; a lease held just now runs out by itself.
+        """
+        lease = self._parts.ledger.lease(
+            pools=self._options.pools,
+            worker=self._options.name,
+            now=self._parts.clock.now(),
+            lease_s=self._options.lease_s,
+        )
+        if lease is None:
+            return False
+        self._note("job.leased", lease.job)
+        heartbeat = Heartbeat(
+            self._parts.ledger, lease, lease_s=self._options.lease_s, clock=self._parts.clock, stop=self._stop
+        )
+        try:
+            self._attempt(lease.job, heartbeat)
+        except BedsideError as failed:
+            self._end(heartbeat.lease, failed)
+        except Exception as surprise:  # noqa: BLE001 - one job's surprise must not end the worker
+            traceback.print_exception(surprise)
+            where = traceback.extract_tb(surprise.__traceback__)[-1]
+            self._end(
+                heartbeat.lease,
+                ModelFailed(
+                    f"worker: {type(surprise).__name__} at {Path(where.filename).name}:{where.lineno}",
+                    hint="this is a fault of bedside; please report it with this line",
+                ),
+            )
+        return True
+
+    def _attempt(self, job: Job, heartbeat: Heartbeat) -> None:
+        """Run a stage and deliver what it gave."""
+        parts = self._parts
+        blobs = parts.blobs.tenant(job.tenant)
+        folder = self._options.scratch / f"{job.id}-{heartbeat.lease.fence}"
+        try:
+            outcome = execute(
+                job,
+                folder=folder,
+                ledger=parts.ledger,
+                blobs=blobs,
+                runner=parts.runner,
+                releases=parts.releases,
+                heartbeat=heartbeat,
+            )
+            self._note("job.delivering", job)
+            if job.stage_index + 1 < len(job.pipeline.stages):
+                hand_on(
+                    job,
+                    outcome,
+                    output=folder / "output",
+                    blobs=blobs,
+                    ledger=parts.ledger,
+                    heartbeat=heartbeat,
+                    now=parts.clock.now(),
+                )
+                self._note("job.advanced", job)
+                return
+            deliver(
+                job,
+                outcome,
+                request=request_of(job, parts.ledger.arrival(job.tenant, job.arrival_id), parts.releases),
+                output=folder / "output",
+                blobs=blobs,
+                ledger=parts.ledger,
+                heartbeat=heartbeat,
+                now=parts.clock.now(),
+            )
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        self._note("job.succeeded", job)
+        self._ended(job)
+
+    def _end(self, lease: Lease, failed: BedsideError) -> None:
+        """Tell the ledger how an attempt ended badly."""
+        job = lease.job
+        now = self._parts.clock.now()
+        verdict = judge(
+            failed,
+            attempts=job.attempts,
+            max_attempts=job.pipeline.max_attempts,
+            backoff_s=self._options.backoff_s,
+        )
+        failure = Failure(error=_name(failed), message=failed.message, hint=failed.hint)
+        ledger = self._parts.ledger
+        ended = job
+        try:
+            match verdict.what:
+                case Next.ABANDON:
+                    pass
+                case Next.GIVE_BACK:
+                    ledger.give_back(lease, now=now)
+                case Next.REJECT:
+                    ended = ledger.reject(lease, failure, now=now)
+                case Next.RETRY:
+                    ledger.fail(lease, failure, now=now, retry_at=now + verdict.wait)
+                case Next.BURY:
+                    ended = ledger.fail(lease, failure, now=now, retry_at=None)
+        except StaleLease:
+            verdict = judge(StaleLease(""), attempts=0, max_attempts=0, backoff_s=0)
+        self._note(
+            f"job.{_PAST[verdict.what]}",
+            job,
+            error=failure.error,
+            reason=failure.message,
+            wait_s=verdict.wait.total_seconds() or None,
+        )
+        if ended.state in ENDED:
+            self._ended(ended)
+
+    def _ended(self, job: Job) -> None:
+        """Tidy up after a job that ended; what fails here is done later by the sweep."""
+        with contextlib.suppress(BedsideError):
+            if len(job.pipeline.stages) > 1:
+                forget_stages(job.id, self._parts.blobs.tenant(job.tenant))
+            self._parts.settled(job)
+
+    def _note(self, action: str, job: Job, **fields: object) -> None:
+        self._parts.log(
+            action, tenant=job.tenant, job=job.id, stage=job.stage.name, attempt=job.attempts, **fields
+        )
+
+
+_PAST = {
+    Next.ABANDON: "lost",
+    Next.GIVE_BACK: "given_back",
+    Next.REJECT: "rejected",
+    Next.RETRY: "failed",
+    Next.BURY: "dead",
+}
+
+
+def _name(failed: BedsideError) -> str:
+    """Return the nearest name that the ledger knows."""
+    return next(base.__name__ for base in type(failed).__mro__ if base.__name__ in BY_NAME)

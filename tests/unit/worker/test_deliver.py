@@ -1,0 +1,76 @@
+"""What lies in ``result.json``, and what is never taken from an output folder."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from bedside.domain.job import JobState
+from bedside.errors import ModelFailed
+from bedside.ports import Outcome, Progress, Task
+from bedside.worker.deliver import list_files, result_bytes
+from unit.worker.workshop import RELEASE, T0, ScriptedRunner, Workshop, writes_a_mask
+
+
+def test_a_result_names_what_made_it(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    job = shop.submit()
+    shop.worker.step()
+    content = json.loads(shop.blobs.get(f"{job.prefix}/result.json"))
+    written = shop.blobs.get(f"{job.prefix}/dicom/seg.dcm")
+    assert content["schema"] == "bedside.result/1"
+    assert content["release"] == {"digest": RELEASE, "name": "spleen", "version": "1.0"}
+    assert content["job"]["id"] == job.id
+    assert (content["job"]["arrival_version"], content["job"]["attempt"]) == (1, 1)
+    assert content["created_at"] == T0.isoformat()
+    assert content["files"] == [
+        {
+            "path": "dicom/seg.dcm",
+            "sha256": hashlib.sha256(written).hexdigest(),
+            "size_bytes": len(written),
+        }
+    ]
+
+
+def test_a_gpus_seconds_are_counted(tmp_path: Path) -> None:
+    def on_a_gpu(task: Task, progress: Progress) -> Outcome:
+        writes_a_mask(task, progress)
+        return Outcome(report={"notes": {"device": "cuda:0"}}, timings_s={"run": 2.5, "write": 1})
+
+    shop = Workshop(tmp_path, ScriptedRunner(on_a_gpu))
+    job = shop.submit()
+    shop.worker.step()
+    assert json.loads(shop.blobs.get(f"{job.prefix}/result.json"))["gpu_s"] == 2.5
+
+
+def test_what_is_known_of_a_file_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "dicom").mkdir()
+    (tmp_path / "dicom" / "a.dcm").write_bytes(b"abc")
+    known = {"files": [{"path": "dicom/a.dcm", "sha256": "f" * 64, "sop_instance_uid": "1.2"}]}
+    assert list_files(tmp_path, known) == [
+        {"path": "dicom/a.dcm", "sha256": "f" * 64, "sop_instance_uid": "1.2", "size_bytes": 3}
+    ]
+
+
+def test_a_link_in_the_output_brings_nothing_in(tmp_path: Path) -> None:
+    (tmp_path / "passwd").symlink_to("/etc/passwd")
+    with pytest.raises(ModelFailed, match="only files are taken"):
+        list_files(tmp_path, {})
+
+
+def test_a_stage_cannot_forge_the_mark_of_a_finished_result(tmp_path: Path) -> None:
+    def forges(task: Task, progress: Progress) -> Outcome:
+        (task.output / "result.json").write_text("{}")
+        return Outcome(report={})
+
+    shop = Workshop(tmp_path, ScriptedRunner(forges))
+    job = shop.submit()
+    shop.worker.step()
+    assert shop.now(job).state is JobState.QUEUED
+    assert shop.keys("results/") == []
+
+
+def test_a_report_that_is_not_json_is_the_models_fault() -> None:
+    with pytest.raises(ModelFailed, match="holds what JSON cannot"):
+        result_bytes({"mean_hu": float("nan")})
