@@ -1,0 +1,47 @@
+"""Where pydicom's many errors and its talk become ours.
+
+Owns the list of what pydicom and the codecs raise on broken bytes, and keeps their warnings out of
+the log, since these quote values and a value may be a patient's name.
+"""
+
+import logging
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pydicom.errors import InvalidDicomError
+
+#: What broken bytes make pydicom, its plugins and zlib raise; a list, since a broad except hides our bugs.
+VENDOR_ERRORS: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    InvalidDicomError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Silence pydicom's warnings and log lines, which may hold values of the header."""
+    loggers = [logging.getLogger(name) for name in ("pydicom", "pylibjpeg", "PIL")]
+    before = [logger.disabled for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.disabled = True
+        try:
+            yield
+        finally:
+            for logger, was in zip(loggers, before, strict=True):
+                logger.disabled = was
