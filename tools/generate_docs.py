@@ -149,8 +149,8 @@ def exit_codes() -> str:
         [
             "# Errors and exit codes\n",
             "An error is one line, `error: what: why, with the numbers`, and a `hint:` with a command to "
-            "run, both on standard error. `-v` adds a traceback. The exit code says what kind it was, so that a "
-            "script can tell a study that cannot be read from a machine that is not ready.\n",
+            "run, both on standard error. `-v` adds a traceback. The exit code says what kind it was, so "
+            "that a script can tell a study that cannot be read from a machine that is not ready.\n",
             *rows,
             "",
             "`bedside submit --wait` and `bedside job watch` exit with the code of the worst job: 0 "

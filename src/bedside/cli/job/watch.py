@@ -1,12 +1,12 @@
 """``bedside job watch``: follows jobs until they ended, live on a terminal, as lines elsewhere."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from bedside.cli.base import Command, config_option, tenant_option
-from bedside.cli.deployment import Opened, opened
+from bedside.cli.deployment import opened
 from bedside.cli.job.shapes import doing, state_cell, worst
 from bedside.cli.output import ProgressLine, note
 from bedside.domain.job import ENDED, Job, JobState
@@ -26,7 +26,7 @@ def watch(job_ids: tuple[str, ...], tenant: str, config_path: Path | None) -> in
     Exits with 0 when all succeeded, 4 when one was rejected, 6 when one is dead, 1 when one was
     cancelled. Ctrl-C stops watching, not the jobs.
     """
-    with opened(config_path, tenant) as deployment:
+    with opened(config_path, tenant) as deployment, Follower() as follower:
         if job_ids:
             wanted = [deployment.job(text).id for text in job_ids]
         else:
@@ -35,34 +35,41 @@ def watch(job_ids: tuple[str, ...], tenant: str, config_path: Path | None) -> in
         if not wanted:
             note("nothing is queued or running")
             return 0
-
-        def look() -> Sequence[Job]:
-            return [deployment.ledger.job(deployment.tenant, job_id) for job_id in wanted]
-
-        return worst([job.state for job in follow(deployment, look)])
-
-
-def follow(deployment: Opened, look: Callable[[], Sequence[Job]]) -> Sequence[Job]:
-    """Show jobs until all that ``look`` returns have ended, and return them as they then are.
-
-    Args:
-        deployment: Gives the pauses.
-        look: Reads the jobs anew. Returning none means that they are still to come.
-    """
-    told: set[str] = set()
-    with ProgressLine() as line:
         while True:
-            jobs = look()
-            for job in jobs:
-                if job.state in ENDED and job.id not in told:
-                    told.add(job.id)
-                    line.finish()
-                    note(f"{job.id}  {state_cell(job)}  {job.pipeline.name}  {doing(job)}".rstrip())
-            left = [job for job in jobs if job.state not in ENDED]
-            if jobs and not left:
-                return jobs
-            line.update(*_now(jobs, left))
+            jobs = [deployment.ledger.job(deployment.tenant, job_id) for job_id in wanted]
+            follower.tell(jobs)
+            if all(job.state in ENDED for job in jobs):
+                return worst([job.state for job in jobs])
             deployment.clock.sleep(POLL_S)
+
+
+class Follower:
+    """Tells what is new about some jobs, each time it is shown them: one line per job that ended."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+        self._line = ProgressLine()
+
+    def __enter__(self) -> "Follower":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._line.finish()
+
+    def say(self, text: str) -> None:
+        """Say something that stays, above the live line."""
+        self._line.finish()
+        note(text)
+
+    def tell(self, jobs: Sequence[Job]) -> None:
+        """Show how the jobs stand now."""
+        for job in jobs:
+            if job.state in ENDED and job.id not in self._told:
+                self._told.add(job.id)
+                self.say(f"{job.id}  {state_cell(job)}  {job.pipeline.name}  {doing(job)}".rstrip())
+        left = [job for job in jobs if job.state not in ENDED]
+        if left or not jobs:
+            self._line.update(*_now(jobs, left))
 
 
 def _now(jobs: Sequence[Job], left: Sequence[Job]) -> tuple[str, float | None]:

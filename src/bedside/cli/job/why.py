@@ -71,7 +71,7 @@ def explain(deployment: Opened, what: str) -> Explained:
     """
     ledger, tenant = deployment.ledger, deployment.tenant
     newest = ledger.entries(tenant, limit=LOOKED_THROUGH)
-    by_name = [e for e in newest if what in (e.id, e.key, PurePosixPath(e.key).name)]
+    by_name = [e for e in newest if what in (e.id, e.key, *_names(e.key))]
     ids = _arrival_ids(deployment, what) or list(dict.fromkeys(i for e in by_name for i in e.arrivals))
     arrivals = [ledger.arrival(tenant, arrival_id) for arrival_id in ids]
     entries = by_name or [entry for entry in newest if set(entry.arrivals) & set(ids)]
@@ -86,6 +86,12 @@ def explain(deployment: Opened, what: str) -> Explained:
         decisions={i: ledger.decisions(tenant, i) for i in ids},
         jobs={i: ledger.jobs(tenant, JobFilter(arrival_id=i)) for i in ids},
     )
+
+
+def _names(key: str) -> tuple[str, str]:
+    """Return the name of an entry, and without the token that ``bedside submit`` put before it."""
+    name = PurePosixPath(key).name
+    return name, name.partition("-")[2] or name
 
 
 def _arrival_ids(deployment: Opened, what: str) -> list[str]:
