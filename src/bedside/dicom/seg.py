@@ -26,6 +26,7 @@ from bedside.dicom.derived import (
     unique,
 )
 from bedside.dicom.masks import Mask
+from bedside.domain.identity import derived_uid
 from bedside.domain.request import RunRequest
 from bedside.domain.volume import Code, Label, Volume
 
@@ -74,7 +75,10 @@ def make_seg(
     """
     made = start(source, request, kind="SEG", sop_class_uid=SegmentationStorage, series_number=_SERIES_NUMBER)
     made.SeriesDescription = f"{request.release_name} {request.release_version}"[:64]
-    made.FrameOfReferenceUID = volume.frame_of_reference_uid
+    # Type 1 here, while old series may lack it: then the series is a space of its own.
+    made.FrameOfReferenceUID = volume.frame_of_reference_uid or derived_uid(
+        "frame of reference", volume.series_uid
+    )
     made.PositionReferenceIndicator = source.get("PositionReferenceIndicator", "")
     frames = list(_frames(masks, volume))
     made.SegmentSequence = [_segment(mask, request) for mask in masks]
