@@ -59,6 +59,9 @@ class WorkerSettings(_Section):
         60.0, gt=0, description="Another worker takes over after this long without a heartbeat."
     )
     poll_s: float = Field(0.5, gt=0, description="Pause when there is nothing to do.")
+    grace_s: float = Field(
+        20.0, ge=0, description="How long a job may go on after a wish to stop, before it is given back."
+    )
     backoff_s: float = Field(5.0, ge=0, description="Wait before the second attempt; doubles each time.")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
     warm: int = Field(2, ge=1, description="Models kept loaded; the least recently used goes first.")

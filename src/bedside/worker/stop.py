@@ -1,6 +1,7 @@
 """A wish to stop, made by a signal, and the grace that a job in hand is given."""
 
-import threading
+import os
+import select
 import time
 
 from bedside.errors import Cancelled
@@ -13,29 +14,34 @@ class Stopping(Cancelled):
 class Stop:
     """Asked for once, seen by everything that waits or works.
 
+    A pipe and not a `threading.Event`, whose lock a signal handler could find held by the very
+    thread it interrupted.
+
     Args:
         grace_s: How long a job in hand may go on after the wish.
     """
 
     def __init__(self, *, grace_s: float) -> None:
         self._grace_s = grace_s
-        self._event = threading.Event()
         self._until = float("inf")
+        self._read, self._write = os.pipe()
 
     @property
     def requested(self) -> bool:
         """Whether to begin nothing new."""
-        return self._event.is_set()
+        return self._until != float("inf")
 
     def request(self) -> None:
         """Ask to stop; a second time changes nothing. Safe in a signal handler."""
-        if not self._event.is_set():
+        if not self.requested:
             self._until = time.monotonic() + self._grace_s
-            self._event.set()
+            os.write(self._write, b"x")
 
     def wait(self, seconds: float) -> bool:
         """Wait, at most until the wish to stop; return whether there is one."""
-        return self._event.wait(seconds)
+        if not self.requested:
+            select.select([self._read], [], [], max(seconds, 0.0))
+        return self.requested
 
     def check(self) -> None:
         """Raise `Stopping` where the grace is over."""

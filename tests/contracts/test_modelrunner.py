@@ -1,0 +1,226 @@
+"""What every `ModelRunner` keeps, with real processes: a do-nothing MONAI bundle and small programs."""
+
+import inspect
+import itertools
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import nothing_bundle
+from bedside.adapters.process import ChildOptions, ChildRunner, CommandRunner, ProcessRunner
+from bedside.domain.pipeline import Pipeline, Stage, StageKind
+from bedside.domain.request import RunRequest
+from bedside.errors import BedsideError, Cancelled, InputRejected, ModelFailed, OutOfMemory
+from bedside.ports import ModelRunner, Outcome, Task
+
+#: Given to the runner as the worker's environment: a child sees none of the last five.
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "LANG": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "AWS_SECRET_ACCESS_KEY": "credential",
+    "BEDSIDE_LEDGER_URL": "postgresql://user:credential@host/db",
+    "CUDA_TOKEN": "credential",
+    "HOME": "/home/credential",
+    "MY_PASSWORD": "credential",
+}
+
+
+@dataclass
+class Bench:
+    """A runner, and stages of one kind that behave as their name says."""
+
+    runner: ModelRunner
+    stage: Callable[[str], Stage]
+    folder: Path
+    study: Path
+    leaders: Callable[[], list[int]]
+
+    def task(self, behaviour: str, **changes: object) -> Task:
+        stage = replace(self.stage(behaviour), **changes)  # type: ignore[arg-type]
+        output = self.folder / f"output-{len(list(self.folder.iterdir()))}"
+        output.mkdir(parents=True)
+        return Task(
+            stage=stage,
+            pipeline=Pipeline(name="p", stages=(stage,)),
+            request=RunRequest(
+                job_identity="j",
+                arrival_id="a",
+                release=stage.release,
+                release_name="nothing",
+                release_version="1",
+                content_at=datetime(2026, 3, 1, tzinfo=UTC),
+                outputs=("seg",),
+            ),
+            input=self.study,
+            output=output,
+        )
+
+    def run(self, behaviour: str, **changes: object) -> Outcome:
+        return self.runner.run(self.task(behaviour, **changes), lambda doing, fraction: None)
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Return the processes that work in a folder: children run in their private home."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (entry / "cwd").readlink().is_relative_to(folder):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return nothing_bundle.write_study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(params=["bundle", "command"])
+def bench(request: pytest.FixtureRequest, tmp_path: Path, study: Path) -> Iterator[Bench]:
+    scratch = tmp_path / "scratch"
+    bundles: dict[str, Path] = {}
+    runner = ProcessRunner(
+        bundles=ChildRunner(
+            bundles=bundles.__getitem__,
+            scratch=scratch,
+            environment=ENVIRONMENT,
+            options=ChildOptions(device="cpu", threads=1),
+        ),
+        commands=CommandRunner(scratch=scratch, environment=ENVIRONMENT),
+    )
+
+    def bundle_stage(behaviour: str) -> Stage:
+        path = tmp_path / "bundles" / behaviour
+        if not path.exists():
+            nothing_bundle.write_bundle(path, behaviour=behaviour)
+        digest = nothing_bundle.digest(path)
+        bundles[digest] = path
+        return Stage(name="infer", kind=StageKind.BUNDLE, release=digest)
+
+    def command_stage(behaviour: str) -> Stage:
+        program = tmp_path / "program.py"
+        program.write_text(f"#!{sys.executable}\n{nothing_bundle.PROGRAM}")
+        program.chmod(0o755)
+        command = (str(program), behaviour, "{input}", "{output}")
+        return Stage(name="prepare", kind=StageKind.COMMAND, command=command)
+
+    yield Bench(
+        runner=runner,
+        stage=bundle_stage if request.param == "bundle" else command_stage,
+        folder=tmp_path / "outputs",
+        study=study,
+        leaders=lambda: processes_of(scratch),
+    )
+    runner.close()
+    assert processes_of(scratch) == []
+    assert not scratch.exists() or list(scratch.iterdir()) == []
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path) -> None:
+    (tmp_path / "outputs").mkdir()
+
+
+@pytest.mark.parametrize("adapter", [ProcessRunner, ChildRunner, CommandRunner])
+def test_signatures_are_the_ports(adapter: type) -> None:
+    for name in ("run", "close"):
+        assert inspect.signature(getattr(adapter, name)) == inspect.signature(getattr(ModelRunner, name))
+
+
+def test_a_stage_runs_and_reports(bench: Bench) -> None:
+    task = bench.task("works")
+    said: list[tuple[str, float]] = []
+    outcome = bench.runner.run(task, lambda doing, fraction: said.append((doing, fraction)))
+    written = [path for path in task.output.rglob("*") if path.is_file()]
+    assert written and all(path.stat().st_size for path in written)
+    assert "run" in outcome.timings_s
+    assert all(0 <= fraction <= 1 for _, fraction in said)
+
+
+def test_the_environment_holds_no_credentials(bench: Bench) -> None:
+    bench.run("needs_clean_environment")
+
+
+def test_a_refused_input_is_input_rejected(bench: Bench) -> None:
+    with pytest.raises(InputRejected) as refused:
+        bench.run("rejects")
+    assert refused.value.message
+    bench.run("works")
+
+
+def test_a_failing_model_is_model_failed_without_its_text(bench: Bench) -> None:
+    with pytest.raises(ModelFailed) as failed:
+        bench.run("fails")
+    assert "Doe^Jane" not in failed.value.message
+    assert "ValueError" in failed.value.message
+    bench.run("works")
+
+
+@pytest.mark.parametrize(
+    ("sign", "error", "says"),
+    [
+        (signal.SIGKILL, OutOfMemory, "SIGKILL, most likely by the kernel for lack of memory"),
+        (signal.SIGSEGV, ModelFailed, "ended by SIGSEGV"),
+    ],
+)
+def test_a_child_that_dies_costs_one_run(
+    bench: Bench, sign: signal.Signals, error: type[BedsideError], says: str
+) -> None:
+    def kill(doing: str, fraction: float) -> None:
+        for pid in bench.leaders():
+            os.kill(pid, sign)
+
+    with pytest.raises(error, match=says):
+        bench.runner.run(bench.task("sleeps"), kill)
+    bench.run("works")
+
+
+def test_a_run_that_takes_too_long_is_ended(bench: Bench) -> None:
+    begun = time.monotonic()
+    with pytest.raises(ModelFailed, match="not done after 2 s"):
+        bench.run("sleeps", timeout_s=2.0)
+    assert time.monotonic() - begun < 20
+    bench.run("works")
+
+
+def test_an_exit_status_is_told(bench: Bench) -> None:
+    with pytest.raises(ModelFailed, match="exit status 9"):
+        bench.run("dies")
+    bench.run("works")
+
+
+def test_the_caller_is_called_all_the_time_and_can_cancel(bench: Bench) -> None:
+    calls: list[float] = []
+
+    def cancels(doing: str, fraction: float) -> None:
+        calls.append(time.monotonic())
+        if calls[-1] - calls[0] > 3:
+            raise Cancelled("a person asked")
+
+    task = bench.task("sleeps")
+    with pytest.raises(Cancelled, match="a person asked"):
+        bench.runner.run(task, cancels)
+    assert max(later - earlier for earlier, later in itertools.pairwise(calls)) < 2
+    before = sorted(task.output.rglob("*"))
+    time.sleep(1.0)
+    assert sorted(task.output.rglob("*")) == before
+    bench.run("works")
+
+
+def test_what_a_child_prints_corrupts_nothing(bench: Bench) -> None:
+    bench.run("prints")
+
+
+def test_the_study_stays_as_it_was(bench: Bench) -> None:
+    before = {path: path.read_bytes() for path in bench.study.iterdir()}
+    bench.run("works")
+    assert {path: path.read_bytes() for path in bench.study.iterdir()} == before
