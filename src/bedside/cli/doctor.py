@@ -179,11 +179,9 @@ def _writable(root: Path) -> Finding:
 
 def _left_over(loaded: "Loaded") -> Iterator[Finding]:
     """Look for what waits for a person: dead letters, leases nobody beats."""
-    from bedside.cli.checks import ledger_exists
-
     settings = loaded.settings
-    if not ledger_exists(settings):
-        return
+    if not settings.ledger.url and not (settings.system.root / "ledger.db").exists():
+        return  # opening would make it
     at = f" -c {loaded.path}" if loaded.path and loaded.path.name != "bedside.toml" else ""
     try:
         yield from _jobs_left(settings, at)

@@ -28,7 +28,6 @@ COMMANDS = {
     "run": ("bedside.cli.run:run", "Run a bundle on one study, without a queue."),
     "serve": ("bedside.cli.serve:serve", "Watch the drop-box and read every study that arrives."),
     "worker": ("bedside.cli.worker:worker", "Work on jobs, without watching the drop-box."),
-    "worker": ("bedside.cli.worker:worker", "Work on jobs; serve starts these, other machines may too."),
     "submit": ("bedside.cli.submit:submit", "Put studies into the drop-box."),
     "job": ("bedside.cli.job:job", "List, show, follow, explain, repeat and cancel jobs."),
     "config": ("bedside.cli.config:config", "Show and check the configuration."),

@@ -6,7 +6,7 @@ overwrite each other, and a marker says that a folder is complete, so that nobod
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class Parcel:
     Attributes:
         key: Its key under the tenant, for a ZIP the object's, else the folder's.
         files: Keys to local files.
-        marker: The key that says it is complete, or ``""`` for a ZIP, which says so itself.
+        marker: The key that says it is complete, so that nobody waits for quiet.
     """
 
     key: str
@@ -127,14 +127,23 @@ def deliver(deployment: Opened, parcel: Parcel) -> None:
     deployment.blobs.put(parcel.marker, b"")
 
 
-def await_end(deployment: Opened, keys: Sequence[str]) -> tuple[list[Entry], list[Job]]:
-    """Follow what was dropped until its entries settled or were rejected; return them and their jobs."""
+def await_end(
+    deployment: Opened, keys: Sequence[str], *, alive: Callable[[], None] = lambda: None
+) -> tuple[list[Entry], list[Job]]:
+    """Follow what was dropped until its entries settled or were rejected; return them and their jobs.
+
+    Args:
+        deployment: Where it was dropped.
+        keys: What was dropped.
+        alive: Called now and then; what it raises ends the waiting.
+    """
     from bedside.cli.job.watch import Follower
 
     began = time.monotonic()
     warned = False
     with Follower() as follower:
         while True:
+            alive()
             newest = deployment.ledger.entries(deployment.tenant, limit=LOOKED_THROUGH)
             entries = [entry for entry in newest if entry.key in keys]
             ids = dict.fromkeys(i for entry in entries for i in entry.arrivals)

@@ -18,6 +18,16 @@ from bedside.ports import JobFilter
 #: Enough of an id to type; commands take the beginning of one.
 ID_SHOWN = 12
 
+#: Columns of the table of measurements; ``--json`` has all there is.
+MEASURED = {
+    "label": "label",
+    "volume_ml": "volume mL",
+    "max_diameter_mm": "diameter mm",
+    "mean": "mean",
+    "standard_deviation": "deviation",
+    "intensity_unit": "unit",
+}
+
 
 @click.command(
     "list",
@@ -163,21 +173,22 @@ def _show_result(document: Mapping[str, object], result: Result, place: str) -> 
 
 
 def write_measurements(document: Mapping[str, object]) -> None:
-    """Print what was measured, one row per label, one column per measurement."""
+    """Print what was measured, one row per label, and what a model without masks said."""
     measurements = document.get("measurements")
     rows = [row for row in measurements if isinstance(row, dict)] if isinstance(measurements, list) else []
-    columns = list(dict.fromkeys(key for row in rows for key, value in row.items() if _is_plain(value)))
     if rows:
-        write_table(columns, [[row.get(column) for column in columns] for row in rows])
+        headings = [
+            heading
+            for key, heading in MEASURED.items()
+            if any(row.get(key) not in (None, "") for row in rows)
+        ]
+        keys = [key for key, heading in MEASURED.items() if heading in headings]
+        write_table(headings, [[row.get(key) for key in keys] for row in rows])
         click.echo()
     numbers = document.get("numbers")
     if isinstance(numbers, dict) and numbers:
         write_table(("output", "value"), list(numbers.items()))
         click.echo()
-
-
-def _is_plain(value: object) -> bool:
-    return isinstance(value, str | int | float)
 
 
 def write_files(document: Mapping[str, object], place: str) -> None:
