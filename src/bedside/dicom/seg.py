@@ -35,11 +35,10 @@ _SEGMENTATION = Code(value="113076", scheme="DCM", meaning="Segmentation")
 _SOURCE_IMAGE = Code(value="121322", scheme="DCM", meaning="Source image for image processing operation")
 #: Frames packed at once: bounds memory, and a multiple of 8, so that every piece ends on a byte.
 _PACKED_FRAMES = 32
-#: CIE D50 white, as PCS-Values are defined (PS3.3 C.10.7.1.1), and sRGB to it (ICC, Bradford-adapted).
-_WHITE = np.array([0.96422, 1.0, 0.82521])
-_SRGB_TO_XYZ = np.array(
-    [[0.4360747, 0.3850649, 0.1430804], [0.2225045, 0.7168786, 0.0606169], [0.0139322, 0.0971045, 0.7141733]]
-)
+#: sRGB to CIE XYZ, and its white. D65, without adaptation to the D50 of ICC profiles: so every reader in
+#: use (dcmtk, dcmqi, highdicom, OHIF, Weasis) turns the value back, see docs/decisions/021.
+_SRGB_TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+_WHITE = np.array([0.9505, 1.0, 1.089])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
