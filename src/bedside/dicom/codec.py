@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import lru_cache
 from multiprocessing import get_context
 from typing import Any
 
@@ -64,18 +63,13 @@ class Encoded:
     spans: tuple[Span, ...]
 
 
-@lru_cache(maxsize=4)
-def _spans(header: InstanceHeader) -> list[list[Span]]:
-    return frame_spans(header)
-
-
-def encoded(header: InstanceHeader, index: int) -> Encoded:
-    """Return where one frame of an encapsulated instance lies.
+def encoded_frames(header: InstanceHeader) -> list[Encoded]:
+    """Return where the frames of an encapsulated instance lie.
 
     Raises:
         InputRejected: Its Pixel Data is malformed.
     """
-    return Encoded(header=header, spans=tuple(_spans(header)[index]))
+    return [Encoded(header=header, spans=tuple(spans)) for spans in frame_spans(header)]
 
 
 def decode(frame: Encoded) -> NDArray[np.integer]:

@@ -117,14 +117,15 @@ def stack(frames: Sequence[Frame]) -> Stack:
 def _directions(frames: Sequence[Frame]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return unit vectors along a row and down a column."""
     cosines = np.array([frame.orientation for frame in frames])
-    difference = np.abs(cosines - cosines[0]).max(axis=1)
+    most = cosines[np.abs(cosines - np.median(cosines, axis=0)).max(axis=1).argmin()]
+    difference = np.abs(cosines - most).max(axis=1)
     if difference.max() > ORIENTATION_TOLERANCE:
         differing = int((difference > ORIENTATION_TOLERANCE).sum())
         raise MixedOrientation(
-            f"{differing} of {len(frames)} slices face another way than the first "
+            f"{differing} of {len(frames)} slices face another way than the others "
             f"(cosines differ by up to {difference.max():.4f})"
         )
-    along, down = cosines[0, :3], cosines[0, 3:]
+    along, down = most[:3], most[3:]
     lengths = float(np.linalg.norm(along)), float(np.linalg.norm(down))
     skew = float(along @ down)
     if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(skew)) > 10 * ORIENTATION_TOLERANCE:

@@ -7,12 +7,11 @@ hundred megabytes twice costs as much as reading them.
 
 import os
 from collections.abc import Iterator
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bedside.dicom.codec import decode, encoded
+from bedside.dicom.codec import Encoded, decode, encoded_frames
 from bedside.dicom.header import InstanceHeader, PixelFormat
 from bedside.dicom.source import inflate
 from bedside.errors import InputRejected, Unavailable
@@ -54,41 +53,62 @@ def read_in_place(header: InstanceHeader, index: int, out: NDArray[np.integer]) 
         raise Unavailable(f"a file of the study cannot be read: {exc.strerror}") from exc
 
 
-def stored_frame(header: InstanceHeader, index: int) -> NDArray[np.integer]:
-    """Return one frame's stored values, (rows, columns), of a type that holds them.
+class FrameReader:
+    """Reads stored values frame by frame; holds the last instance that had to be unpacked as a whole.
 
-    Raises:
-        InputRejected: It cannot be decoded or is cut short.
+    One per reading: what it holds must not outlive the files, which another study may replace.
     """
-    if not header.native:
-        return true_bits(decode(encoded(header, index)), header.format)
-    order = ">" if header.format.big_endian else "<"
-    if header.deflated:
+
+    def __init__(self) -> None:
+        self._encoded: dict[InstanceHeader, list[Encoded]] = {}
+        self._inflated: tuple[InstanceHeader, bytes] | None = None
+
+    def encoded(self, header: InstanceHeader, index: int) -> Encoded:
+        """Return where one frame of an encapsulated instance lies.
+
+        Raises:
+            InputRejected: Its Pixel Data is malformed.
+        """
+        if header not in self._encoded:
+            self._encoded[header] = encoded_frames(header)
+        return self._encoded[header][index]
+
+    def stored(self, header: InstanceHeader, index: int) -> NDArray[np.integer]:
+        """Return one frame's stored values, (rows, columns), of a type that holds them.
+
+        Raises:
+            InputRejected: It cannot be decoded or is cut short.
+        """
+        if not header.native:
+            return true_bits(decode(self.encoded(header, index)), header.format)
+        kind = (">" if header.format.big_endian else "<") + header.format.dtype
+        if header.deflated:
+            values = np.frombuffer(self._inflate(header, index), kind).reshape(header.rows, header.columns)
+        else:
+            values = np.empty((header.rows, header.columns), kind)
+            read_in_place(header, index, values.view(np.uint8))
+        native: NDArray[np.integer] = values.astype(header.format.dtype)
+        return true_bits(native, header.format)
+
+    def _inflate(self, header: InstanceHeader, index: int) -> bytes:
+        if self._inflated is None or self._inflated[0] is not header:
+            raw = header.path.read_bytes()
+            end = header.pixel_offset + header.frames * header.frame_bytes
+            self._inflated = header, inflate(raw[header.deflated :], end)[0]
         start = header.pixel_offset + index * header.frame_bytes
-        raw = _inflated(header)[start : start + header.frame_bytes]
-        if len(raw) < header.frame_bytes:
+        found = self._inflated[1][start : start + header.frame_bytes]
+        if len(found) < header.frame_bytes:
             raise InputRejected(
-                f"instance {header.sop_instance_uid}: truncated: {len(raw)} of {header.frame_bytes} bytes"
+                f"instance {header.sop_instance_uid}: truncated: {len(found)} of {header.frame_bytes} bytes"
             )
-        values = np.frombuffer(raw, order + header.format.dtype).reshape(header.rows, header.columns)
-    else:
-        values = np.empty((header.rows, header.columns), order + header.format.dtype)
-        read_in_place(header, index, values.view(np.uint8))
-    native: NDArray[np.integer] = values.astype(header.format.dtype)
-    return true_bits(native, header.format)
+        return found
 
 
 def stored_frames(header: InstanceHeader) -> Iterator[NDArray[np.integer]]:
-    """Yield all frames of an instance."""
+    """Yield the stored values of all frames of an instance."""
+    reader = FrameReader()
     for index in range(header.frames):
-        yield stored_frame(header, index)
-
-
-@lru_cache(maxsize=1)
-def _inflated(header: InstanceHeader) -> bytes:
-    raw = header.path.read_bytes()
-    data, _ = inflate(raw[header.deflated :], header.pixel_offset + header.frames * header.frame_bytes)
-    return data
+        yield reader.stored(header, index)
 
 
 def true_bits(values: NDArray[np.integer], form: PixelFormat) -> NDArray[np.integer]:

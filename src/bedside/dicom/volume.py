@@ -11,11 +11,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bedside.dicom.codec import decode_all, encoded
+from bedside.dicom.codec import decode_all
 from bedside.dicom.frames import Frame
 from bedside.dicom.geometry import Stack
 from bedside.dicom.header import InstanceHeader
-from bedside.dicom.pixels import read_in_place, readable_in_place, stored_frame, true_bits
+from bedside.dicom.pixels import FrameReader, read_in_place, readable_in_place, true_bits
 from bedside.dicom.scan import Series
 from bedside.domain.volume import Volume
 from bedside.errors import InputRejected
@@ -58,15 +58,12 @@ def read_volume(series: Series) -> Volume:
 
 def _stored(grid: Stack) -> Iterator[NDArray[np.integer]]:
     """Yield stored values of every frame in the stack's order."""
-    packed = [frame for frame in grid.frames if not frame.header.native]
-    if not packed:
-        for frame in grid.frames:
-            yield stored_frame(frame.header, frame.index)
-        return
-    decoded = decode_all([encoded(frame.header, frame.index) for frame in packed])
+    reader = FrameReader()
+    packed = [reader.encoded(f.header, f.index) for f in grid.frames if not f.header.native]
+    decoded = decode_all(packed)
     for frame in grid.frames:
         header = frame.header
-        yield stored_frame(header, frame.index) if header.native else true_bits(next(decoded), header.format)
+        yield reader.stored(header, frame.index) if header.native else true_bits(next(decoded), header.format)
 
 
 def _whole(grid: Stack) -> NDArray[np.int16] | None:
