@@ -91,7 +91,7 @@ def run_single(wanted: Wanted, bundle: Bundle, progress: Progress) -> Mapping[st
         timeout_s=24 * 3600.0,
     )
     with _scratch(wanted.output) as scratch:
-        place = bundle.path
+        place = bundle.path.absolute()  # the child works in a folder of its own
         if place.is_file():
             place = unpack_bundle(place, scratch / "bundle")
         runner = ChildRunner(
