@@ -70,6 +70,12 @@ _TAGS = {
     "modality_lut": 0x00283000,
 }
 _WISH = Wish(frozenset(_TAGS.values()))
+_NAMES = {
+    "sop_instance_uid": "SOP Instance",
+    "sop_class_uid": "SOP Class",
+    "study_uid": "Study Instance",
+    "series_uid": "Series Instance",
+}
 _UID = re.compile(r"[0-9.]{1,64}")
 Vector = tuple[float, float, float]
 
@@ -170,9 +176,7 @@ def read_header(path: Path) -> InstanceHeader | None:
     if source is None:
         return None
     values = _Values(source.elements.values)
-    identity = {
-        name: values.text(name) for name in ("sop_instance_uid", "sop_class_uid", "study_uid", "series_uid")
-    }
+    identity = {name: values.text(name) for name in _NAMES}
     identity["sop_instance_uid"] = identity["sop_instance_uid"] or values.text("media_uid")
     identity["sop_class_uid"] = identity["sop_class_uid"] or values.text("media_class")
     if identity["sop_class_uid"] == "1.2.840.10008.1.3.10":
@@ -180,7 +184,7 @@ def read_header(path: Path) -> InstanceHeader | None:
     for name, uid in identity.items():
         if not _UID.fullmatch(uid):
             cut = ", file is truncated" if source.truncated else ""
-            raise InputRejected(f"no valid {name.replace('_', ' ').replace('uid', 'UID')}{cut}")
+            raise InputRejected(f"no valid {_NAMES[name]} UID{cut}")
     return _build(path, source, values, identity)
 
 
