@@ -30,6 +30,8 @@ class Volume:
         frame_of_reference_uid: Frame of Reference UID (0020,0052).
         series_uid: Series Instance UID (0020,000E).
         source_spacing_mm: (slice, row, column) spacing.
+        acquisition_3d: MR Acquisition Type (0018,0023) is 3D. dcm2niix stores such a series along the
+            patient's axes, and a model that was trained on its files may see the difference.
     """
 
     array: NDArray[Any]
@@ -39,6 +41,7 @@ class Volume:
     frame_of_reference_uid: str
     series_uid: str
     source_spacing_mm: tuple[float, float, float]
+    acquisition_3d: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

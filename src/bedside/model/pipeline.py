@@ -1,0 +1,180 @@
+"""One study through a bundle's program: prepare, predict, finish.
+
+Owns the order of calls that MONAI's `SupervisedEvaluator` makes round a network (collate, forward,
+decollate, postprocessing), without Ignite, and the choice of faster equivalents for single steps. It
+refuses to guess: whatever is not recognised exactly runs as MONAI runs it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from monai.data.utils import decollate_batch, list_data_collate
+from monai.engines.utils import default_prepare_batch, engine_apply_transform
+
+from bedside.domain.volume import Label, Segmentation, Volume
+from bedside.errors import ModelFailed
+from bedside.model.bundle import Bundle
+from bedside.model.capture import Captured, captured_in
+from bedside.model.forward import Effort, Progress, Windows, inference, is_out_of_memory, predict
+from bedside.model.outcome import final_array, numbers_of, segmentation_of
+from bedside.model.program import Program
+
+#: Keys of captured results that are the prediction, best first.
+_PREDICTIONS = ("pred", "prediction", "preds", "label", "mask", "seg")
+
+
+class Pipeline:
+    """A program with one way of running its network.
+
+    Args:
+        program: What runs.
+        device: Where the network runs.
+        runner: Runs the network's forward pass by another engine; None is the network itself.
+        fast: Use the equivalents of well-known transforms.
+    """
+
+    def __init__(
+        self, program: Program, device: torch.device, runner: Callable[..., Any] | None, *, fast: bool
+    ) -> None:
+        self._program = program
+        self._device = device
+        self._windows = Windows(program.network, runner)
+        self._fast = fast
+
+    def run(
+        self,
+        volume: Volume,
+        *,
+        bundle: Bundle,
+        labels: tuple[Label, ...],
+        progress: Progress | None,
+        lap: Callable[[str], None],
+    ) -> tuple[Segmentation | None, dict[str, float], Effort]:
+        """Run one volume; see `bedside.model.session.Session.run`.
+
+        Args:
+            volume: The series.
+            bundle: Says what outputs mean.
+            labels: What to call them.
+            progress: Told what is done now.
+            lap: Told when a step has ended.
+        """
+        tell = progress or (lambda _doing, _fraction: None)
+        tell("pre", 0.0)
+        batch = list_data_collate([self._prepared(volume)])
+        output, effort = (self._by_evaluator if self._program.evaluator else self._by_parts)(batch, tell, lap)
+        result = interpreted(output, volume, bundle, labels)
+        lap("post")
+        tell("post", 1.0)
+        return (*result, effort)
+
+    def _by_parts(self, batch: Any, tell: Progress, lap: Callable[[str], None]) -> tuple[Any, Effort]:
+        """Do what `SupervisedEvaluator` does."""
+        program = self._program
+        inputs, targets = default_prepare_batch(batch, self._device)
+        lap("pre")
+        tell("forward", 0.0)
+
+        def call() -> Any:
+            self._windows.train(program.training_mode)
+            with inference(program.amp):
+                return program.inferer(inputs, self._windows)
+
+        prediction, effort = predict(program.inferer, self._windows, inputs, call, progress=tell)
+        lap("forward")
+        tell("post", 0.0)
+        return self._finished(batch, {"image": inputs, "label": targets, "pred": prediction}), effort
+
+    def _by_evaluator(self, batch: Any, tell: Progress, lap: Callable[[str], None]) -> tuple[Any, Effort]:
+        """Run the bundle's own evaluator on a batch of one; postprocessing is part of it."""
+        evaluator = self._program.evaluator
+        lap("pre")
+        tell("forward", 0.0)
+        evaluator.data_loader = [batch]
+        evaluator.network = self._windows
+        images = [value for value in batch.values() if isinstance(value, torch.Tensor)]
+        inputs = images[0].to(self._device)
+        _, effort = predict(self._program.inferer, self._windows, inputs, evaluator.run, progress=tell)
+        lap("forward")
+        output = evaluator.state.output
+        return output[0] if isinstance(output, list) else output, effort
+
+    def _prepared(self, volume: Volume) -> Any:
+        data = dict.fromkeys(self._program.keys, volume) if self._program.keys else volume
+        return self._program.preprocessing(data)
+
+    def _finished(self, batch: Any, output: dict[str, Any]) -> Any:
+        """Run the postprocessing, in the machine's memory where the device's runs out."""
+        try:
+            return self._post(batch, output)
+        except RuntimeError as exc:
+            if self._device.type == "cpu" or not is_out_of_memory(exc):
+                raise
+        torch.cuda.empty_cache()
+        return self._post(_to_cpu(batch), _to_cpu(output))
+
+    def _post(self, batch: Any, output: dict[str, Any]) -> Any:
+        post = self._program.postprocessing
+        if not self._program.decollate:
+            return engine_apply_transform(batch, output, post)[1] if post else output
+        items, outputs = decollate_batch(batch), decollate_batch(output)
+        return engine_apply_transform(items[0], outputs[0], post)[1] if post else outputs[0]
+
+
+def _to_cpu(content: Any) -> Any:
+    if isinstance(content, torch.Tensor):
+        return content.cpu()
+    if isinstance(content, dict):
+        return {key: _to_cpu(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return type(content)(_to_cpu(value) for value in content)
+    return content
+
+
+def interpreted(
+    output: Any, volume: Volume, bundle: Bundle, labels: tuple[Label, ...]
+) -> tuple[Segmentation | None, dict[str, float]]:
+    """Return what a pipeline left behind as masks, or as numbers.
+
+    Args:
+        output: Its last dictionary or tensor.
+        volume: The source.
+        bundle: Says what outputs mean.
+        labels: What to call them.
+
+    Raises:
+        ModelFailed: It left nothing, or something that is neither.
+    """
+    captured = captured_in(output)
+    if captured:
+        chosen = _chosen(captured)
+        if chosen.affine is None:
+            raise ModelFailed("output lost its place in space: it has no affine")
+        return segmentation_of(chosen.array, chosen.affine, volume, bundle, labels), {}
+    left = final_array(output)
+    if left is None:
+        raise ModelFailed("bundle left no prediction", hint="docs/bundles.md says what a bundle needs")
+    if sum(size > 1 for size in left.shape) <= 1 and not bundle.labels:
+        return None, numbers_of(left, bundle)
+    affine = _affine_of(output)
+    if left.ndim < 3 or affine is None:
+        return None, numbers_of(left, bundle)
+    from bedside.model.capture import CaptureImage  # noqa: PLC0415 - used here alone
+
+    image = output["pred"] if isinstance(output, dict) else output
+    saved = CaptureImage(resample=True).capture(image.cpu(), None)
+    return segmentation_of(saved.array, saved.affine, volume, bundle, labels), {}
+
+
+def _chosen(captured: dict[str, Captured]) -> Captured:
+    for key in _PREDICTIONS:
+        if key in captured:
+            return captured[key]
+    others = [key for key in captured if key != "image"]
+    return captured[others[0] if others else next(iter(captured))]
+
+
+def _affine_of(output: Any) -> Any:
+    image = output.get("pred") if isinstance(output, dict) else output
+    return getattr(image, "affine", None)
