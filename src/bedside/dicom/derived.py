@@ -91,13 +91,27 @@ class Reference:
         return item
 
 
+def long_string(text: str, otherwise: str = "unnamed") -> str:
+    """Return a text as a Long String: 64 characters, no backslash or control (PS3.5 6.2)."""
+    plain = "".join(" " if sign == "\\" or not sign.isprintable() else sign for sign in text)
+    return plain[:64].strip() or otherwise
+
+
 def code_item(code: Code) -> Dataset:
     """Return an item of a Code Sequence. See PS3.3 8.8."""
     item = Dataset()
-    item.CodeValue = code.value
+    if len(code.value) <= 16:  # a Short String's length
+        item.CodeValue = code.value
+    else:
+        item.LongCodeValue = code.value
     item.CodingSchemeDesignator = code.scheme
-    item.CodeMeaning = code.meaning
+    item.CodeMeaning = long_string(code.meaning)
     return item
+
+
+def release_title(request: RunRequest) -> str:
+    """Return the release's name and version as one Long String."""
+    return long_string(f"{request.release_name} {request.release_version}")
 
 
 def result_uid(request: RunRequest, *parts: str) -> str:
@@ -175,8 +189,8 @@ def _date(source: Dataset, made: FileDataset, content_at: datetime) -> None:
 def _equipment(source: Dataset, made: FileDataset, request: RunRequest) -> None:
     """General and Enhanced General Equipment, and the release that made the object, by digest."""
     made.Manufacturer = "bedside"
-    made.ManufacturerModelName = request.release_name[:64]
-    made.SoftwareVersions = [__version__, request.release_version[:64]]
+    made.ManufacturerModelName = long_string(request.release_name)
+    made.SoftwareVersions = [__version__, long_string(request.release_version)]
     # A Long String of 64 characters: a SHA-256 fits exactly without its algorithm's name.
     made.DeviceSerialNumber = request.release.removeprefix("sha256:")[:64]
     release = Dataset()
@@ -184,8 +198,8 @@ def _equipment(source: Dataset, made: FileDataset, request: RunRequest) -> None:
         code_item(Code(value="109102", scheme="DCM", meaning="Processing Equipment"))
     ]
     release.Manufacturer = "bedside"
-    release.ManufacturerModelName = request.release_name[:64]
-    release.SoftwareVersions = request.release_version[:64]
+    release.ManufacturerModelName = long_string(request.release_name)
+    release.SoftwareVersions = long_string(request.release_version)
     release.ContributionDescription = f"release {request.release}"
     items = [release]
     if source.get("Manufacturer"):

@@ -19,7 +19,9 @@ from pydicom.valuerep import DSfloat
 from bedside.dicom.derived import (
     Reference,
     code_item,
+    long_string,
     name_private_scheme,
+    release_title,
     result_uid,
     series_item,
     start,
@@ -73,7 +75,7 @@ def make_seg(
         The instance, ready to be encoded. See PS3.3 A.51 and C.8.20.
     """
     made = start(source, request, kind="SEG", sop_class_uid=SegmentationStorage, series_number=_SERIES_NUMBER)
-    made.SeriesDescription = f"{request.release_name} {request.release_version}"[:64]
+    made.SeriesDescription = release_title(request)
     # Type 1 here, while old series may lack it: then the series is a space of its own.
     made.FrameOfReferenceUID = volume.frame_of_reference_uid or derived_uid(
         "frame of reference", volume.series_uid
@@ -117,9 +119,9 @@ def _segment(mask: Mask, request: RunRequest) -> Dataset:
     label = mask.label
     item = Dataset()
     item.SegmentNumber = mask.number
-    item.SegmentLabel = label.name[:64] or f"label {label.value}"
+    item.SegmentLabel = long_string(label.name, f"label {label.value}")
     item.SegmentAlgorithmType = "AUTOMATIC"
-    item.SegmentAlgorithmName = f"{request.release_name} {request.release_version}"[:64]
+    item.SegmentAlgorithmName = release_title(request)
     item.SegmentedPropertyCategoryCodeSequence = [code_item(label.category)]
     kind = code_item(label.code)
     if label.modifier:
@@ -128,7 +130,7 @@ def _segment(mask: Mask, request: RunRequest) -> Dataset:
     if label.region:
         item.AnatomicRegionSequence = [code_item(label.region)]
     item.RecommendedDisplayCIELabValue = cielab(label)
-    item.TrackingID = label.name[:64] or f"label {label.value}"
+    item.TrackingID = long_string(label.name, f"label {label.value}")
     item.TrackingUID = tracking_uid(request, label)
     return item
 
@@ -156,7 +158,7 @@ def _image(made: FileDataset, source: Dataset, request: RunRequest, volume: Volu
     """General Image, Image Pixel and Segmentation Image (PS3.3 C.7.6.1, C.7.6.3, C.8.20.2)."""
     made.ImageType = ["DERIVED", "PRIMARY"]
     made.ContentLabel = "SEGMENTATION"
-    made.ContentDescription = f"{request.release_name} {request.release_version}"[:64]
+    made.ContentDescription = release_title(request)
     made.ContentCreatorName = ""
     made.SegmentationType = "BINARY"
     made.SamplesPerPixel = 1

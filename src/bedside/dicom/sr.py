@@ -13,7 +13,16 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.uid import EnhancedSRStorage
 
 from bedside.dicom.content import CONTAINS, CONTEXT, MODIFIER, code, container, image, number, text, uid
-from bedside.dicom.derived import Reference, name_private_scheme, result_uid, series_item, start, unique
+from bedside.dicom.derived import (
+    Reference,
+    long_string,
+    name_private_scheme,
+    release_title,
+    result_uid,
+    series_item,
+    start,
+    unique,
+)
 from bedside.dicom.measure import NO_UNITS, Measurement
 from bedside.dicom.seg import tracking_uid
 from bedside.domain.codes import PRIVATE_SCHEME, private_code
@@ -93,7 +102,7 @@ def make_sr(
         The instance, ready to be encoded. See PS3.3 A.35.2 and PS3.16 TID 1500.
     """
     made = start(source, request, kind="SR", sop_class_uid=EnhancedSRStorage, series_number=_SERIES_NUMBER)
-    made.SeriesDescription = f"{request.release_name} {request.release_version} measurements"[:64]
+    made.SeriesDescription = long_string(f"{release_title(request)[:51]} measurements")
     images = list(unique(sources))
     groups = [_label_group(item, request, volume, seg, images) for item in measurements]
     if numbers:
@@ -125,11 +134,10 @@ def _root(groups: Sequence[Dataset], request: RunRequest, volume: Volume) -> Dat
 
 def _observer(request: RunRequest) -> list[Dataset]:
     """Return the observer context: the release, as a device (TID 1004)."""
-    device = f"{request.release_name} {request.release_version}"
     return [
         code(CONTEXT, _dcm("121005", "Observer Type"), _dcm("121007", "Device")),
         uid(CONTEXT, _dcm("121012", "Device Observer UID"), derived_uid("release", request.release)),
-        text(CONTEXT, _dcm("121013", "Device Observer Name"), device),
+        text(CONTEXT, _dcm("121013", "Device Observer Name"), release_title(request)),
         text(CONTEXT, _dcm("121014", "Device Observer Manufacturer"), "bedside"),
         text(CONTEXT, _dcm("121015", "Device Observer Model Name"), request.release_name),
         text(CONTEXT, _dcm("121016", "Device Observer Serial Number"), request.release),
@@ -155,7 +163,7 @@ def _label_group(
     """Return the measurement group of one label: TID 1411, or TID 1501 where there is no SEG."""
     label = measured.mask.label
     children = [
-        text(CONTEXT, _TRACKING, label.name or f"label {label.value}"),
+        text(CONTEXT, _TRACKING, long_string(label.name, f"label {label.value}")),
         uid(CONTEXT, _TRACKING_UID, tracking_uid(request, label)),
         code(CONTAINS, _FINDING_CATEGORY, label.category),
         code(CONTAINS, _FINDING, label.code),

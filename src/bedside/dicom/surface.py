@@ -16,6 +16,9 @@ from bedside.dicom.masks import Mask
 #: 80 bytes, and never beginning with "solid", which readers take for the text form. 3D Slicer reads
 #: the space from here; without it, it assumes LPS since 4.11 and RAS before.
 _HEADER = b"bedside surface, millimetres, SPACE=LPS"
+#: Midway between outside and inside, but for a hair: at exactly one half the rule for ambiguous faces has
+#: no answer on masks, and sheets that touch would share edges. A ten-thousandth of a voxel settles it.
+_LEVEL = 0.4999
 _TRIANGLE = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 
 
@@ -27,7 +30,7 @@ def make_surface(mask: Mask, affine: NDArray[np.float64]) -> bytes:
         affine: 4×4, maps (slice, row, column) to LPS millimetres; of either handedness.
     """
     padded = np.pad(mask.voxels, 1).astype(np.float32)
-    corners, triangles, *_ = marching_cubes(padded, level=0.5, allow_degenerate=False)
+    corners, triangles, *_ = marching_cubes(padded, level=_LEVEL, allow_degenerate=False)
     index = corners.astype(np.float64) + (np.array(mask.origin) - 1)
     points = (index @ affine[:3, :3].T + affine[:3, 3]).astype(np.float32)
     # The library winds inward in (k, i, j); an affine that mirrors turns that outward.
