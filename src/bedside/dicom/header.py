@@ -249,6 +249,8 @@ def _build(path: Path, source: Source, values: _Values, identity: dict[str, str]
         or _shape_problem(values, rows, columns, frames, pixel_format)
         or _pixel_problem(source, rows * columns * frames * pixel_format.allocated // 8)
     )
+    if not problem and "MOSAIC" in values.text("image_type").split("\\"):
+        problem = "a Siemens mosaic: several slices in one frame, whose places are in private attributes"
     if not problem and (_TAGS["modality_lut"] in elements.present or values.states("modality_lut")):
         problem = "Modality LUT Sequence: only Rescale Slope and Intercept are read"
     return InstanceHeader(
