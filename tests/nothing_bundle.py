@@ -1,7 +1,8 @@
-"""A MONAI bundle that computes next to nothing and behaves as told, a program likewise, a tiny study.
+"""A MONAI bundle that computes next to nothing and behaves as the study says, and a program likewise.
 
-A real bundle: MONAI's own transforms, inferer and evaluator, and one transform of the bundle's own
-code, which is where the behaviour is.
+A real bundle: MONAI's own transforms, inferer and evaluator, and one function of the bundle's own
+code, which is where the behaviour is. The brightest voxel of a study says which, so that one warm
+model serves many tests.
 """
 
 import json
@@ -12,41 +13,38 @@ import numpy as np
 from bedside.dicom.create import SeriesSpec, write_series
 from bedside.model.bundle import open_bundle
 
-BEHAVE = '''
+#: What a study can ask for; its brightest voxel is 100 HU and ten more for each place in this list.
+BEHAVIOURS = ("works", "needs_clean_environment", "fails", "dies", "prints", "sleeps", "takes_1", "rejects")
+
+BEHAVE = f'''
 import os
 import sys
 import time
 
-from monai.transforms import MapTransform
+BEHAVIOURS = {BEHAVIOURS!r}
 
 
-class Behave(MapTransform):
-    """Does what the bundle is for: nothing, or something bad."""
-
-    def __init__(self, keys, behaviour):
-        super().__init__(keys)
-        self.behaviour = behaviour
-
-    def __call__(self, data):
-        behaviour = self.behaviour
-        if behaviour == "needs_clean_environment":
-            held = [name for name, value in os.environ.items() if "credential" in value]
-            if held or os.environ.get("OMP_NUM_THREADS") != "1":
-                raise ValueError("Doe^Jane")
-        if behaviour == "fails":
-            raise ValueError("Doe^Jane")
-        if behaviour == "dies":
-            os._exit(9)
-        if behaviour == "prints":
-            print("a bundle prints", flush=True)
-            os.write(1, b"\\x00\\x00\\x00\\x05hello" * 100)
-            sys.stdin.read()
-        if behaviour == "sleeps":
-            for _ in range(3000):
-                time.sleep(0.1)
-        if behaviour.startswith("takes_"):
-            time.sleep(float(behaviour[6:]))
-        return dict(data)
+def behave(image):
+    """Do what the study asks for."""
+    behaviour = BEHAVIOURS[int(image.max() - 100) // 10]
+    if behaviour == "needs_clean_environment":
+        held = [name for name, value in os.environ.items() if "credential" in value]
+        if held or os.environ.get("OMP_NUM_THREADS") != "1":
+            raise ValueError("no such organ")
+    if behaviour == "fails":
+        raise ValueError("no such organ")
+    if behaviour == "dies":
+        os._exit(9)
+    if behaviour == "prints":
+        print("a bundle prints", flush=True)
+        os.write(1, b"\\x00\\x00\\x00\\x05hello" * 100)
+        sys.stdin.read()
+    if behaviour == "sleeps":
+        for _ in range(3000):
+            time.sleep(0.1)
+    if behaviour == "takes_1":
+        time.sleep(1)
+    return image
 '''
 
 PROGRAM = """
@@ -72,19 +70,19 @@ if behaviour == "prints":
 if behaviour == "sleeps":
     for _ in range(3000):
         time.sleep(0.1)
-if behaviour.startswith("takes_"):
-    time.sleep(float(behaviour[6:]))
+if behaviour == "takes_1":
+    time.sleep(1)
 (target / "count.txt").write_text(str(len(list(source.iterdir()))))
 """
 
 
-def write_bundle(folder: Path, *, behaviour: str = "works", version: str = "1.0") -> Path:
-    """Write a bundle whose mask is everything above 50 HU; ``rejects`` accepts MR only."""
+def write_bundle(folder: Path, *, version: str = "1.0") -> Path:
+    """Write a bundle whose mask is everything above 50 HU."""
     config = {
         "bundle_root": ".",
         "output_dir": "$@bundle_root + '/eval'",
         "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
-        "imports": ["$import torch"],
+        "imports": ["$import behave", "$import torch"],
         "network_def": {"_target_": "torch.nn.Identity"},
         "network": "$@network_def.to(@device)",
         "preprocessing": {
@@ -92,9 +90,10 @@ def write_bundle(folder: Path, *, behaviour: str = "works", version: str = "1.0"
             "transforms": [
                 {"_target_": "LoadImaged", "keys": "image"},
                 {"_target_": "EnsureChannelFirstd", "keys": "image"},
-                {"_target_": "scripts.behave.Behave", "keys": "image", "behaviour": behaviour},
+                {"_target_": "Lambdad", "keys": "image", "func": "$behave.behave"},
             ],
         },
+        "initialize": ["$@network.load_state_dict({})"],
         "dataset": {"_target_": "Dataset", "data": [], "transform": "@preprocessing"},
         "dataloader": {"_target_": "DataLoader", "dataset": "@dataset", "batch_size": 1},
         "inferer": {"_target_": "SimpleInferer"},
@@ -116,7 +115,7 @@ def write_bundle(folder: Path, *, behaviour: str = "works", version: str = "1.0"
         "evaluating": ["$@evaluator.run()"],
     }
     metadata = {
-        "name": f"nothing {behaviour}",
+        "name": "nothing",
         "version": version,
         "monai_version": "1.6.1",
         "task": "nothing",
@@ -125,7 +124,7 @@ def write_bundle(folder: Path, *, behaviour: str = "works", version: str = "1.0"
                 "image": {
                     "type": "image",
                     "format": "hounsfield",
-                    "modality": "MR" if behaviour == "rejects" else "CT",
+                    "modality": "CT",
                     "num_channels": 1,
                     "spatial_shape": ["*", "*", "*"],
                 }
@@ -141,11 +140,9 @@ def write_bundle(folder: Path, *, behaviour: str = "works", version: str = "1.0"
         },
     }
     (folder / "configs").mkdir(parents=True)
-    (folder / "scripts").mkdir()
     (folder / "configs" / "inference.json").write_text(json.dumps(config, indent=2))
     (folder / "configs" / "metadata.json").write_text(json.dumps(metadata, indent=2))
-    (folder / "scripts" / "__init__.py").write_text("")
-    (folder / "scripts" / "behave.py").write_text(BEHAVE)
+    (folder / "behave.py").write_text(BEHAVE)
     return folder
 
 
@@ -154,13 +151,16 @@ def digest(bundle: Path) -> str:
     return open_bundle(bundle).digest
 
 
-def write_study(folder: Path, *, seed: str = "nothing", slices: int = 6, size: int = 24) -> Path:
-    """Write a small CT series: air with a block of tissue in it."""
+def write_study(
+    folder: Path, *, behaviour: str = "works", seed: str = "nothing", slices: int = 6, size: int = 24
+) -> Path:
+    """Write a small series: air with a block of tissue in it; MR, which the model refuses, to be rejected."""
     array = np.full((slices, size, size), -1000, dtype=np.int16)
-    array[1 : slices - 1, 4 : size // 2, 6 : size - 4] = 100
+    array[1 : slices - 1, 4 : size // 2, 6 : size - 4] = 100 + 10 * BEHAVIOURS.index(behaviour)
     affine = np.diag([0.0, 0.0, 0.0, 1.0])
     affine[:3, 0] = (0, 0, 2.5)
     affine[:3, 1] = (0, 0.8, 0)
     affine[:3, 2] = (0.8, 0, 0)
-    write_series(folder, array, affine, spec=SeriesSpec(seed=seed))
+    modality = "MR" if behaviour == "rejects" else "CT"
+    write_series(folder, array, affine, spec=SeriesSpec(seed=seed, modality=modality))
     return folder

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 import traceback
 from dataclasses import dataclass, replace
@@ -47,6 +48,7 @@ CAPABILITIES = ("bundle", "cancel", "progress")
 def main() -> int:
     """Speak the protocol until the worker says bye or is gone."""
     channel = Channel.of_this_process()
+    sys.dont_write_bytecode = True  # a release stays as it was registered
     die_with_parent(int(os.environ.get(PARENT_VARIABLE, "0")))
     bind_forks()
     channel.send(_hello())

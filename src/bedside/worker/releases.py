@@ -119,6 +119,7 @@ class Releases:
 def _flush(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_file():
+            path.chmod(0o444)  # an edit by mistake would make the release unusable
             with path.open("rb") as stream:
                 os.fsync(stream.fileno())
         else:

@@ -8,6 +8,7 @@ kernel lets go of a lock when its holder dies, however it dies.
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,9 @@ from bedside.worker.deliver import forget_stages
 #: the sweep runs often.
 LOOKED_AT = 200
 
+#: A look at a lock holds it for microseconds; after these tries it is another's.
+_TRIES, _PAUSE_S = 5, 0.05
+
 
 @contextmanager
 def hold(lock: Path, what: str) -> Iterator[None]:
@@ -30,21 +34,39 @@ def hold(lock: Path, what: str) -> Iterator[None]:
     Raises:
         Unavailable: Another process holds it.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
+    descriptor = _locked(lock)
+    if descriptor is None:
+        holder = _holder(lock)
+        raise Unavailable(f"{what}: process {holder or '(unknown)'} has it", hint=f"kill {holder}")
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-            raise Unavailable(
-                f"{what}: process {holder or '(unknown)'} has it", hint=f"stop it first: kill {holder}"
-            ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _locked(lock: Path) -> int | None:
+    """Open and lock a file, or return None where another process keeps it locked."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    for _ in range(_TRIES):
+        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), lock.stat()):
+                return descriptor
+        except (BlockingIOError, FileNotFoundError):
+            pass  # held, or only looked at by `is_held`; or removed as a dead worker's before it was locked
+        os.close(descriptor)
+        time.sleep(_PAUSE_S)
+    return None
+
+
+def _holder(lock: Path) -> str:
+    try:
+        return lock.read_text().strip()
+    except OSError:
+        return ""
 
 
 def is_held(lock: Path) -> bool | None:

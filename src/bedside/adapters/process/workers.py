@@ -1,0 +1,118 @@
+"""The worker processes of this machine: started, started again when they die, stopped in order.
+
+Owns processes and nothing of jobs: a worker that died is told to the caller, who frees its jobs. A
+worker that dies young is started again later and later, so that a broken installation does not
+spend the machine on starting.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bedside.errors import Unavailable
+from bedside.log import Log
+
+#: A worker that lived this long was well; the next one starts at once.
+WELL_S = 10.0
+FIRST_WAIT_S, MOST_WAIT_S = 1.0, 60.0
+
+
+@dataclass(slots=True)
+class _Place:
+    """One of the workers to have: its process, and when it may be started again."""
+
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    due: float = 0.0
+    wait_s: float = FIRST_WAIT_S
+
+
+class WorkerProcesses:
+    """Keeps a number of worker processes running.
+
+    Args:
+        command: Program and arguments of a worker.
+        configuration: Written to each worker's stdin, which then stays open: it ends with us.
+        count: How many.
+        log: Takes notes.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        configuration: bytes,
+        count: int,
+        log: Log,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._command = list(command)
+        self._configuration = configuration
+        self._log = log
+        self._clock = clock
+        self._places = [_Place() for _ in range(count)]
+
+    def pids(self) -> list[int]:
+        """Return the process ids of the workers that run."""
+        return [place.process.pid for place in self._places if place.process]
+
+    def tend(self) -> bool:
+        """Start what is due; return whether a worker died since the last call."""
+        died = False
+        now = self._clock()
+        for place in self._places:
+            if place.process is not None and place.process.poll() is not None:
+                died = True
+                well = now - place.started > WELL_S
+                place.wait_s = FIRST_WAIT_S if well else min(place.wait_s * 2, MOST_WAIT_S)
+                place.due = now if well else now + place.wait_s
+                self._log("worker.died", pid=place.process.pid, status=place.process.returncode)
+                _shut(place.process)
+                place.process = None
+            if place.process is None and now >= place.due:
+                place.process = self._start()
+                place.started = now
+                self._log("worker.started", pid=place.process.pid)
+        return died
+
+    def stop(self, grace_s: float) -> None:
+        """Ask all workers to stop, wait for them, and end those that are not done within the grace."""
+        for process in self._running():
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGTERM)
+        until = self._clock() + grace_s
+        for process in self._running():
+            try:
+                process.wait(max(until - self._clock(), 0.0))
+            except subprocess.TimeoutExpired:
+                self._log("worker.killed", pid=process.pid, waited_s=grace_s)
+                process.kill()
+                process.wait()
+            _shut(process)
+        for place in self._places:
+            place.process = None
+
+    def _running(self) -> list[subprocess.Popen[bytes]]:
+        return [place.process for place in self._places if place.process]
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        try:
+            process = subprocess.Popen(self._command, stdin=subprocess.PIPE, env=os.environ)
+        except OSError as exc:
+            raise Unavailable(f"worker: cannot be started: {exc.strerror}") from exc
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it died at once, which `tend` will see
+            process.stdin.write(self._configuration + b"\n")
+            process.stdin.flush()
+        return process
+
+
+def _shut(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()

@@ -1,0 +1,106 @@
+"""``bedside serve``: the whole system on one machine, in one command.
+
+Owns the supervisor's life: one instance per root, workers as processes of their own (a model that
+takes a worker down takes nothing else), the drop-box watched here, and an orderly end.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bedside.cli.base import Command, config_option, load_settings, setting_option
+from bedside.cli.worker import stop_on_signals
+from bedside.errors import Unavailable
+
+if TYPE_CHECKING:
+    from bedside.adapters.process.workers import WorkerProcesses
+    from bedside.wiring import Deployment
+    from bedside.worker.stop import Stop
+    from bedside.worker.upkeep import Upkeep
+
+#: Beyond the workers' own grace, before the supervisor ends them.
+EXTRA_GRACE_S = 8.0
+
+#: Pause after the ledger or the disk was out of reach.
+OUT_OF_REACH_S = 2.0
+
+
+@click.command(
+    cls=Command, examples=["bedside serve", "bedside serve -c /etc/bedside/bedside.toml --workers 2 --once"]
+)
+@config_option
+@setting_option("--workers", "worker.count", type=click.IntRange(min=0), help="Worker processes.")
+@setting_option("--device", "worker.device", help="auto, cpu, cuda or cuda:N.")
+@click.option("--once", is_flag=True, help="Stop when everything in the drop-box was read.")
+def serve(config_path: Path | None, count: int | None, device: str | None, once: bool) -> None:
+    """Watch the drop-box, read every study that arrives, and write results.
+
+    Says what happens on standard error, one line each. Stops on SIGTERM or Ctrl-C: jobs in hand are
+    finished within worker.grace_s, or given back.
+    """
+    from bedside.log import Lines
+    from bedside.wiring import open_deployment
+    from bedside.worker.stop import Stop
+    from bedside.worker.sweep import hold
+    from bedside.worker.upkeep import Upkeep
+
+    given = {"worker.count": count, "worker.device": device}
+    settings = load_settings(config_path, {k: v for k, v in given.items() if v is not None}).settings
+    stop = Stop(grace_s=0)
+    stop_on_signals(stop, also_interrupt=True)
+    root = settings.system.root
+    with hold(root / ".work" / "serve.lock", f"deployment {root}"):
+        deployment = open_deployment(settings)
+        deployment.log = Lines(deployment.clock.now)
+        try:
+            deployment.log("serve.ready", root=root, pipelines=len(deployment.pipelines))
+            upkeep = Upkeep(
+                intake=deployment.intake,
+                ledger=deployment.ledger,
+                blobs=deployment.blobs,
+                clock=deployment.clock,
+                tenants=settings.system.tenants,
+                scratch=deployment.scratch,
+                file_sets=settings.intake.file_set,
+                log=deployment.log,
+            )
+            _supervise(deployment, upkeep, stop, once=once)
+            deployment.log("serve.stopped")
+        finally:
+            deployment.close()
+
+
+def _supervise(deployment: "Deployment", upkeep: "Upkeep", stop: "Stop", *, once: bool) -> None:
+    """Tend drop-box and workers until asked to stop, or until nothing is left to do."""
+    from bedside.adapters.process.workers import WorkerProcesses
+
+    settings = deployment.settings
+    workers = WorkerProcesses(
+        [sys.executable, "-m", "bedside", "worker", "--supervisor", str(os.getpid())],
+        configuration=settings.model_dump_json().encode(),
+        count=settings.worker.count,
+        log=deployment.log,
+    )
+    try:
+        while not stop.requested:
+            pause = _round(upkeep, workers, settings.intake.poll_s, deployment)
+            if once and pause and upkeep.drained():
+                break
+            stop.wait(pause)
+    finally:
+        workers.stop(settings.worker.grace_s + EXTRA_GRACE_S)
+        upkeep.free_dead_workers()
+
+
+def _round(upkeep: "Upkeep", workers: "WorkerProcesses", poll_s: float, deployment: "Deployment") -> float:
+    """Do one round of everything; return how long to wait before the next."""
+    try:
+        if workers.tend():
+            upkeep.free_dead_workers()
+        return 0.0 if upkeep.step() else poll_s
+    except Unavailable as missing:
+        deployment.log("serve.waits", reason=missing.message, hint=missing.hint)
+        return OUT_OF_REACH_S

@@ -1,0 +1,225 @@
+"""From settings to a deployment: the only place that chooses adapters.
+
+Owns the layout of a root folder: tenants' folders at its top, ``releases/``, ``ledger.db``, and
+``.work/`` for what may be lost. Opens nothing that a command does not use: a listing of jobs reads
+no bundle and imports no DICOM library.
+"""
+
+import os
+import socket
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bedside.config import Settings
+from bedside.domain.pipeline import Pipeline, Rule
+from bedside.errors import ConfigError, Unavailable
+from bedside.log import Log, silent
+from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
+
+if TYPE_CHECKING:
+    from bedside.adapters.process import ProcessRunner
+    from bedside.worker.intake import Intake
+    from bedside.worker.loop import Worker
+    from bedside.worker.releases import Releases
+    from bedside.worker.stop import Stop
+
+#: Names below the root that are no tenants.
+RESERVED = frozenset({"releases"})
+
+
+@dataclass(kw_only=True)
+class Deployment:
+    """One deployment: its state, and what works on it. Not frozen: its parts open when first used.
+
+    Attributes:
+        settings: What it was made of.
+        ledger: Of all tenants.
+        blobs: The store; choose a tenant with ``blobs.tenant(name)``.
+        clock: The time.
+    """
+
+    settings: Settings
+    ledger: Ledger
+    blobs: BlobStore
+    clock: Clock
+    log: Log = field(default=silent)
+
+    @property
+    def root(self) -> Path:
+        """The folder it lives in."""
+        return self.settings.system.root
+
+    @property
+    def scratch(self) -> Path:
+        """Folder of what may be lost; on the store's file system, so that files can be linked."""
+        return self.root / ".work"
+
+    @cached_property
+    def releases(self) -> "Releases":
+        """The bundles it runs."""
+        from bedside.worker.releases import Releases
+
+        return Releases(self.root / "releases", ledger=self.ledger, clock=self.clock)
+
+    @cached_property
+    def pipelines(self) -> dict[str, Pipeline]:
+        """The configured pipelines by name, their bundles registered as releases."""
+        from bedside.worker.plans import pipelines_of
+
+        return pipelines_of(self.settings.pipeline, self.releases.register)
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The configured rules."""
+        from bedside.worker.plans import rules_of
+
+        return rules_of(self.settings.rule, self.pipelines)
+
+    @cached_property
+    def feed(self) -> ArrivalFeed:
+        """What in the drop-boxes is complete."""
+        from bedside.worker.dropbox import DropboxWatch
+
+        intake = self.settings.intake
+        return DropboxWatch(self.blobs, intake.quiet_s, self.clock, intake.file_set)
+
+    @cached_property
+    def intake(self) -> "Intake":
+        """What turns drop-box entries into arrivals and jobs."""
+        from bedside.worker.intake import Intake
+
+        return Intake(
+            ledger=self.ledger,
+            blobs=self.blobs,
+            feed=self.feed,
+            clock=self.clock,
+            pipelines=self.pipelines,
+            rules=self.rules,
+            limits=self.settings.intake,
+            workspace=self.scratch / "intake",
+            log=self.log,
+        )
+
+    def pools(self) -> tuple[str, ...]:
+        """Return the queues to lease from: those configured, or all of pipelines and waiting jobs."""
+        if self.settings.worker.pools:
+            return self.settings.worker.pools
+        configured = {
+            stage.pool for pipeline in self.settings.pipeline for stage in (pipeline.stage or (pipeline,))
+        }
+        return tuple(sorted(configured | set(self.ledger.depth())))
+
+    def runner(self, scratch: Path) -> "ProcessRunner":
+        """Return a runner of stages with its own warm children."""
+        from bedside.adapters.process import ChildOptions, ChildRunner, CommandRunner, ProcessRunner
+
+        worker = self.settings.worker
+        return ProcessRunner(
+            bundles=ChildRunner(
+                bundles=self.releases.path,
+                scratch=scratch,
+                environment=os.environ,
+                options=ChildOptions(device=worker.device, threads=_threads(self.settings), warm=worker.warm),
+            ),
+            commands=CommandRunner(scratch=scratch, environment=os.environ),
+        )
+
+    def worker(self, name: str, runner: "ProcessRunner", stop: "Stop") -> "Worker":
+        """Return a worker of this deployment."""
+        from bedside.worker.loop import Parts, Worker, WorkerOptions
+
+        worker = self.settings.worker
+        return Worker(
+            Parts(
+                ledger=self.ledger,
+                blobs=self.blobs,
+                runner=runner,
+                releases=self.releases,
+                clock=self.clock,
+                log=self.log,
+            ),
+            WorkerOptions(
+                name=name,
+                pools=self.pools(),
+                scratch=self.scratch / name,
+                lease_s=worker.lease_s,
+                poll_s=worker.poll_s,
+                backoff_s=worker.backoff_s,
+            ),
+            stop,
+        )
+
+    def close(self) -> None:
+        """Give back connections."""
+        self.ledger.close()
+
+
+def open_deployment(settings: Settings, *, log: Log = silent) -> Deployment:
+    """Open the deployment of some settings, its ledger's schema made or upgraded.
+
+    Raises:
+        ConfigError: A tenant's name cannot be one, or the ledger's URL is wrong.
+        Unavailable: The ledger or the root folder is out of reach.
+    """
+    from bedside.adapters.local.blobs import FolderBlobStore
+    from bedside.adapters.local.clock import SystemClock
+
+    for tenant in settings.system.tenants:
+        if tenant in RESERVED:
+            raise ConfigError(f"system.tenants: {tenant!r} is the name of another folder below the root")
+    try:
+        settings.system.root.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise Unavailable(
+            f"system.root: {settings.system.root} cannot be made: {exc.strerror}", hint="bedside config show"
+        ) from exc
+    ledger = _ledger(settings)
+    ledger.prepare()
+    return Deployment(
+        settings=settings,
+        ledger=ledger,
+        blobs=FolderBlobStore(settings.system.root),
+        clock=SystemClock(),
+        log=log,
+    )
+
+
+def ledger_state(settings: Settings) -> str:
+    """Return what a check says of the ledger: what it is and how many jobs wait in it.
+
+    Raises:
+        ConfigError: Its URL is wrong.
+        Unavailable: It is out of reach.
+    """
+    scheme = settings.ledger.url.partition(":")[0].partition("+")[0] or "sqlite"
+    if not settings.ledger.url and not (settings.system.root / "ledger.db").exists():
+        return "sqlite, not made yet; bedside serve makes it"
+    ledger = _ledger(settings)
+    try:
+        ledger.prepare()
+        waiting = sum(ledger.depth().values())
+    finally:
+        ledger.close()
+    return f"{scheme}, {waiting} jobs wait"
+
+
+def worker_name() -> str:
+    """Return a name for this process that no other worker has or had."""
+    return f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
+
+
+def _ledger(settings: Settings) -> Ledger:
+    from bedside.adapters.sql import SqlLedger
+
+    file = (settings.system.root / "ledger.db").absolute()
+    return SqlLedger(settings.ledger.url or f"sqlite:///{file}")
+
+
+def _threads(settings: Settings) -> int:
+    """Return the CPU threads of one model: a fair share where several workers run here."""
+    worker = settings.worker
+    if worker.threads or worker.count <= 1:
+        return worker.threads
+    return max(1, len(os.sched_getaffinity(0)) // worker.count)
