@@ -1,0 +1,156 @@
+"""What the rules say of an arrival: decisions with their reasons, and the jobs that follow.
+
+Every rule gives a decision, matched or not, so that "why did my model not run?" is answered from the
+ledger alone. Values that say who somebody is decide, and are withheld from what is kept.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bedside.domain.arrival import Arrival
+from bedside.domain.expression import WITHHELD, Expression, Value, identifies_a_patient, parse
+from bedside.domain.job import Job, job_id, job_identity
+from bedside.domain.pipeline import Decision, Pipeline, Rule
+from bedside.errors import ConfigError
+
+#: Of each series, keyword to value.
+Attributes = Mapping[str, Mapping[str, Value]]
+
+_REASONS_TOLD = 3
+_SERIES_KEPT = 200
+_TEXT_KEPT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdicts:
+    """What came of the rules.
+
+    Attributes:
+        decisions: One per rule, in their order.
+        starts: By pipeline name, the rule that starts it; where several do, that of the highest
+            priority.
+    """
+
+    decisions: tuple[Decision, ...]
+    starts: Mapping[str, Rule]
+
+
+class RuleBook:
+    """The rules of a deployment, their conditions read once.
+
+    Args:
+        rules: In the order of the configuration.
+        pipelines: By name.
+
+    Raises:
+        ConfigError: A rule names an unknown pipeline, or a condition cannot be read.
+    """
+
+    def __init__(self, rules: Sequence[Rule], pipelines: Mapping[str, Pipeline]) -> None:
+        for rule in rules:
+            if rule.pipeline not in pipelines:
+                raise ConfigError(
+                    f"rule {rule.name}: there is no pipeline {rule.pipeline}", hint="bedside config check"
+                )
+        self._rules = [
+            (rule, [parse(text) for text in (rule.when, *rule.requires) if text.strip()]) for rule in rules
+        ]
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    def judge(self, arrival: Arrival, attributes: Attributes, now: datetime) -> Verdicts:
+        """Apply every rule to the series of an arrival."""
+        decisions = []
+        starts: dict[str, Rule] = {}
+        for rule, conditions in self._rules:
+            matched, reason = _judge(conditions, attributes)
+            decisions.append(
+                Decision(
+                    tenant=arrival.tenant,
+                    arrival_id=arrival.id,
+                    rule=rule.name,
+                    pipeline=rule.pipeline,
+                    matched=matched,
+                    reason=reason,
+                    values=_values(conditions, attributes),
+                    decided_at=now,
+                )
+            )
+            if matched and (rule.pipeline not in starts or rule.priority > starts[rule.pipeline].priority):
+                starts[rule.pipeline] = rule
+        return Verdicts(decisions=tuple(decisions), starts=starts)
+
+
+def new_job(arrival: Arrival, pipeline: Pipeline, *, rule: str, priority: int, now: datetime) -> Job:
+    """Return the first run of a pipeline on an arrival, queued."""
+    identity = job_identity(tenant=arrival.tenant, arrival_id=arrival.id, pipeline=pipeline)
+    return Job(
+        tenant=arrival.tenant,
+        id=job_id(identity, 0),
+        identity=identity,
+        run=0,
+        arrival_id=arrival.id,
+        subject=arrival.subject,
+        arrival_version=arrival.version,
+        pipeline=pipeline,
+        rule=rule,
+        priority=priority,
+        not_before=now,
+        created_at=now,
+    )
+
+
+def _judge(conditions: Sequence[Expression], attributes: Attributes) -> tuple[bool, str]:
+    """Return whether each condition holds for some series, and why."""
+    if not conditions:
+        return True, "the rule has no condition"
+    if not attributes:
+        return False, "no series of the study can be read"
+    reasons = []
+    for condition in conditions:
+        failed: Counter[str] = Counter()
+        for uid, values in attributes.items():
+            verdict = condition.evaluate(values)
+            if verdict.matched:
+                reasons.append(f"series {uid}: {verdict.reason}")
+                break
+            failed[verdict.reason] += 1
+        else:
+            return False, _why_not(failed, len(attributes))
+    return True, "; ".join(reasons)
+
+
+def _why_not(failed: Counter[str], series: int) -> str:
+    told = [
+        f"{reason} ({count} of {series} series)" if series > 1 else reason
+        for reason, count in failed.most_common(_REASONS_TOLD)
+    ]
+    more = len(failed) - len(told)
+    return "; ".join(told) + (f"; and {more} other reasons" if more else "")
+
+
+def _values(conditions: Sequence[Expression], attributes: Attributes) -> dict[str, dict[str, object]]:
+    keywords = sorted({keyword for condition in conditions for keyword in condition.keywords})
+    if not keywords:
+        return {}
+    return {
+        uid: {
+            keyword: WITHHELD if identifies_a_patient(keyword) else _kept(values[keyword])
+            for keyword in keywords
+            if keyword in values
+        }
+        for uid, values in list(attributes.items())[:_SERIES_KEPT]
+    }
+
+
+def _kept(value: Value) -> object:
+    """Return a value as JSON takes it; a header may say that a thickness is not a number."""
+    if isinstance(value, tuple):
+        return [_kept(v) for v in value[:_SERIES_KEPT]]
+    if isinstance(value, str):
+        return value[:_TEXT_KEPT]
+    return value if math.isfinite(value) else str(value)
