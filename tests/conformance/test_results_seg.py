@@ -9,11 +9,12 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import UID, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from bedside.dicom.results import write_results
 from bedside.domain.codes import label_for
 from bedside.domain.volume import ModelOutput, Segmentation
-from results_samples import LABELS, REQUEST, Case, make_case
+from results_samples import LABELS, REQUEST, Case, make_case, read_back
 
 
 def errors(path: Path) -> list[str]:
@@ -175,6 +176,34 @@ def test_patient_and_study_come_along_in_any_script(tmp_path: Path) -> None:
         ):  # fmt: skip
             assert made[keyword].value == source[keyword].value, keyword
         assert made.SeriesInstanceUID != source.SeriesInstanceUID
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian])
+def test_headers_come_along_from_any_encoding(syntax: UID, tmp_path: Path) -> None:
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "P1", "99HIS", "Ωμος"
+    case = make_case(
+        tmp_path / "study",
+        SpecificCharacterSet="ISO_IR 126",
+        PatientName="Διονυσιος",
+        PatientWeight="70.5",
+        ProcedureCodeSequence=[code],
+    )
+    for path in case.paths:
+        instance = pydicom.dcmread(path)
+        instance.file_meta.TransferSyntaxUID = syntax
+        if not syntax.is_little_endian:
+            instance.PixelData = np.frombuffer(instance.PixelData, "<u2").astype(">u2").tobytes()
+        pydicom.dcmwrite(
+            path,
+            instance,
+            implicit_vr=syntax.is_implicit_VR,
+            little_endian=syntax.is_little_endian,
+            force_encoding=True,
+        )
+    made = pydicom.dcmread(write(read_back(list(case.paths)), tmp_path / "out"))
+    assert (made.PatientName, made.PatientWeight) == ("Διονυσιος", 70.5)
+    assert made.ProcedureCodeSequence[0].CodeMeaning == "Ωμος"
 
 
 @pytest.mark.needs("dciodvfy")
