@@ -164,6 +164,15 @@ def test_a_sender_says_that_it_is_complete(box: Box) -> None:
     assert sorted(box.ready()) == ["input/*", "input/one.zip", "input/study"]
 
 
+def test_a_marker_announces_a_file_set_too(box: Box) -> None:
+    for name in ("a.mp4", "a.hpf", "b.mp4", "b.hpf", "c/d.mp4", "c/d.hpf"):
+        box.drop(name)
+    assert box.ready() == {}
+    box.drop("a.complete", b"")
+    box.drop("c/.complete", b"")
+    assert sorted(box.ready()) == ["input/a.*", "input/c/d.*"]
+
+
 def test_a_marker_beside_a_folder_counts_too_and_alone_is_nothing(box: Box) -> None:
     box.drop("study.complete", b"")
     assert box.after(100) == {}

@@ -67,7 +67,9 @@ def markers_of(key: str) -> tuple[str, ...]:
     if key == LOOSE:
         return (f"{INPUT}/{MARKER}",)
     if key.endswith(".*"):
-        return (f"{key.removesuffix('.*')}{MARKER}",)
+        folder = key.rpartition("/")[0]
+        beside = f"{key.removesuffix('.*')}{MARKER}"
+        return (beside,) if folder == INPUT else (beside, f"{folder}/{MARKER}")
     return (f"{key}{MARKER}", f"{key}/{MARKER}")
 
 

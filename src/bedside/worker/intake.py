@@ -14,20 +14,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from bedside.config import FileSetSettings, IntakeSettings
-from bedside.dicom.attributes import series_attributes
-from bedside.domain.arrival import Arrival, ArrivalKind, Entry, EntryState, StoredFile, arrival_id, entry_id
-from bedside.domain.identity import canonical_json
-from bedside.domain.job import LedgerEvent
-from bedside.domain.pipeline import Decision, Pipeline, Rule
-from bedside.domain.serial import files_to_json
+from bedside.config import IntakeSettings
+from bedside.domain.arrival import Entry, EntryState, entry_id
+from bedside.domain.pipeline import Pipeline, Rule
 from bedside.errors import ConfigError, InputRejected, NotFound, Unavailable
 from bedside.log import Log, silent
-from bedside.ports import ArrivalFeed, BlobStore, Clock, Dropped, JobFilter, Ledger
+from bedside.ports import ArrivalFeed, BlobStore, Clock, Dropped, Ledger
+from bedside.worker.admit import Admission
 from bedside.worker.depart import REJECTED, begin, depart, departed, things_in
 from bedside.worker.dropbox import Thing
-from bedside.worker.receive import Contents, Received, extension, receive_file_set, receive_study
-from bedside.worker.rules import RuleBook, Verdicts, new_job
+from bedside.worker.receive import Contents, receive_file_set, receive_study
+from bedside.worker.rules import RuleBook
 from bedside.worker.settle import settle
 from bedside.worker.sweep import hold
 from bedside.worker.unpack import Limits
@@ -36,6 +33,8 @@ from bedside.worker.unpack import Limits
 POSTPONED_S = 30.0
 #: How far back `Intake.sweep` looks: longer than any stop of the system that nobody noticed.
 SWEPT = timedelta(days=14)
+#: Between two looks through them. The first repairs what a crash left; more are for other machines.
+SWEEP_S = 3600.0
 
 
 @dataclass(kw_only=True)
@@ -63,7 +62,9 @@ class Intake:
     limits: IntakeSettings
     workspace: Path
     log: Log = silent
-    _rulebook: RuleBook = field(init=False, repr=False)
+    _admission: Admission = field(init=False, repr=False)
+    _begun: set[str] = field(init=False, repr=False, default_factory=set)
+    _swept_at: dict[str, float] = field(init=False, repr=False, default_factory=dict)
     _postponed: dict[tuple[str, str], float] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -72,7 +73,15 @@ class Intake:
         Raises:
             ConfigError: A rule or a file set cannot be meant.
         """
-        self._rulebook = RuleBook(self.rules, self.pipelines)
+        self._admission = Admission(
+            ledger=self.ledger,
+            blobs=self.blobs,
+            clock=self.clock,
+            pipelines=self.pipelines,
+            rulebook=RuleBook(self.rules, self.pipelines),
+            file_sets=self.limits.file_set,
+            log=self.log,
+        )
         for file_set in self.limits.file_set:
             if file_set.pipeline not in self.pipelines:
                 raise ConfigError(
@@ -90,6 +99,9 @@ class Intake:
             Unavailable: The ledger or the drop-box is out of reach, or another process does intake.
         """
         with hold(self.workspace / tenant / "intake.lock", f"intake of tenant {tenant}"):
+            if tenant not in self._begun:
+                self._begun.add(tenant)
+                self._clear(tenant)
             return sum(self._attempt(tenant, dropped) for dropped in self.feed.ready(tenant))
 
     def settle(self, tenant: str) -> int:
@@ -102,19 +114,23 @@ class Intake:
     def sweep(self, tenant: str) -> int:
         """Make the jobs that a crash kept from being made; return how many arrivals lacked some.
 
-        Looks at the last `SWEPT` of arrivals. Needed only where an entry was taken away from the
-        drop-box between the recording of its arrival and of its jobs; all else `step` repairs.
+        Needed only where an entry was taken away from the drop-box between the recording of its
+        arrival and of its jobs; all else `step` repairs. Looks at the last `SWEPT` of arrivals, once
+        in `SWEEP_S` however often it is called.
         """
+        now = self.clock.monotonic()
+        if now < self._swept_at.get(tenant, float("-inf")) + SWEEP_S:
+            return 0
         repaired = 0
-        since = self.clock.now() - SWEPT
-        for found in self._recent_arrivals(tenant, since):
+        for found in self._recent_arrivals(tenant, self.clock.now() - SWEPT):
             with contextlib.suppress(NotFound):  # content without a record: the entry comes again
                 arrival = self.ledger.arrival(tenant, found)
-                if self._lacks_jobs(arrival):
+                if self._admission.lacks_jobs(arrival):
                     with self._folder(tenant, f"sweep-{found}") as folder:
-                        self._start(arrival, {}, folder)
+                        self._admission.start(arrival, {}, None, folder)
                     self.log("arrival.repaired", tenant=tenant, arrival=found)
                     repaired += 1
+        self._swept_at[tenant] = now
         return repaired
 
     # One entry
@@ -162,7 +178,10 @@ class Intake:
                 contents = self._receive(entry, dropped, thing, folder)
                 if self._look(store, dropped) is None:
                     return False  # it changed while it was copied: what was copied is no version of it
-                arrivals = [self._accept(entry.tenant, study, thing, folder) for study in contents.received]
+                arrivals = [
+                    self._admission.admit(entry.tenant, study, thing.file_set, folder)
+                    for study in contents.received
+                ]
         except InputRejected as refused:
             self._reject(entry, thing, refused)
             return True
@@ -203,71 +222,6 @@ class Intake:
         depart(entry, thing, store, place=REJECTED, facts=facts)
         self.log("entry.rejected", tenant=entry.tenant, entry=entry.id, reason=refused.message)
 
-    # One arrival
-
-    def _accept(self, tenant: str, received: Received, thing: Thing, folder: Path) -> Arrival:
-        """Store and record what came of one study, joined with what came before."""
-        base = self.ledger.newest_arrival(tenant, received.subject)
-        files = _joined(received, base)
-        arrival = Arrival(
-            tenant=tenant,
-            id=arrival_id(files),
-            kind=received.kind,
-            subject=received.subject,
-            version=0,
-            files=files,
-            received_at=self.clock.now(),
-        )
-        store = self.blobs.tenant(tenant)
-        store.put_files({f.key: path for f, path in received.files.items() if store.stat(f.key) is None})
-        if store.stat(arrival.manifest_key) is None:
-            store.put(arrival.manifest_key, canonical_json(files_to_json(files)))
-        recorded = self.ledger.add_arrival(arrival)
-        self._start(recorded, received.files, folder, thing.file_set)
-        return recorded
-
-    def _start(
-        self,
-        arrival: Arrival,
-        local: Mapping[StoredFile, Path],
-        folder: Path,
-        file_set: FileSetSettings | None = None,
-    ) -> None:
-        """Record the decisions on an arrival and queue its jobs."""
-        now = self.clock.now()
-        if arrival.kind is ArrivalKind.FILES:
-            verdicts = _verdict_of_set(arrival, file_set or self._set_of(arrival), now)
-        else:
-            attributes = series_attributes(self._at_hand(arrival, local, folder))
-            verdicts = self._rulebook.judge(arrival, attributes, now)
-        self.ledger.add_decisions(verdicts.decisions)
-        for name, rule in verdicts.starts.items():
-            job = new_job(arrival, self.pipelines[name], rule=rule.name, priority=rule.priority, now=now)
-            job, new = self.ledger.enqueue(job)
-            if new:
-                self.log("job.queued", tenant=job.tenant, job=job.id, arrival=arrival.id, rule=rule.name)
-        if not verdicts.starts:
-            detail = f"none of {len(verdicts.decisions)} rules matched"
-            self.ledger.add_event(
-                LedgerEvent(
-                    at=now,
-                    tenant=arrival.tenant,
-                    action="arrival.unmatched",
-                    arrival_id=arrival.id,
-                    detail=detail,
-                )
-            )
-
-    def _at_hand(self, arrival: Arrival, local: Mapping[StoredFile, Path], folder: Path) -> Iterable[Path]:
-        """Return local files of all instances, those of earlier versions brought from the store."""
-        store = self.blobs.tenant(arrival.tenant)
-        older = folder / f"older-{arrival.id}"
-        older.mkdir(exist_ok=True)
-        for file in arrival.files:
-            if file not in local:
-                store.fetch(file.key, older / f"{file.sha256}{file.suffix}")
-        return [*(local[f] for f in arrival.files if f in local), *older.iterdir()]
-
     # Repair
 
     def _recent_arrivals(self, tenant: str, since: datetime) -> Iterable[str]:
@@ -279,24 +233,11 @@ class Intake:
                 if blob.modified_at >= since:
                     yield blob.key.split("/")[1]
 
-    def _lacks_jobs(self, arrival: Arrival) -> bool:
-        """Whether a decision was not followed by its job, or none was made at all."""
-        decisions = self.ledger.decisions(arrival.tenant, arrival.id)
-        where = JobFilter(arrival_id=arrival.id)
-        there = {job.pipeline.name for job in self.ledger.jobs(arrival.tenant, where, limit=1000)}
-        if decisions:
-            wanted = {d.pipeline for d in decisions if d.matched}
-        elif arrival.kind is ArrivalKind.FILES:
-            file_set = self._set_of(arrival)
-            wanted = {file_set.pipeline} if file_set else set()
-        else:
-            wanted = {rule.pipeline for rule in self.rules} if not there else set()
-        return bool((wanted & self.pipelines.keys()) - there)
-
-    def _set_of(self, arrival: Arrival) -> FileSetSettings | None:
-        """Return the file set that an arrival was, by its files' extensions."""
-        suffixes = {file.suffix for file in arrival.files}
-        return next((s for s in self.limits.file_set if {extension(p) for p in s.patterns} == suffixes), None)
+    def _clear(self, tenant: str) -> None:
+        """Remove what a killed process left under way; the lock says that no other is at work."""
+        for left in (self.workspace / tenant).iterdir():
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
 
     @contextlib.contextmanager
     def _folder(self, tenant: str, name: str) -> Iterator[Path]:
@@ -310,32 +251,3 @@ class Intake:
             raise Unavailable(f"intake: work folder: {exc.strerror}", hint="bedside doctor") from exc
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _joined(received: Received, base: Arrival | None) -> tuple[StoredFile, ...]:
-    """Return the files of the next version: what came, and of the one before what was not sent again.
-
-    A file set is sent as a whole, so nothing of an earlier one stays.
-    """
-    files = set(received.files)
-    if base and received.kind is ArrivalKind.DICOM:
-        again = {file.sop_instance_uid for file in files}
-        files |= {file for file in base.files if file.sop_instance_uid not in again}
-    return tuple(sorted(files))
-
-
-def _verdict_of_set(arrival: Arrival, file_set: FileSetSettings | None, now: datetime) -> Verdicts:
-    if file_set is None:
-        return Verdicts(decisions=(), starts={})
-    decision = Decision(
-        tenant=arrival.tenant,
-        arrival_id=arrival.id,
-        rule=file_set.name,
-        pipeline=file_set.pipeline,
-        matched=True,
-        reason=f"the file set is complete: {len(arrival.files)} files",
-        values={},
-        decided_at=now,
-    )
-    rule = Rule(name=file_set.name, pipeline=file_set.pipeline)
-    return Verdicts(decisions=(decision,), starts={file_set.pipeline: rule})

@@ -59,8 +59,10 @@ class RuleBook:
             (rule, [parse(text) for text in (rule.when, *rule.requires) if text.strip()]) for rule in rules
         ]
 
-    def __len__(self) -> int:
-        return len(self._rules)
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules, in order."""
+        return tuple(rule for rule, _ in self._rules)
 
     def judge(self, arrival: Arrival, attributes: Attributes, now: datetime) -> Verdicts:
         """Apply every rule to the series of an arrival."""

@@ -484,6 +484,14 @@ def test_two_processes_do_not_take_at_once(ward: Ward) -> None:
     assert ward.intake.step("default") == 0
 
 
+def test_what_a_killed_process_left_under_way_is_removed(ward: Ward) -> None:
+    left = ward.root / ".work/intake/default/0123456789abcdef0123/000001"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    ward.intake.step("default")
+    assert [p.name for p in (ward.root / ".work/intake/default").iterdir()] == ["intake.lock"]
+
+
 def test_tenants_do_not_share_arrivals(ward: Ward, tmp_path: Path) -> None:
     data = zipped(instances(tmp_path / "ct", "a"))
     for tenant in ("alpha", "beta"):

@@ -1,0 +1,173 @@
+"""From what of one study came to an arrival with its jobs: stored, recorded, decided, queued.
+
+Owns versions: what came is joined with the newest version of the same study, so that a late slice
+makes a whole study and not a fragment. Every step may be repeated; the ledger and the store give the
+same answer to the same content.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from bedside.config import FileSetSettings
+from bedside.dicom.attributes import series_attributes
+from bedside.domain.arrival import Arrival, ArrivalKind, StoredFile, arrival_id
+from bedside.domain.identity import canonical_json
+from bedside.domain.job import LedgerEvent
+from bedside.domain.pipeline import Decision, Pipeline, Rule
+from bedside.domain.serial import files_to_json
+from bedside.log import Log
+from bedside.ports import BlobStore, Clock, JobFilter, Ledger
+from bedside.worker.receive import Received, extension
+from bedside.worker.rules import RuleBook, Verdicts, new_job
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """Admits studies and file sets.
+
+    Attributes:
+        ledger: Where arrivals, decisions and jobs are kept.
+        blobs: The store, of any tenant.
+        clock: The time.
+        pipelines: By name.
+        rulebook: What starts them.
+        file_sets: Sets of other files than DICOM.
+        log: Takes notes.
+    """
+
+    ledger: Ledger
+    blobs: BlobStore
+    clock: Clock
+    pipelines: Mapping[str, Pipeline]
+    rulebook: RuleBook
+    file_sets: tuple[FileSetSettings, ...]
+    log: Log
+
+    def admit(
+        self, tenant: str, received: Received, file_set: FileSetSettings | None, folder: Path
+    ) -> Arrival:
+        """Store and record what came of one study, joined with what came before, and start its jobs.
+
+        Args:
+            tenant: Whose.
+            received: What came.
+            file_set: What it is an instance of, or None for DICOM.
+            folder: For files under way.
+        """
+        base = self.ledger.newest_arrival(tenant, received.subject)
+        files = _joined(received, base)
+        arrival = Arrival(
+            tenant=tenant,
+            id=arrival_id(files),
+            kind=received.kind,
+            subject=received.subject,
+            version=0,
+            files=files,
+            received_at=self.clock.now(),
+        )
+        store = self.blobs.tenant(tenant)
+        store.put_files({f.key: path for f, path in received.files.items() if store.stat(f.key) is None})
+        if store.stat(arrival.manifest_key) is None:
+            store.put(arrival.manifest_key, canonical_json(files_to_json(files)))
+        recorded = self.ledger.add_arrival(arrival)
+        self.start(recorded, received.files, file_set, folder)
+        return recorded
+
+    def start(
+        self,
+        arrival: Arrival,
+        local: Mapping[StoredFile, Path],
+        file_set: FileSetSettings | None,
+        folder: Path,
+    ) -> None:
+        """Record the decisions on an arrival and queue its jobs.
+
+        Args:
+            arrival: As recorded.
+            local: Which of its files lie here; the others are brought from the store.
+            file_set: What it is an instance of, where that is known.
+            folder: For files under way.
+        """
+        now = self.clock.now()
+        if arrival.kind is ArrivalKind.FILES:
+            verdicts = _verdict_of_set(arrival, file_set or self._set_of(arrival), now)
+        else:
+            attributes = series_attributes(self._at_hand(arrival, local, folder))
+            verdicts = self.rulebook.judge(arrival, attributes, now)
+        self.ledger.add_decisions(verdicts.decisions)
+        for name, rule in verdicts.starts.items():
+            job = new_job(arrival, self.pipelines[name], rule=rule.name, priority=rule.priority, now=now)
+            job, new = self.ledger.enqueue(job)
+            if new:
+                self.log("job.queued", tenant=job.tenant, job=job.id, arrival=arrival.id, rule=rule.name)
+        if not verdicts.starts:
+            detail = f"none of {len(verdicts.decisions)} rules matched"
+            self.ledger.add_event(
+                LedgerEvent(
+                    at=now,
+                    tenant=arrival.tenant,
+                    action="arrival.unmatched",
+                    arrival_id=arrival.id,
+                    detail=detail,
+                )
+            )
+
+    def _at_hand(self, arrival: Arrival, local: Mapping[StoredFile, Path], folder: Path) -> Iterable[Path]:
+        """Return local files of all instances, those of earlier versions brought from the store."""
+        store = self.blobs.tenant(arrival.tenant)
+        older = folder / f"older-{arrival.id}"
+        older.mkdir(exist_ok=True)
+        for file in arrival.files:
+            if file not in local:
+                store.fetch(file.key, older / f"{file.sha256}{file.suffix}")
+        return [*(local[f] for f in arrival.files if f in local), *older.iterdir()]
+
+    def lacks_jobs(self, arrival: Arrival) -> bool:
+        """Whether a decision was not followed by its job, or none was made at all."""
+        decisions = self.ledger.decisions(arrival.tenant, arrival.id)
+        where = JobFilter(arrival_id=arrival.id)
+        there = {job.pipeline.name for job in self.ledger.jobs(arrival.tenant, where, limit=1000)}
+        if decisions:
+            wanted = {d.pipeline for d in decisions if d.matched}
+        elif arrival.kind is ArrivalKind.FILES:
+            file_set = self._set_of(arrival)
+            wanted = {file_set.pipeline} if file_set else set()
+        else:
+            wanted = {rule.pipeline for rule in self.rulebook.rules} if not there else set()
+        return bool((wanted & self.pipelines.keys()) - there)
+
+    def _set_of(self, arrival: Arrival) -> FileSetSettings | None:
+        """Return the file set that an arrival was, by its files' extensions."""
+        suffixes = {file.suffix for file in arrival.files}
+        return next((s for s in self.file_sets if {extension(p) for p in s.patterns} == suffixes), None)
+
+
+def _joined(received: Received, base: Arrival | None) -> tuple[StoredFile, ...]:
+    """Return the files of the next version: what came, and of the one before what was not sent again.
+
+    A file set is sent as a whole, so nothing of an earlier one stays.
+    """
+    files = set(received.files)
+    if base and received.kind is ArrivalKind.DICOM:
+        again = {file.sop_instance_uid for file in files}
+        files |= {file for file in base.files if file.sop_instance_uid not in again}
+    return tuple(sorted(files))
+
+
+def _verdict_of_set(arrival: Arrival, file_set: FileSetSettings | None, now: datetime) -> Verdicts:
+    if file_set is None:
+        return Verdicts(decisions=(), starts={})
+    decision = Decision(
+        tenant=arrival.tenant,
+        arrival_id=arrival.id,
+        rule=file_set.name,
+        pipeline=file_set.pipeline,
+        matched=True,
+        reason=f"the file set is complete: {len(arrival.files)} files",
+        values={},
+        decided_at=now,
+    )
+    rule = Rule(name=file_set.name, pipeline=file_set.pipeline)
+    return Verdicts(decisions=(decision,), starts={file_set.pipeline: rule})
