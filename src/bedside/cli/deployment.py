@@ -60,6 +60,19 @@ class Opened:
             raise NotFound(f"no job {text} of tenant {self.tenant}", hint="bedside job list")
         return found[0]
 
+    def newest_job(self) -> "Job":
+        """Return the job made last.
+
+        Raises:
+            NotFound: There is none.
+        """
+        from bedside.ports import JobFilter
+
+        newest = self.ledger.jobs(self.tenant, JobFilter(), limit=1)
+        if not newest:
+            raise NotFound(f"tenant {self.tenant} has no jobs", hint="bedside submit PATH")
+        return newest[0]
+
     def place(self, key: str) -> str:
         """Return where a person finds what lies under a key of this tenant: a path on this machine."""
         return str(self.settings.system.root / self.tenant / key)

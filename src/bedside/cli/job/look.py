@@ -96,18 +96,18 @@ def _row(job: Job) -> tuple[object, ...]:
     )
 
 
-@click.command(cls=Command, examples=["bedside job show 3f2a81c0", "bedside job show 3f2a81c0 --json"])
-@click.argument("job_id", metavar="JOB")
+@click.command(cls=Command, examples=["bedside job show 3f2a81c0", "bedside job show --json"])
+@click.argument("job_id", metavar="[JOB]", required=False, default="")
 @tenant_option
 @config_option
 @json_option
 def show(job_id: str, tenant: str, config_path: Path | None, as_json: bool) -> None:
     """Show one job: its state, history, stages, measurements, and where its result lies.
 
-    JOB is a job's id, or the beginning of one.
+    JOB is a job's id, or the beginning of one; without it the newest is shown.
     """
     with opened(config_path, tenant) as deployment:
-        job = deployment.job(job_id)
+        job = deployment.job(job_id) if job_id else deployment.newest_job()
         events = deployment.ledger.events(deployment.tenant, job_id=job.id)
         result = deployment.ledger.result(deployment.tenant, job.id)
         document = result_document(deployment, result)
