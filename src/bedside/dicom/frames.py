@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
 
 from bedside.dicom.header import InstanceHeader, Vector
 from bedside.dicom.source import read_dataset
-from bedside.dicom.vendor import VENDOR_ERRORS, quiet
+from bedside.dicom.vendor import VENDOR_ERRORS, quiet, uid_name
 from bedside.errors import InputRejected
 
 #: SOP classes that make a volume: one frame per instance.
@@ -91,7 +90,7 @@ def _single(header: InstanceHeader) -> Frame:
     if header.frames != 1:
         raise InputRejected(
             f"instance {header.sop_instance_uid}: {header.frames} frames in a single-frame "
-            f"{UID(header.sop_class_uid).name}"
+            f"{uid_name(header.sop_class_uid)}"
         )
     return _frame(
         header,

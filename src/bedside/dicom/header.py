@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom.uid import (
-    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -22,6 +21,7 @@ from pydicom.uid import (
 
 from bedside.dicom.elements import PIXEL_DATA, UNDEFINED, Wish
 from bedside.dicom.source import Source, inflation_limit, open_source
+from bedside.dicom.vendor import uid_name
 from bedside.errors import InputRejected
 
 #: Pixels one after another, uncompressed in themselves. See PS3.5 8.2 and A.1–A.3, A.5.
@@ -38,6 +38,9 @@ NATIVE = frozenset(
 LOSSY = frozenset((str(JPEGBaseline8Bit), str(JPEGExtended12Bit)))
 #: Larger frames are no CT or MR; a header of a few bytes must not make us allocate gigabytes.
 MAX_SIDE = 8192
+
+#: No codec shrinks even an empty frame further; a few bytes must not claim gigabytes.
+MAX_EXPANSION = 10_000
 
 _TAGS = {
     "media_class": 0x00020002,
@@ -308,7 +311,9 @@ def _pixel_problem(source: Source, expected: int) -> str:
     if syntax in NATIVE:
         return _native_problem(source, expected)
     if syntax not in DECODABLE:
-        return f"transfer syntax {UID(syntax).name} is not read"
+        return f"transfer syntax {uid_name(syntax)} is not read"
+    if expected > MAX_EXPANSION * source.size_bytes:
+        return f"image attributes of {expected} bytes in a compressed file of {source.size_bytes}"
     if found.pixel_length != UNDEFINED and found.pixel_offset + found.pixel_length > source.size_bytes:
         return _truncated(source.size_bytes - found.pixel_offset, found.pixel_length)
     return ""

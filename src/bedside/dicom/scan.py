@@ -12,7 +12,6 @@ from functools import cached_property
 from pathlib import Path
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
 
 from bedside.dicom.attributes import dataset_attributes
 from bedside.dicom.duplicates import without_duplicates
@@ -21,6 +20,7 @@ from bedside.dicom.geometry import Stack, stack
 from bedside.dicom.header import InstanceHeader, read_header
 from bedside.dicom.order import in_order
 from bedside.dicom.source import read_dataset
+from bedside.dicom.vendor import uid_name
 from bedside.domain.expression import Value
 from bedside.errors import InputRejected
 
@@ -148,7 +148,7 @@ def scan(paths: Iterable[Path]) -> StudyScan:
         if header is None:
             left.append(LeftAside(sop_instance_uid="", reason="not a DICOM file"))
         elif header.sop_class_uid not in VOLUMETRIC:
-            left.append(_leave(header, f"{UID(header.sop_class_uid).name} is no CT, MR or PET image"))
+            left.append(_leave(header, f"{uid_name(header.sop_class_uid)} is no CT, MR or PET image"))
         else:
             groups[header.series_uid].append(header)
     series = [_series(headers, left) for _, headers in sorted(groups.items())]

@@ -196,11 +196,13 @@ def inflate(payload: bytes, wanted: int) -> tuple[bytes, bool]:
 def _slow(path: Path, size: int, wish: Wish) -> Source:
     """Let pydicom read the header; give the values as the walker would."""
     try:
-        with quiet(), path.open("rb") as stream:
-            meta = pydicom.filereader.read_file_meta_info(path) if _prefixed(path) else FileMetaDataset()
-            if meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian:
+        with quiet():
+            # From memory: of a file, pydicom would ask for as many bytes as a broken length says.
+            start = _start_of(path)
+            if DeflatedExplicitVRLittleEndian.encode() in start[:FIRST_READ]:
                 # pydicom inflates without a bound.
                 raise InputRejected("file meta information of a deflated data set is malformed")
+            stream = BytesIO(start)
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
             found = _pixel_place(stream.tell(), stream.read(12), _order(dataset))
             for tag, value in _values(dataset, wish.tags):
@@ -211,9 +213,9 @@ def _slow(path: Path, size: int, wish: Wish) -> Source:
     return Source(elements=found, transfer_syntax_uid=syntax, size_bytes=size)
 
 
-def _prefixed(path: Path) -> bool:
+def _start_of(path: Path, end: int = MAX_HEADER_BYTES) -> bytes:
     with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
+        return stream.read(min(end, os.fstat(stream.fileno()).st_size))
 
 
 def _order(dataset: Dataset) -> tuple[bool, str]:
@@ -257,7 +259,7 @@ def read_dataset(path: Path, *, deflated: int, end: int) -> Dataset:
     Args:
         path: The instance.
         deflated: As in `Source`.
-        end: Where the pixels begin in the inflated data set; unused elsewhere.
+        end: Where the value of Pixel Data begins, 0 where there is none.
 
     Raises:
         InputRejected: pydicom cannot read it.
@@ -265,9 +267,10 @@ def read_dataset(path: Path, *, deflated: int, end: int) -> Dataset:
     try:
         with quiet():
             if not deflated:
-                return pydicom.dcmread(path, stop_before_pixels=True, force=True)
+                start = BytesIO(_start_of(path, end or MAX_HEADER_BYTES))
+                return pydicom.dcmread(start, stop_before_pixels=True, force=True)
             raw = path.read_bytes()
-            data, _ = inflate(raw[deflated:], end)
+            data, _ = inflate(raw[deflated:], end or MAX_HEADER_BYTES)
             meta = pydicom.filereader.read_file_meta_info(path)
             return pydicom.dcmread(_undeflated(meta, data), stop_before_pixels=True)
     except VENDOR_ERRORS as exc:

@@ -11,13 +11,15 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pydicom.errors import InvalidDicomError
+from pydicom._uid_dict import UID_dictionary
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 #: What broken bytes make pydicom, its plugins and zlib raise; a list, since a broad except hides our bugs.
 VENDOR_ERRORS: tuple[type[Exception], ...] = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    BytesLengthException,
     EOFError,
     InvalidDicomError,
     LookupError,
@@ -29,6 +31,11 @@ VENDOR_ERRORS: tuple[type[Exception], ...] = (
     struct.error,
     zlib.error,
 )
+
+
+def uid_name(uid: str) -> str:
+    """Return the standard's name of a UID, or the UID. `pydicom.uid.UID` would warn of malformed ones."""
+    return UID_dictionary[uid][0] if uid in UID_dictionary else uid
 
 
 @contextmanager
