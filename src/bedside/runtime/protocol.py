@@ -61,7 +61,7 @@ class Load:
     protocol: int
     bundle: str
     release: str
-    options: Mapping[str, object]
+    options: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +273,7 @@ def _checked(cls: type[Message], name: str, value: object, wanted: object) -> An
         return tuple(_checked(cls, name, item, parts[0]) for item in value)
     if origin is Mapping and isinstance(value, dict):
         return {key: _checked(cls, name, item, parts[1]) for key, item in value.items()}
-    if wanted is object:
+    if wanted is object or wanted is Any:
         return value
     if wanted is float and isinstance(value, (int, float)) and not isinstance(value, bool):
         return float(value)

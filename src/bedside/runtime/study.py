@@ -86,7 +86,9 @@ def run_study(
     with clock.step("write"):
         written = write_results(output, request=request, series=choice.series, volume=volume, output=answer)
     progress("write", 1.0)
-    timings = clock.seconds | dict(answer.timings_s) | dict(written.pop("timings_s", {}))
+    timings = clock.seconds | dict(answer.timings_s)
+    if isinstance(steps := written.pop("timings_s", None), dict):
+        timings |= steps
     return Outcome(report=_report(study, choice, answer, written), timings_s=timings)
 
 

@@ -18,7 +18,7 @@ from bedside.log import Log
 
 #: A worker that lived this long was well; the next one starts at once.
 WELL_S = 10.0
-FIRST_WAIT_S, MOST_WAIT_S = 1.0, 60.0
+FIRST_WAIT_S, MOST_WAIT_S = 0.25, 60.0
 
 
 @dataclass(slots=True)
@@ -69,8 +69,8 @@ class WorkerProcesses:
             if place.process is not None and place.process.poll() is not None:
                 died = True
                 well = now - place.started > WELL_S
-                place.wait_s = FIRST_WAIT_S if well else min(place.wait_s * 2, MOST_WAIT_S)
                 place.due = now if well else now + place.wait_s
+                place.wait_s = FIRST_WAIT_S if well else min(place.wait_s * 2, MOST_WAIT_S)
                 self._log("worker.died", pid=place.process.pid, status=place.process.returncode)
                 _shut(place.process)
                 place.process = None
