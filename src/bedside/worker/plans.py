@@ -72,7 +72,8 @@ def rules_of(settings: Sequence[RuleSettings], pipelines: Mapping[str, Pipeline]
         if given.pipeline not in pipelines:
             known = ", ".join(sorted(pipelines)) or "none"
             raise ConfigError(
-                f"rule {given.name}: pipeline {given.pipeline!r} is not configured ({known} is)"
+                f"rule {given.name}: there is no pipeline {given.pipeline!r}; configured: {known}",
+                hint="bedside config check",
             )
         for source in (given.when, *given.requires):
             _check(source)
