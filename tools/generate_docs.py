@@ -1,4 +1,4 @@
-"""Writes docs/cli.md, docs/configuration.md and docs/errors.md from the code they describe.
+"""Writes docs/cli.md, docs/configuration.md, docs/errors.md and the navigation in mkdocs.yml.
 
 With ``--check`` it writes nothing and exits with 1 where a file differs.
 """
@@ -162,15 +162,42 @@ def exit_codes() -> str:
     )
 
 
+#: Pages in the order a newcomer needs them; all others explain how bedside works.
+START = ("index.md", "install.md", "tutorial.md")
+REFERENCE = ("cli.md", "configuration.md", "rules.md", "results.md", "errors.md")
+
+
+def site() -> str:
+    """Return mkdocs.yml with every page and every decision in its navigation."""
+    before = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[0]
+    # Names of generated pages count before they are written the first time.
+    pages = {path.name for path in DOCS.glob("*.md")} | set(DOCUMENTS)
+    others = sorted(pages - {*START, *REFERENCE})
+    decisions = sorted(f"decisions/{path.name}" for path in (DOCS / "decisions").glob("*.md"))
+    sections = {
+        "Start": START,
+        "Reference": [page for page in REFERENCE if page in pages],
+        "How it works": others,
+        "Decisions": decisions,
+    }
+    lines = [
+        line
+        for title, names in sections.items()
+        for line in (f"  - {title}:", *(f"      - {name}" for name in names))
+    ]
+    return "\n".join([before, "nav: # by tools/generate_docs.py", *lines, ""])
+
+
 DOCUMENTS = {"cli.md": cli, "configuration.md": configuration, "errors.md": exit_codes}
+TARGETS = {DOCS / name: make for name, make in DOCUMENTS.items()} | {DOCS.parent / "mkdocs.yml": site}
 
 if __name__ == "__main__":
     differing = []
-    for name, make in DOCUMENTS.items():
+    for path, make in TARGETS.items():
         text = make()
-        if not (DOCS / name).is_file() or (DOCS / name).read_text(encoding="utf-8") != text:
-            differing.append(name)
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            differing.append(path.name)
             if "--check" not in sys.argv:
-                (DOCS / name).write_text(text, encoding="utf-8")
+                path.write_text(text, encoding="utf-8")
     sys.stderr.write(f"differing: {', '.join(differing) or 'none'}\n")
     sys.exit(1 if differing and "--check" in sys.argv else 0)

@@ -67,7 +67,7 @@ def doctor(config_path: Path | None, as_json: bool) -> int:
 def examine(config_path: Path | None) -> Iterator[Finding]:
     """Yield every finding, each as soon as it is known."""
     yield _python()
-    yield _memory()
+    yield memory(*_memory_bytes())
     yield _torch()
     yield from _codecs()
     try:
@@ -90,8 +90,8 @@ def _python() -> Finding:
     return ok("Python", version)
 
 
-def _memory() -> Finding:
-    available, total = _memory_bytes()
+def memory(available: int, total: int) -> Finding:
+    """Judge the machine's memory, bytes."""
     detail = f"{available / GIB:.1f} of {total / GIB:.1f} GiB available"
     if available < MEMORY_LEAST:
         return fail("memory", f"{detail}, at least {MEMORY_LEAST / GIB:.0f} GiB is needed", "free -h")

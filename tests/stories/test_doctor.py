@@ -1,0 +1,74 @@
+"""``bedside doctor`` as a user types it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bedside.cli import doctor
+from bedside.cli.checks import Status
+from bedside.cli.main import main
+from nothing_bundle import write_bundle
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    main(["init", str(write_bundle(tmp_path / "bundle"))])
+    return tmp_path
+
+
+def test_a_machine_that_is_ready(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    looked_at = {line[6:].partition(":")[0] for line in lines if line.startswith(("ok ", "warn "))}
+    assert looked_at >= {"Python", "memory", "torch", "decoders", "disk", "write access", "ledger"}
+    assert "pipeline nothing" in looked_at
+    assert not (here / "bedside-data").exists()
+
+
+def test_each_failure_has_a_command_as_its_mend(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = here / "bedside.toml"
+    file.write_text(file.read_text().replace('bundle = "bundle"', 'bundle = "gone"'))
+    capsys.readouterr()
+    assert main(["doctor", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert not found["ok"]
+    failed = [finding for finding in found["findings"] if finding["status"] == "fail"]
+    assert [finding["what"] for finding in failed] == ["pipeline nothing"]
+    assert all(finding["mend"] for finding in found["findings"] if finding["status"] != "ok")
+
+
+def test_a_configuration_that_cannot_be_read(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "bedside.toml").write_text("[worker]\ncuont = 1\n")
+    capsys.readouterr()
+    assert main(["doctor"]) == 1
+    assert "fail  configuration: bedside.toml:2: unknown key worker.cuont" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("available_gib", "status"), [(1, Status.FAIL), (3, Status.WARN), (16, Status.OK)])
+def test_memory(available_gib: int, status: Status) -> None:
+    assert doctor.memory(available_gib * doctor.GIB, 16 * doctor.GIB).status is status
+
+
+def test_without_the_worker_extra_it_says_what_to_install(here: Path) -> None:
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(('torch', 'pydicom', 'gdcm'), None));"
+        "from bedside.cli.main import main; sys.exit(main(['doctor', '--json']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    failed = {f["what"]: f for f in json.loads(done.stdout)["findings"] if f["status"] == "fail"}
+    assert failed["decoders"]["mend"] == "pip install 'bedside[worker]'"
+
+
+def test_a_command_without_the_worker_extra_ends_with_what_to_install(here: Path) -> None:
+    program = (
+        "import sys; sys.modules.update(dict.fromkeys(('torch', 'pydicom', 'gdcm'), None));"
+        "from bedside.cli.main import main; sys.exit(main(['run', 'bundle', 'bedside.toml']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "hint: pip install 'bedside[worker]'" in done.stderr
