@@ -2,7 +2,8 @@
 
 Owns the choice of decoder per transfer syntax; all are permissively licensed (docs/decisions/012). It
 refuses what a decoder does not decode, as the input's fault: the codestream was checked against the
-image attributes before. Processes are spawned, never forked, since the model's threads may be running.
+image attributes before. Work is shared among processes, since OpenJPEG crashed in threads; they are
+spawned, never forked, since the model's threads may be running.
 """
 
 import os
@@ -49,7 +50,7 @@ _MS_PER_MEGAPIXEL = {
     "1.2.840.10008.1.2.4.80": 30,
     "1.2.840.10008.1.2.4.81": 30,
 }
-_SLOWEST_MS_PER_MEGAPIXEL = 80
+_SLOWEST_MS_PER_MEGAPIXEL = 100
 #: A pool of two costs about this to start; below twice of it one process is as soon done.
 PAYING_MS = 2000
 _CHUNK = 4
