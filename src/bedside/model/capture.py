@@ -9,11 +9,12 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 import numpy as np
+import torch
 from monai.data.image_writer import ImageWriter
 from monai.data.meta_tensor import MetaTensor
 from monai.transforms.transform import MapTransform, Transform
 from monai.utils.misc import ensure_tuple_rep
-from monai.utils.type_conversion import convert_data_type, get_equivalent_dtype
+from monai.utils.type_conversion import get_equivalent_dtype
 
 #: Prefix of the keys under which captured results lie in a pipeline's dictionary.
 CAPTURED = "bedside_captured:"
@@ -83,8 +84,8 @@ class CaptureImage(Transform):  # type: ignore[misc]
                 align_corners=False,
                 dtype=self.dtype,
             )
-        array = convert_data_type(data, np.ndarray)[0]
-        if self.output_dtype is not None:
+        array = data.detach().as_subclass(torch.Tensor).cpu().numpy() if isinstance(data, torch.Tensor) else data
+        if self.output_dtype is not None and array.dtype != np.uint8:  # every type holds what bytes hold
             array = array.astype(get_equivalent_dtype(self.output_dtype, np.ndarray), copy=False)
         return Captured(array, None if affine is None else np.asarray(affine, dtype=np.float64))
 

@@ -6,16 +6,21 @@ refuses to guess: whatever is not recognised exactly runs as MONAI runs it.
 """
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import torch
+from monai.data.meta_tensor import MetaTensor
 from monai.data.utils import decollate_batch, list_data_collate
 from monai.engines.utils import default_prepare_batch, engine_apply_transform
+from monai.inferers.inferer import SlidingWindowInferer
 
 from bedside.domain.volume import Label, Segmentation, Volume
 from bedside.errors import ModelFailed
 from bedside.model.bundle import Bundle
 from bedside.model.capture import Captured, captured_in
+from bedside.model.fast_post import finished
+from bedside.model.fast_pre import prepared
 from bedside.model.forward import Effort, Progress, Windows, inference, is_out_of_memory, predict
 from bedside.model.outcome import final_array, numbers_of, segmentation_of
 from bedside.model.program import Program
@@ -62,8 +67,13 @@ class Pipeline:
         """
         tell = progress or (lambda _doing, _fraction: None)
         tell("pre", 0.0)
-        batch = list_data_collate([self._prepared(volume)])
-        output, effort = (self._by_evaluator if self._program.evaluator else self._by_parts)(batch, tell, lap)
+        item = self._prepared(volume)
+        if self._program.evaluator:
+            output, effort = self._by_evaluator(list_data_collate([item]), tell, lap)
+        elif self._fast and self._is_usual(item):
+            output, effort = self._by_equivalents(item, tell, lap)
+        else:
+            output, effort = self._by_parts(list_data_collate([item]), tell, lap)
         result = interpreted(output, volume, bundle, labels)
         lap("post")
         tell("post", 1.0)
@@ -73,6 +83,11 @@ class Pipeline:
         """Do what `SupervisedEvaluator` does."""
         program = self._program
         inputs, targets = default_prepare_batch(batch, self._device)
+        prediction, effort = self._predicted(inputs, tell, lap)
+        return self._finished(batch, {"image": inputs, "label": targets, "pred": prediction}), effort
+
+    def _predicted(self, inputs: Any, tell: Progress, lap: Callable[[str], None]) -> tuple[Any, Effort]:
+        program = self._program
         lap("pre")
         tell("forward", 0.0)
 
@@ -84,7 +99,41 @@ class Pipeline:
         prediction, effort = predict(program.inferer, self._windows, inputs, call, progress=tell)
         lap("forward")
         tell("post", 0.0)
-        return self._finished(batch, {"image": inputs, "label": targets, "pred": prediction}), effort
+        return prediction, effort
+
+    def _is_usual(self, item: Any) -> bool:
+        """Return whether collating and decollating would only copy."""
+        return (
+            self._device.type == "cpu"
+            and self._program.decollate
+            and type(self._program.inferer) is SlidingWindowInferer
+            and isinstance(item, dict)
+            and set(item) == {"image"}
+            and isinstance(item["image"], MetaTensor)
+            and item["image"].ndim == 4
+        )
+
+    def _by_equivalents(
+        self, item: dict[str, Any], tell: Progress, lap: Callable[[str], None]
+    ) -> tuple[Any, Effort]:
+        """Do what `_by_parts` does, without copies."""
+        image = item["image"]
+        inputs = image.as_tensor()[None].to(self._device)
+        prediction, effort = self._predicted(inputs, tell, lap)
+        del inputs
+        if not isinstance(prediction, torch.Tensor):
+            batch = list_data_collate([item])
+            output = {"image": batch["image"], "label": None, "pred": _like(prediction, batch["image"])}
+            return self._finished(batch, output), effort
+        predicted = MetaTensor(
+            prediction[0],
+            meta=deepcopy(image.meta),
+            applied_operations=deepcopy(image.applied_operations),
+        )
+        data = {"image": image, "label": None, "pred": predicted}
+        del prediction, predicted
+        post = self._program.postprocessing
+        return (finished(post, data) if post else data), effort
 
     def _by_evaluator(self, batch: Any, tell: Progress, lap: Callable[[str], None]) -> tuple[Any, Effort]:
         """Run the bundle's own evaluator on a batch of one; postprocessing is part of it."""
@@ -102,7 +151,7 @@ class Pipeline:
 
     def _prepared(self, volume: Volume) -> Any:
         data = dict.fromkeys(self._program.keys, volume) if self._program.keys else volume
-        return self._program.preprocessing(data)
+        return prepared(self._program.preprocessing, data) if self._fast else self._program.preprocessing(data)
 
     def _finished(self, batch: Any, output: dict[str, Any]) -> Any:
         """Run the postprocessing, in the machine's memory where the device's runs out."""
@@ -130,6 +179,17 @@ def _to_cpu(content: Any) -> Any:
     if isinstance(content, (list, tuple)):
         return type(content)(_to_cpu(value) for value in content)
     return content
+
+
+def _like(prediction: Any, inputs: Any) -> Any:
+    """Return a network's several outputs with the batch's metadata, as MONAI's inferer gives them."""
+    if isinstance(prediction, torch.Tensor):
+        result = MetaTensor(prediction).copy_meta_from(inputs, copy_attr=False)
+        result.is_batch = True
+        return result
+    if isinstance(prediction, dict):
+        return {key: _like(value, inputs) for key, value in prediction.items()}
+    return tuple(_like(value, inputs) for value in prediction)
 
 
 def interpreted(
