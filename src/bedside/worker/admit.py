@@ -147,10 +147,10 @@ class Admission:
 def _joined(received: Received, base: Arrival | None) -> tuple[StoredFile, ...]:
     """Return the files of the next version: what came, and of the one before what was not sent again.
 
-    A file set is sent as a whole, so nothing of an earlier one stays.
+    Files of a set all have the empty UID, so nothing of an earlier set stays: it is sent as a whole.
     """
     files = set(received.files)
-    if base and received.kind is ArrivalKind.DICOM:
+    if base:
         again = {file.sop_instance_uid for file in files}
         files |= {file for file in base.files if file.sop_instance_uid not in again}
     return tuple(sorted(files))

@@ -92,16 +92,6 @@ def begun(entry: Entry, blobs: BlobStore, place: str) -> dict[str, object] | Non
     return record
 
 
-def departed(entry: Entry, blobs: BlobStore, place: str) -> bool:
-    """Return whether a move was begun and ended: all of its objects are at the place."""
-    record = begun(entry, blobs, place)
-    if record is None:
-        return False
-    there = {blob.key for blob in blobs.list(f"{place}/{entry.id}/")}
-    names = [str(f["name"]) for f in record["files"]]  # type: ignore[attr-defined]
-    return all(f"{place}/{entry.id}/{name}" in there for name in names)
-
-
 def _record_key(entry: Entry, place: str) -> str:
     return f"{place}/{entry.id}/{RECORDS[place]}"
 

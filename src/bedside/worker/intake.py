@@ -21,11 +21,11 @@ from bedside.errors import ConfigError, InputRejected, NotFound, Unavailable
 from bedside.log import Log, silent
 from bedside.ports import ArrivalFeed, BlobStore, Clock, Dropped, Ledger
 from bedside.worker.admit import Admission
-from bedside.worker.depart import REJECTED, begin, depart, departed, things_in
+from bedside.worker.depart import REJECTED, begin, things_in
 from bedside.worker.dropbox import Thing
 from bedside.worker.receive import Contents, receive_file_set, receive_study
 from bedside.worker.rules import RuleBook
-from bedside.worker.settle import settle
+from bedside.worker.settle import settle, settle_entry
 from bedside.worker.sweep import hold
 from bedside.worker.unpack import Limits
 
@@ -102,14 +102,27 @@ class Intake:
             if tenant not in self._begun:
                 self._begun.add(tenant)
                 self._clear(tenant)
+                self.settle(tenant)  # goes on with torn moves, before what is left looks like another thing
             return sum(self._attempt(tenant, dropped) for dropped in self.feed.ready(tenant))
 
     def settle(self, tenant: str) -> int:
         """Move entries whose jobs all ended out of the drop-box; return how many."""
-        settled = settle(tenant, ledger=self.ledger, blobs=self.blobs, file_sets=self.limits.file_set)
+        settled = settle(
+            tenant,
+            ledger=self.ledger,
+            blobs=self.blobs,
+            file_sets=self.limits.file_set,
+            stays=self._stays,
+        )
         for entry in settled:
             self.log(f"entry.{entry.state.value}", tenant=tenant, entry=entry.id, reason=entry.reason)
         return len(settled)
+
+    def _stays(self, entry: Entry, why: Unavailable) -> None:
+        """Note that an entry could not be moved; now and then, not at every look."""
+        if self._postponed.get((entry.tenant, entry.id), 0.0) <= self.clock.monotonic():
+            self._postponed[entry.tenant, entry.id] = self.clock.monotonic() + POSTPONED_S
+            self.log("entry.stays", tenant=entry.tenant, entry=entry.id, reason=why.message)
 
     def sweep(self, tenant: str) -> int:
         """Make the jobs that a crash kept from being made; return how many arrivals lacked some.
@@ -152,7 +165,7 @@ class Intake:
             seen_at=self.clock.now(),
         )
         try:
-            return self._take(entry, dropped, known)
+            return self._take(entry, dropped)
         except Unavailable as missing:
             self._postpone(entry, missing.message)
         except Exception as surprise:  # noqa: BLE001 - one entry's surprise must not keep the others waiting
@@ -165,14 +178,11 @@ class Intake:
         self._postponed[entry.tenant, entry.id] = self.clock.monotonic() + POSTPONED_S
         self.log("entry.postponed", tenant=entry.tenant, entry=entry.id, reason=reason)
 
-    def _take(self, entry: Entry, dropped: Dropped, known: Entry | None) -> bool:
+    def _take(self, entry: Entry, dropped: Dropped) -> bool:
         store = self.blobs.tenant(entry.tenant)
         thing = self._look(store, dropped)
         if thing is None:
             return False
-        if known and known.state is EntryState.REJECTED and not departed(known, store, REJECTED):
-            depart(known, thing, store, place=REJECTED, facts={})  # a crash came between record and move
-            return True
         try:
             with self._folder(entry.tenant, entry.id) as folder:
                 contents = self._receive(entry, dropped, thing, folder)
@@ -214,12 +224,17 @@ class Intake:
         return receive_study(dropped, store, folder, limits)
 
     def _reject(self, entry: Entry, thing: Thing, refused: InputRejected) -> None:
-        """Reject an entry: the record of the move first, so that it always can be gone on with."""
+        """Reject an entry.
+
+        It counts as taken, with no arrivals, until it lies under ``rejected/``: so `settle` goes on
+        with a move that a crash or a full disk tore.
+        """
         store = self.blobs.tenant(entry.tenant)
         facts = {"state": "rejected", "reason": refused.message, "hint": refused.hint}
         begin(entry, thing, store, place=REJECTED, facts=facts)
-        self.ledger.put_entry(replace(entry, state=EntryState.REJECTED, reason=refused.message))
-        depart(entry, thing, store, place=REJECTED, facts=facts)
+        entry = replace(entry, reason=refused.message)
+        self.ledger.put_entry(entry)
+        self.ledger.put_entry(settle_entry(entry, [], thing, store))
         self.log("entry.rejected", tenant=entry.tenant, entry=entry.id, reason=refused.message)
 
     # Repair

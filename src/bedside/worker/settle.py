@@ -5,7 +5,7 @@ unreadable. Dead and cancelled jobs settle too: the arrival holds its own copy o
 re-drive needs nothing of the drop-box, and a drop-box that fills up with old trouble hides the new.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bedside.config import FileSetSettings
@@ -20,14 +20,23 @@ _MOST_JOBS = 10_000  # of one arrival
 
 
 def settle(
-    tenant: str, *, ledger: Ledger, blobs: BlobStore, file_sets: Sequence[FileSetSettings] = ()
+    tenant: str,
+    *,
+    ledger: Ledger,
+    blobs: BlobStore,
+    file_sets: Sequence[FileSetSettings] = (),
+    stays: Callable[[Entry, Unavailable], None],
 ) -> list[Entry]:
     """Settle the entries of a tenant whose jobs all ended; return them as they are now.
 
     Safe to run again at any time: what a crash left between move and record is repaired.
 
-    Raises:
-        Unavailable: Some could not be moved; the others are settled.
+    Args:
+        tenant: Whose.
+        ledger: Knows entries and jobs.
+        blobs: The store, of any tenant.
+        file_sets: Sets of other files than DICOM.
+        stays: Told of an entry that cannot be moved now; it keeps no other waiting.
     """
     ended = []
     for entry in ledger.unsettled_entries(tenant):
@@ -42,22 +51,27 @@ def settle(
         return []
     store = blobs.tenant(tenant)
     things = things_in(store, file_sets)
-    settled, failed = [], []
+    settled = []
     for entry, jobs in ended:
         try:
-            settled.append(_settle(entry, jobs, things.get(entry.key), store))
-        except Unavailable as missing:  # one drop-box file that cannot be moved keeps no other waiting
-            failed.append(missing)
+            settled.append(settle_entry(entry, jobs, things.get(entry.key), store))
+        except Unavailable as missing:
+            stays(entry, missing)
             continue
         ledger.put_entry(settled[-1])
-    if failed:
-        raise failed[0]
     return settled
 
 
-def _settle(entry: Entry, jobs: Sequence[Job], thing: Thing | None, store: BlobStore) -> Entry:
-    """Move an entry's objects, and return it as it is then."""
-    rejected = bool(jobs) and all(job.state is JobState.REJECTED for job in jobs)
+def settle_entry(entry: Entry, jobs: Sequence[Job], thing: Thing | None, store: BlobStore) -> Entry:
+    """Move an entry's objects to where it goes, and return it as it is then.
+
+    Args:
+        entry: In state TAKEN; without arrivals where intake itself rejected it.
+        jobs: All that came of it, ended.
+        thing: What lies under its key in the drop-box now, or None.
+        store: Its tenant's.
+    """
+    rejected = not entry.arrivals or (bool(jobs) and all(job.state is JobState.REJECTED for job in jobs))
     facts = {
         "state": "rejected" if rejected else "settled",
         "arrivals": list(entry.arrivals),
@@ -70,7 +84,7 @@ def _settle(entry: Entry, jobs: Sequence[Job], thing: Thing | None, store: BlobS
     moved = depart(entry, thing, store, place=REJECTED if rejected else INFERRED, facts=facts)
     reasons = [
         entry.reason,
-        "" if jobs else "no rule started a job",
+        "no rule started a job" if entry.arrivals and not jobs else "",
         *dict.fromkeys(_reason(job) for job in jobs if rejected),
         "" if moved else "taken away or replaced in the drop-box before it settled",
     ]

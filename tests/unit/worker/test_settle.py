@@ -121,7 +121,7 @@ def test_every_study_of_an_entry_must_have_ended(ward: Ward, tmp_path: Path) -> 
 def test_a_folder_leaves_whole_and_without_its_names(ward: Ward, tmp_path: Path) -> None:
     for path in instances(tmp_path / "ct", "a"):
         ward.drop(f"{PATIENT}/deep/{path.name}", path.read_bytes())
-    ward.drop(f"{PATIENT}/README.{PATIENT.lower()}", b"notes")
+    ward.drop(f"{PATIENT}/DOE.JANE", b"notes")
     ward.drop(f"{PATIENT}/.complete", b"")
     ward.drop(f"{PATIENT}.complete", b"")
     ward.take()
@@ -257,8 +257,9 @@ def test_a_drop_box_that_cannot_be_written_keeps_other_entries_not_waiting(
         real(self, source, destination)
 
     monkeypatch.setattr(FolderBlobStore, "move", move)
-    with pytest.raises(Unavailable):
-        ward.intake.settle("default")
+    assert ward.intake.settle("default") == 1
+    assert ward.intake.settle("default") == 0
+    assert sum("entry.stays" in line for line in ward.lines) == 1  # not at every look
     assert {e.key: e.state for e in ward.entries} == {
         "input/a.zip": EntryState.TAKEN,
         "input/b.zip": EntryState.SETTLED,
@@ -276,3 +277,36 @@ def test_the_same_study_sent_again_after_it_settled_is_tidied_away_too(taken: Wa
     assert len(taken.jobs) == 1
     assert taken.intake.settle("default") == 1
     assert taken.files("input/") == []
+
+
+@pytest.mark.parametrize("at", range(6))
+def test_a_rejected_folder_leaves_whole_though_a_crash_came_between(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    for name in ("a", "b", "c"):
+        ward.drop(f"study/{name}.txt", b"no DICOM")
+    steps = 0
+
+    def crashing(real):  # type: ignore[no-untyped-def]
+        def call(*args: object, **more: object) -> object:
+            nonlocal steps
+            now, steps = steps == at, steps + 1
+            if now:
+                raise Crash
+            return real(*args, **more)
+
+        return call
+
+    for owner, name in ((FolderBlobStore, "put"), (FolderBlobStore, "move"), (ward.ledger, "put_entry")):
+        monkeypatch.setattr(owner, name, crashing(getattr(owner, name)))
+    with pytest.raises(Crash):
+        ward.take()
+    monkeypatch.undo()
+    ward.restarted()
+    ward.take()
+    ward.intake.settle("default")
+    entry = the_entry(ward)
+    assert entry.state is EntryState.REJECTED
+    assert "no DICOM instance among its 3 files" in entry.reason
+    names = ["000001", "000002", "000003", "reason.json"]
+    assert ward.files() == [f"rejected/{entry.id}/{name}" for name in names]

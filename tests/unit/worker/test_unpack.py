@@ -258,6 +258,15 @@ def test_a_count_that_lies_is_not_believed(tmp_path: Path) -> None:
     assert "500 entries" in refused(bytes(raw), tmp_path)
 
 
+def test_the_zip64_count_is_looked_at_even_if_nothing_points_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 5)
+    raw = bytearray(zipped({str(n): b"" for n in range(500)}))
+    struct.pack_into("<HHL", raw, raw.rindex(b"PK\x05\x06") + 8, 1, 1, 47)
+    assert "500 entries in a table of" in refused(bytes(raw), tmp_path)
+
+
 def test_a_huge_table_of_contents_is_refused_before_it_is_read(tmp_path: Path) -> None:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:

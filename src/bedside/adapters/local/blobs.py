@@ -84,6 +84,7 @@ class FolderBlobStore:
         except NotADirectoryError as exc:
             raise UsageError("store: a key cannot be an object and a prefix of others at once") from exc
         finally:
+            # Also after success: a rename between two names of one file does nothing (POSIX).
             for temp in staged:
                 temp.unlink(missing_ok=True)
         durable.flush_all(changed)

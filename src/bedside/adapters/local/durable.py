@@ -96,6 +96,4 @@ def publish(staged: Mapping[Path, Path]) -> set[Path]:
     """Rename staged files (temporary name → place), and return the folders that changed."""
     for temp, place in staged.items():
         temp.replace(place)
-        # A rename between two names of one file does nothing (POSIX), so the first would stay.
-        temp.unlink(missing_ok=True)
     return {place.parent for place in staged.values()}
