@@ -32,8 +32,8 @@ def execute(
     runner: ModelRunner,
     releases: Releases,
     heartbeat: Heartbeat,
-) -> Outcome:
-    """Run the stage a job is at.
+) -> tuple[RunRequest, Outcome]:
+    """Run the stage a job is at; return what was asked and what came of it.
 
     Args:
         job: Leased by the caller.
@@ -55,7 +55,7 @@ def execute(
     task.input.mkdir(parents=True)
     task.output.mkdir()
     _bring(job, arrival, blobs, task.input, heartbeat)
-    return runner.run(task, heartbeat.beat)
+    return task.request, runner.run(task, heartbeat.beat)
 
 
 def request_of(job: Job, arrival: Arrival, releases: Releases) -> RunRequest:

@@ -17,7 +17,7 @@ from bedside.errors import BY_NAME, BedsideError, ModelFailed, StaleLease, Unava
 from bedside.log import Log, silent
 from bedside.ports import BlobStore, Clock, Ledger, ModelRunner
 from bedside.worker.deliver import deliver, forget_stages, hand_on
-from bedside.worker.execute import execute, request_of
+from bedside.worker.execute import execute
 from bedside.worker.heartbeat import Heartbeat
 from bedside.worker.releases import Releases
 from bedside.worker.retry import Next, judge
@@ -137,7 +137,7 @@ class Worker:
         blobs = parts.blobs.tenant(job.tenant)
         folder = self._options.scratch / f"{job.id}-{heartbeat.lease.fence}"
         try:
-            outcome = execute(
+            request, outcome = execute(
                 job,
                 folder=folder,
                 ledger=parts.ledger,
@@ -162,7 +162,7 @@ class Worker:
             deliver(
                 job,
                 outcome,
-                request=request_of(job, parts.ledger.arrival(job.tenant, job.arrival_id), parts.releases),
+                request=request,
                 output=folder / "output",
                 blobs=blobs,
                 ledger=parts.ledger,
