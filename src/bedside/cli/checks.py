@@ -85,7 +85,7 @@ def configuration(loaded: "Loaded") -> Iterator[Finding]:
     """Check bundles, commands, expressions and the ledger of a configuration that was read."""
     settings = loaded.settings
     where = str(loaded.path) if loaded.path else "no bedside.toml here, defaults"
-    yield ok("configuration", f"{where}: {len(settings.pipeline)} pipelines, {len(settings.rule)} rules")
+    yield ok("configuration", f"{where}; pipelines: {len(settings.pipeline)}, rules: {len(settings.rule)}")
     if not settings.pipeline:
         yield warn("pipelines", "there is none, so nothing can run", "bedside init BUNDLE")
     elif not settings.rule:
@@ -116,7 +116,8 @@ def _stage(name: str, stage: "StageSettings") -> Finding:
         from bedside.model.bundle import open_bundle
 
         found = open_bundle(bundle)
-        return f"{found.name} {found.version}, {len(found.labels)} labels, {found.digest[:19]}…"
+        names = ", ".join(label.name for label in found.labels) or "none"
+        return f"{found.name} {found.version}, labels: {names}; {found.digest[:19]}…"
 
     return checked(name, opened, mend="bedside init BUNDLE")
 

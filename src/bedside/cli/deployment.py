@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedside.cli.base import load_settings
-from bedside.errors import NotFound, UsageError
+from bedside.errors import ConfigError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from bedside.config import Settings
@@ -83,13 +83,21 @@ def opened(config_path: Path | None, tenant: str) -> Iterator[Opened]:
     """Open the deployment of a configuration for one tenant, its first by default.
 
     Raises:
-        ConfigError: The configuration is wrong.
+        ConfigError: The configuration is wrong, or there is neither one nor a deployment here.
         UsageError: It names no such tenant.
         Unavailable: The ledger cannot be reached.
     """
+    from bedside.config import DEFAULT_FILE
     from bedside.wiring import open_deployment
 
-    settings = load_settings(config_path).settings
+    loaded = load_settings(config_path)
+    settings = loaded.settings
+    if loaded.path is None and not settings.system.root.exists() and not loaded.sources:
+        # Else a command typed in the wrong folder would make a drop-box that nobody watches.
+        raise ConfigError(
+            f"no deployment here: neither {DEFAULT_FILE} nor {settings.system.root.name}",
+            hint="bedside init BUNDLE, or name the configuration with -c",
+        )
     name = checked_tenant(tenant, settings.system.tenants)
     deployment = open_deployment(settings)
     try:

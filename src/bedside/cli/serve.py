@@ -64,6 +64,7 @@ def serve(config_path: Path | None, count: int | None, device: str | None, once:
                 clock=deployment.clock,
                 tenants=settings.system.tenants,
                 scratch=deployment.scratch,
+                tidy_store=deployment.tidy_store,
                 file_sets=settings.intake.file_set,
                 log=deployment.log,
             )

@@ -4,6 +4,7 @@ Every call makes names of its own in the drop-box, so that two studies of the sa
 overwrite each other, and a marker says that a folder is complete, so that nobody waits for quiet.
 """
 
+import os
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +18,16 @@ from bedside.cli.deployment import LOOKED_THROUGH, Opened, opened
 from bedside.cli.job.shapes import entry_json, job_json, worst
 from bedside.cli.output import note, write_json
 from bedside.domain.arrival import Entry, EntryState
+from bedside.domain.identity import short_id
 from bedside.domain.job import Job
 from bedside.errors import InputRejected, UsageError
 from bedside.ports import JobFilter
 
 #: How long intake may take before somebody should look whether it runs at all.
 PATIENCE_S = 15.0
+
+#: Leaves room for the token and the marker's suffix within what file systems take.
+LONGEST_NAME_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,9 +121,11 @@ def _relative(path: Path, folder: Path) -> str:
 
 
 def _name(name: str) -> str:
-    """Return a name that every store takes: not hidden, valid UTF-8, not too long."""
+    """Return a name that every store takes: not hidden, valid UTF-8, not too long; others differ still."""
     text = name.encode("utf-8", "replace").decode("utf-8").lstrip(".") or "unnamed"
-    return text[-100:]
+    if len(text.encode()) <= LONGEST_NAME_BYTES and text == name:
+        return text
+    return f"{short_id(os.fsencode(name).hex())[:8]}-{text[-40:]}"
 
 
 def deliver(deployment: Opened, parcel: Parcel) -> None:
