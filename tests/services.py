@@ -30,19 +30,13 @@ class PostgresServer:
     folder: Path
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def database(self, *, like: str = "") -> str:
-        """Make a database and return its SQLAlchemy URL.
-
-        Args:
-            like: URL of one to copy, which nobody is connected to; empty makes an empty one.
-        """
+    def database(self) -> str:
+        """Make an empty database and return its SQLAlchemy URL."""
         import psycopg
-        from sqlalchemy import make_url
 
         name = f"test_{next(self.numbers)}"
-        template = make_url(like).database if like else "template0"
         with psycopg.connect(host=str(self.folder), user="bedside", dbname="postgres", autocommit=True) as c:
-            c.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            c.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         return f"postgresql://bedside@/{name}?host={self.folder}"
 
 
@@ -94,11 +88,11 @@ def _server(binaries: Path, folder: Path, durable: bool) -> Iterator["subprocess
     try:
         yield process
     finally:
-        process.send_signal(signal.SIGINT)  # "fast": open sessions are cut
+        process.send_signal(signal.SIGQUIT)  # "immediate": what it holds is thrown away with its folder
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGQUIT)  # "immediate"
+            process.kill()
             process.wait(20)
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bedside.adapters.sql import SqlLedger
+from bedside.adapters.sql import SqlLedger, results, statements
+from bedside.domain import moves
 from bedside.domain.arrival import Arrival
 from bedside.domain.job import JobState
 from bedside.errors import StaleLease, UsageError
@@ -30,7 +31,7 @@ TESTS = Path(__file__).resolve().parents[1]
 WORKER = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[4])
-from bedside.adapters.sql import SqlLedger, leases
+from bedside.adapters.sql import SqlLedger, results, statements, leases
 from bedside.adapters.sql.engine import Database
 from ledger_samples import T0, make_result
 
@@ -179,6 +180,28 @@ def test_cancel_and_complete_at_once_agree(ledger: SqlLedger) -> None:
         race([complete, lambda lease=lease: ledger.cancel("ward", lease.job.id, T0)])  # type: ignore[misc]
         state = ledger.job("ward", lease.job.id).state
         assert (ledger.result("ward", lease.job.id) is not None) == (state is JobState.SUCCEEDED)
+
+
+@pytest.mark.needs("initdb", "pg_ctl")
+def test_a_rival_that_ends_meanwhile_is_waited_for(postgres: PostgresServer) -> None:
+    """Each transaction alone would see no other result, and both would be current."""
+    ledger = SqlLedger(postgres.database())
+    ledger.prepare()
+    for version in (1, 2):
+        ledger.enqueue(make_job(replace(make_arrival(*range(version)), version=version)))
+    first, second = (ledger.lease(pools=(), worker="w", now=T0, lease_s=60) for _ in range(2))
+    assert first is not None and second is not None
+    with ThreadPoolExecutor(1) as pool:
+        with ledger._database.write() as connection:
+            results.hold_rivals(connection, first.job)
+            job = statements.record(connection, moves.complete(first.job, T0))
+            results.add_result(connection, job, make_result(first), T0)
+            other = pool.submit(ledger.complete, second, make_result(second), now=T0)
+            with pytest.raises(TimeoutError):
+                other.result(timeout=0.5)
+        other.result(timeout=30)
+    assert [found.job_id for found in ledger.results("ward")] == [second.job.id]
+    ledger.close()
 
 
 def test_expire_at_once_counts_each_job_once(ledger: SqlLedger) -> None:
