@@ -7,6 +7,7 @@ import click
 
 from bedside.cli.base import Command, config_option, json_option, load_settings, setting_option
 from bedside.cli.output import ProgressLine, coloured, note, write_json, write_table
+from bedside.cli.words import said
 from bedside.errors import UsageError
 
 
@@ -95,7 +96,7 @@ def run(
     )
     opened = check(wanted)
     with ProgressLine() as line:
-        document = run_single(wanted, opened, line.update)
+        document = run_single(wanted, opened, lambda doing, share: line.update(said(doing), share))
     if as_json:
         write_json(document)
         return
@@ -117,11 +118,11 @@ def write_result(document: Mapping[str, object], place: str) -> None:
 def write_series(document: Mapping[str, object]) -> None:
     """Print which series were taken or left, and why; and how many instances were left aside."""
     series = document.get("series")
-    for said in series if isinstance(series, list) else []:
-        verdict = coloured("taken", "green") if said["taken"] else coloured("left", "yellow")
-        click.echo(f"series {said['uid']} {verdict}: {said['reason']}")
+    for one in series if isinstance(series, list) else []:
+        verdict = coloured("taken", "green") if one["taken"] else coloured("left", "yellow")
+        click.echo(f"series {one['uid']} {verdict}: {one['reason']}")
     left = document.get("left_aside")
-    reasons = [str(said["reason"]) for said in left] if isinstance(left, list) else []
+    reasons = [str(one["reason"]) for one in left] if isinstance(left, list) else []
     for reason in dict.fromkeys(reasons):
         note(f"{reasons.count(reason)} instances left aside: {reason}")
 

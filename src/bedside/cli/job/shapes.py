@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from bedside.cli.output import coloured
+from bedside.cli.words import said
 from bedside.domain.arrival import Entry
 from bedside.domain.job import Job, JobState, LedgerEvent
 from bedside.domain.pipeline import Decision
@@ -43,7 +44,7 @@ def doing(job: Job) -> str:
     """Return what happens to a job now, or why it stopped, in a few words."""
     if job.state is JobState.RUNNING:
         stage = f"{job.stage.name}: " if len(job.pipeline.stages) > 1 else ""
-        return f"{stage}{job.doing or 'started'} {job.progress:.0%}"
+        return f"{stage}{said(job.doing or 'start')}, {job.progress:.0%}"
     if job.state is JobState.QUEUED:
         if job.attempts:
             attempt = f"attempt {job.attempts + 1} of {job.pipeline.max_attempts}"

@@ -9,6 +9,7 @@ from bedside.cli.base import Command, config_option, tenant_option
 from bedside.cli.deployment import opened
 from bedside.cli.job.shapes import doing, state_cell, worst
 from bedside.cli.output import ProgressLine, note
+from bedside.cli.words import said
 from bedside.domain.job import ENDED, Job, JobState
 from bedside.ports import JobFilter
 
@@ -76,7 +77,7 @@ def _now(jobs: Sequence[Job], left: Sequence[Job]) -> tuple[str, float | None]:
     running = next((job for job in left if job.state is JobState.RUNNING), None)
     of = f"{len(jobs) - len(left) + 1} of {len(jobs)}: " if len(jobs) > 1 else ""
     if running:
-        return f"{of}{running.pipeline.name}: {running.doing or 'started'}", running.progress
+        return f"{of}{running.pipeline.name}: {said(running.doing or 'start')}", running.progress
     if left:
         return f"{of}{left[0].pipeline.name}: {doing(left[0])}", None
     return "waiting for intake", None
