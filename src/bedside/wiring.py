@@ -7,6 +7,7 @@ no bundle and imports no DICOM library.
 
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -38,12 +39,15 @@ class Deployment:
         ledger: Of all tenants.
         blobs: The store; choose a tenant with ``blobs.tenant(name)``.
         clock: The time.
+        tidy_store: Removes what crashed writers left in the store; returns how many files.
+        log: Takes notes.
     """
 
     settings: Settings
     ledger: Ledger
     blobs: BlobStore
     clock: Clock
+    tidy_store: Callable[[], int]
     log: Log = field(default=silent)
 
     @property
@@ -177,11 +181,13 @@ def open_deployment(settings: Settings, *, log: Log = silent) -> Deployment:
         ) from exc
     ledger = _ledger(settings)
     ledger.prepare()
+    blobs = FolderBlobStore(settings.system.root)
     return Deployment(
         settings=settings,
         ledger=ledger,
-        blobs=FolderBlobStore(settings.system.root),
+        blobs=blobs,
         clock=SystemClock(),
+        tidy_store=blobs.sweep,
         log=log,
     )
 

@@ -14,6 +14,7 @@ import pytest
 
 import nothing_bundle
 from bedside.domain.job import JobState
+from bedside.domain.keys import TEMPORARY
 from serving import PROGRAM, Serving, eventually
 
 
@@ -101,7 +102,8 @@ def check_exactly_one_result_each(serving: Serving, count: int) -> None:
     assert serving.found("results/*/*/result.json") == count
     for found in (serving.root / "default").glob("results/*/*"):
         listed = json.loads((found / "result.json").read_text())["files"]
-        there = {p.relative_to(found).as_posix() for p in found.rglob("*") if p.is_file()}
+        files = (path.relative_to(found) for path in found.rglob("*") if path.is_file())
+        there = {path.as_posix() for path in files if not path.name.startswith(TEMPORARY)}  # swept later
         assert there == {file["path"] for file in listed} | {"result.json"}
     assert serving.found("inferred/*/*.zip") == count
     assert list(serving.inbox.iterdir()) == []

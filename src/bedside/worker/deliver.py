@@ -2,7 +2,8 @@
 
 Owns the order of writing, which is what makes a crash harmless: until ``result.json`` is there a
 result does not exist, and what an earlier attempt left is removed before anything is written. The
-lease is confirmed before the last file; the ledger refuses the rest under a lease that was lost.
+lease is confirmed before an old file goes and before the last new one comes; the ledger refuses the
+rest under a lease that was lost.
 """
 
 import hashlib
@@ -151,7 +152,7 @@ def hand_on(
         name=job.stage.name, release=job.stage.release, report=outcome.report, timings_s=outcome.timings_s
     )
     content = result_bytes(report.to_json())
-    _clear(blobs, prefix, STAGE_FILE)
+    _clear(blobs, prefix, STAGE_FILE, heartbeat)
     blobs.put_files(
         {f"{prefix}/output/{path.relative_to(output).as_posix()}": path for path in _regular_files(output)}
     )
@@ -190,7 +191,7 @@ def deliver(
     written = result_bytes(content)
     if any(file["path"] == RESULT_FILE for file in files):
         raise ModelFailed(f"output: a stage wrote {RESULT_FILE}, whose presence means a finished result")
-    _clear(blobs, job.prefix, RESULT_FILE)
+    _clear(blobs, job.prefix, RESULT_FILE, heartbeat)
     blobs.put_files({f"{job.prefix}/{file['path']}": output / str(file["path"]) for file in files})
     lease = heartbeat.confirm()
     blobs.put(f"{job.prefix}/{RESULT_FILE}", written)
@@ -212,10 +213,15 @@ def forget_stages(job_id: str, blobs: BlobStore) -> None:
         blobs.delete(blob.key)
 
 
-def _clear(blobs: BlobStore, prefix: str, mark: str) -> None:
-    """Remove what an earlier attempt left, its mark of completeness first."""
+def _clear(blobs: BlobStore, prefix: str, mark: str, heartbeat: Heartbeat) -> None:
+    """Remove what an earlier attempt left, its mark of completeness first.
+
+    Raises:
+        StaleLease: The lease was lost: this may be a later attempt's finished result.
+    """
     left = [blob.key for blob in blobs.list(f"{prefix}/")]
     if left:
+        heartbeat.confirm()  # a worker that stood still must not clear away what another wrote meanwhile
         blobs.delete(f"{prefix}/{mark}")
         for key in left:
             blobs.delete(key)

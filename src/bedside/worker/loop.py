@@ -8,7 +8,7 @@ catches everything, because a worker that dies of one job's surprise takes the n
 import contextlib
 import shutil
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +37,6 @@ class Parts:
         runner: Runs stages.
         releases: Knows bundles by digest.
         clock: The time.
-        settled: Told of every job that ended, so that its drop-box entry can be settled at once.
         log: Takes notes.
     """
 
@@ -46,7 +45,6 @@ class Parts:
     runner: ModelRunner
     releases: Releases
     clock: Clock
-    settled: Callable[[Job], None] = lambda _job: None
     log: Log = silent
 
 
@@ -213,10 +211,9 @@ class Worker:
 
     def _ended(self, job: Job) -> None:
         """Tidy up after a job that ended; what fails here is done later by the sweep."""
-        with contextlib.suppress(BedsideError):
-            if len(job.pipeline.stages) > 1:
+        if len(job.pipeline.stages) > 1:
+            with contextlib.suppress(BedsideError):
                 forget_stages(job.id, self._parts.blobs.tenant(job.tenant))
-            self._parts.settled(job)
 
     def _note(self, action: str, job: Job, **fields: object) -> None:
         self._parts.log(

@@ -4,7 +4,7 @@ Owns how often each of these happens. Every step may run at any time and any num
 supervisor that was killed between two of them goes on where it was by simply beginning again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bedside.config import FileSetSettings
@@ -21,6 +21,9 @@ EXPIRE_S = 1.0
 #: Between two sweeps; the first comes at once, and repairs what a crash left.
 SWEEP_S = 60.0
 
+#: Between two looks at the whole store for half-written files, which costs a walk through it.
+TIDY_S = 3600.0
+
 #: Jobs that still are to be done.
 OPEN = JobFilter(states=frozenset({JobState.QUEUED, JobState.RUNNING}))
 
@@ -35,6 +38,7 @@ class Upkeep:
         clock: The time.
         tenants: Whom this deployment serves.
         scratch: Where workers' lock files lie.
+        tidy_store: Removes what crashed writers left in the store; returns how many files.
         file_sets: Sets of other files than DICOM, as configured.
         log: Takes notes.
     """
@@ -48,6 +52,7 @@ class Upkeep:
         clock: Clock,
         tenants: Sequence[str],
         scratch: Path,
+        tidy_store: Callable[[], int],
         file_sets: Sequence[FileSetSettings] = (),
         log: Log = silent,
     ) -> None:
@@ -57,9 +62,10 @@ class Upkeep:
         self._clock = clock
         self._tenants = tuple(tenants)
         self._scratch = scratch
+        self._tidy_store = tidy_store
         self._file_sets = tuple(file_sets)
         self._log = log
-        self._expire_at = self._sweep_at = clock.monotonic()
+        self._expire_at = self._sweep_at = self._tidy_at = clock.monotonic()
 
     def step(self) -> int:
         """Do one round; return how many entries were taken or settled.
@@ -71,6 +77,10 @@ class Upkeep:
         if now >= self._sweep_at:
             self._sweep_at = now + SWEEP_S
             self._sweep()
+        if now >= self._tidy_at:
+            self._tidy_at = now + TIDY_S
+            if removed := self._tidy_store():
+                self._log("store.tidied", files=removed)
         if now >= self._expire_at:
             self._expire_at = now + EXPIRE_S
             for job in self._ledger.expire(self._clock.now()):

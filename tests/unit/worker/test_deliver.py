@@ -74,3 +74,24 @@ def test_a_stage_cannot_forge_the_mark_of_a_finished_result(tmp_path: Path) -> N
 def test_a_report_that_is_not_json_is_the_models_fault() -> None:
     with pytest.raises(ModelFailed, match="holds what JSON cannot"):
         result_bytes({"mean_hu": float("nan")})
+
+
+def test_a_worker_that_stood_still_clears_nothing_away(tmp_path: Path) -> None:
+    """It wakes after another worker finished its job: the result that exists must stay."""
+    shop = Workshop(tmp_path)
+
+    def stands_still(task: Task, progress: Progress) -> Outcome:
+        outcome = writes_a_mask(task, progress)
+        shop.clock.sleep(61)
+        shop.ledger.expire(shop.clock.now())
+        shop.runner.scripts = [writes_a_mask]
+        assert shop.another_worker("w2").step()
+        return outcome
+
+    shop.runner.scripts = [stands_still]
+    job = shop.submit()
+    shop.worker.step()
+    assert shop.now(job).state is JobState.SUCCEEDED
+    assert shop.now(job).worker == "w2"
+    assert shop.keys("results/") == [f"{job.prefix}/dicom/seg.dcm", f"{job.prefix}/result.json"]
+    assert json.loads(shop.blobs.get(f"{job.prefix}/result.json"))["job"]["worker"] == "w2"

@@ -57,7 +57,6 @@ class Workshop:
     clock: ManualClock = field(default_factory=lambda: ManualClock(T0))
     stop: Stop = field(default_factory=lambda: Stop(grace_s=0.0))
     lines: list[str] = field(default_factory=list)
-    settled: list[Job] = field(default_factory=list)
     pipeline: Pipeline = field(
         default_factory=lambda: Pipeline(
             name="spleen",
@@ -69,17 +68,19 @@ class Workshop:
 
     def __post_init__(self) -> None:
         self.ledger.add_release(Release(digest=RELEASE, name="spleen", version="1.0", added_at=T0))
-        self.worker = Worker(
+        self.worker = self.another_worker("w1")
+
+    def another_worker(self, name: str) -> Worker:
+        return Worker(
             Parts(
                 ledger=self.ledger,
                 blobs=self.blobs,
                 runner=self.runner,
                 releases=Releases(self.folder / "releases", ledger=self.ledger, clock=self.clock),
                 clock=self.clock,
-                settled=self.settled.append,
                 log=lambda action, /, **fields: self.lines.append(f"{action} {fields}"),
             ),
-            WorkerOptions(name="w1", pools=("default", "gpu"), scratch=self.folder / "scratch"),
+            WorkerOptions(name=name, pools=("default", "gpu"), scratch=self.folder / "scratch" / name),
             self.stop,
         )
 
