@@ -41,7 +41,9 @@ class Opened:
     clock: "Clock"
 
     def job(self, text: str) -> "Job":
-        """Return the job of an id, or of the only id that begins with ``text``.
+        """Return the job of an id, or of the only identity that begins with ``text``.
+
+        A beginning means the newest run, or with ``.rN`` that run.
 
         Raises:
             NotFound: There is none.
@@ -53,8 +55,9 @@ class Opened:
             return self.ledger.job(self.tenant, text)
         except NotFound:
             newest = self.ledger.jobs(self.tenant, JobFilter(), limit=LOOKED_THROUGH)
-        found = [job for job in newest if job.id.startswith(text)]
-        if len(found) > 1 and len({job.identity for job in found}) > 1:
+        begin, _, run = text.partition(".r")
+        found = [job for job in newest if job.identity.startswith(begin) and (not run or str(job.run) == run)]
+        if len({job.identity for job in found}) > 1:
             raise UsageError(f"{len(found)} jobs begin with {text}", hint="type more of the id")
         if not found:
             raise NotFound(f"no job {text} of tenant {self.tenant}", hint="bedside job list")
