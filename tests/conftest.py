@@ -40,9 +40,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Keep the developer's settings out of the tests."""
-    for name in list(os.environ):
-        if (name.startswith("BEDSIDE_") and not name.startswith("BEDSIDE_TEST_")) or name in {"NO_COLOR", "FORCE_COLOR"}:
-            monkeypatch.delenv(name)
+    settings = [n for n in os.environ if n.startswith("BEDSIDE_") and not n.startswith("BEDSIDE_TEST_")]
+    for name in (*settings, "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
     yield
 
 
