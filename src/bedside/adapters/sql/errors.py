@@ -7,7 +7,7 @@ the rest of a database's message quotes values, and values may be a patient's.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError, StatementError
 
 from bedside.errors import BedsideError, Unavailable
 
@@ -29,7 +29,7 @@ def translated() -> Iterator[None]:
 
 def _said(exc: StatementError) -> str:
     kind = type(exc.orig).__name__
-    if isinstance(exc, OperationalError) and isinstance(exc, DBAPIError):
+    if isinstance(exc, OperationalError):
         first_line = str(exc.orig).partition("\n")[0].strip()
         return f"{first_line} ({kind})"
     return kind
