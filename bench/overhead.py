@@ -47,6 +47,7 @@ class Figures:
         inside: Of it, what the model's process spent on reading, running and writing, median.
         overhead: The rest, median.
         worst: The rest, 95th percentile.
+        cpu: CPU time of the worker's process, mean: what a busy machine cannot inflate.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Figures:
     inside: float
     overhead: float
     worst: float
+    cpu: float
 
 
 class Nothing:
@@ -103,10 +105,13 @@ def main() -> None:
     if options.json:
         print(json.dumps([vars(figure) for figure in figures], indent=2))
         return
-    print("| runner | job, whole | inside the model's process | overhead | overhead, 95th percentile |")
-    print("|---|---|---|---|---|")
+    print(
+        "| runner | job, whole | inside the model's process | overhead | overhead, 95th percentile | worker's CPU |"
+    )
+    print("|---|---|---|---|---|---|")
     for f in figures:
-        print(f"| {f.name} | {f.whole:.1f} | {f.inside:.1f} | {f.overhead:.1f} | {f.worst:.1f} |")
+        cells = (f.whole, f.inside, f.overhead, f.worst, f.cpu)
+        print(f"| {f.name} | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |")
     print(f"\nMedian ms of {options.jobs} jobs of {options.slices} slices; the goal is {GOAL_MS:g} ms.")
 
 
@@ -164,12 +169,13 @@ def measure(
         WorkerOptions(name=worker_name(), pools=("default",), scratch=deployment.scratch / "w"),
         Stop(grace_s=0),
     )
-    whole = []
+    whole, cpu = [], []
     for number in range(count + 1):
         enqueue(deployment, pipeline, files, number)
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.process_time()
         assert worker.step()
         whole.append(time.perf_counter() - begun)
+        cpu.append(time.process_time() - worked)
     timed.close()
     done = deployment.ledger.jobs(
         "default", JobFilter(states=frozenset({JobState.SUCCEEDED})), limit=count + 2
@@ -183,6 +189,7 @@ def measure(
         inside=milliseconds([inside for _, inside in spent]),
         overhead=statistics.median(rest),
         worst=statistics.quantiles(rest, n=20)[-1],
+        cpu=statistics.mean(cpu[1:]) * 1000,
     )
 
 

@@ -157,3 +157,19 @@ def test_ctrl_c_stops_in_order(quick: Serving) -> None:
     os.killpg(quick.process.pid, signal.SIGINT)
     assert quick.process.wait(60) == 0
     assert quick.said("worker.stopped") and quick.said("serve.stopped")
+
+
+def test_workers_may_be_started_apart(quick: Serving) -> None:
+    """As on several machines: one watches the drop-box, others work, all on one ledger."""
+    quick.submit("a")
+    quick.start("--workers", "0")
+    assert eventually(lambda: quick.said("job.queued"), within_s=60)
+    with subprocess.Popen(
+        [sys.executable, "-m", "bedside", "worker"], cwd=quick.folder, stderr=subprocess.PIPE, text=True
+    ) as apart:
+        assert eventually(lambda: quick.settled(1), within_s=60)
+        apart.send_signal(signal.SIGTERM)
+        said = apart.communicate(timeout=60)[1]
+        assert apart.returncode == 0, said
+    assert "action=job.succeeded" in said and "action=worker.stopped" in said
+    assert quick.stop() == 0
