@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from services import postgres  # noqa: F401  # a fixture, once per session for all files
 
 #: Debian keeps the servers of PostgreSQL out of PATH.
