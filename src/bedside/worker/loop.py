@@ -118,7 +118,7 @@ class Worker:
         except BedsideError as failed:
             self._end(heartbeat.lease, failed)
         except Exception as surprise:  # noqa: BLE001 - one job's surprise must not end the worker
-            traceback.print_exception(surprise)
+            traceback.print_tb(surprise.__traceback__)  # without its text, which may quote a header
             where = traceback.extract_tb(surprise.__traceback__)[-1]
             self._end(
                 heartbeat.lease,

@@ -1,0 +1,224 @@
+"""What must not be said: names of files, patients' data, credentials."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pydicom
+import pytest
+
+import nothing_bundle
+from bedside.domain.job import JobState
+from bedside.ports import Outcome, Progress, Task
+from clinic import SPLEEN, Clinic, copied, files_below, zipped
+from dicom_samples import assign
+
+#: In the names of everything that is sent, and nowhere else.
+FILE_NAMES = ("ROENTGEN", "WILHELM")
+#: In the header of every instance, and in derived DICOM objects, which belong to the same patient.
+PATIENT = {
+    "PatientName": "Meitner^Lise",
+    "PatientID": "LM-78-4711",
+    "PatientBirthDate": "18781107",
+    "OtherPatientNames": "Meitner^Elise",
+    "PatientAddress": "Thielallee 63",
+    "AccessionNumber": "ACC0815",
+    "ReferringPhysicianName": "Hahn^Otto",
+    "PatientComments": "Barium",
+    "InstitutionName": "Dahlem",
+}
+WORDS = (
+    "meitner",
+    "lise",
+    "4711",
+    "18781107",
+    "1878-11-07",
+    "thielallee",
+    "acc0815",
+    "hahn",
+    "barium",
+    "dahlem",
+)
+
+ALL_OUTPUTS = SPLEEN.replace('["seg", "sr"]', '["seg", "sr", "surface", "preview", "nifti"]').replace(
+    "\"Modality == 'CT'\"",
+    "\"PatientID matches '^LM-' and PatientBirthDate >= '18000101' and not exists ContrastBolusAgent\"",
+)
+
+
+def patient(folder: Path, *, behaviour: str = "works", slices: int = 6) -> list[Path]:
+    """Write the study of a person."""
+    study = sorted(nothing_bundle.write_study(folder, behaviour=behaviour, slices=slices).iterdir())
+    for path in study:
+        assign(path, **PATIENT)
+    return study
+
+
+def send_everything(clinic: Clinic, folder: Path, tenant: str = "default") -> None:
+    """Send studies that end in every way there is, under names that hold a name, and read them."""
+    read = patient(folder / "read")
+    gap = patient(folder / "gap", slices=9)
+    fails = patient(folder / "fails", behaviour="fails")
+    for path in (*gap, *fails):
+        seed = path.parent.name
+        assign(
+            path,
+            StudyInstanceUID=f"2.25.{len(seed)}77{ord(seed[0])}",
+            SeriesInstanceUID=f"2.25.{ord(seed[0])}1",
+        )
+    inbox = clinic.inbox(tenant)
+    zipped(read, inbox / "ROENTGEN^WILHELM.zip", named=lambda path: f"ROENTGEN/{path.stem}.WILHELM")
+    copied(gap[:4] + gap[5:], inbox / "Roentgen" / "Wilhelm", named=lambda path: f"{path.stem}.wilhelm")
+    copied(fails, inbox, named=lambda path: f"ROENTGEN_{path.stem}.wilhelm")
+    (inbox / "wilhelm-broken.zip").write_bytes(b"PK\x03\x04 ROENTGEN")
+    clinic.take(tenant)
+    clinic.work()
+    clinic.settle(tenant)
+
+
+@pytest.fixture
+def busy(clinic_of: Callable[..., Clinic], tmp_path: Path) -> Clinic:
+    """A clinic in which all kinds of things happened to a patient's studies."""
+    clinic = clinic_of(pipelines=ALL_OUTPUTS.replace("outputs", "max_attempts = 2\noutputs"))
+    send_everything(clinic, tmp_path / "sent")
+    assert sorted(job.state for job in clinic.jobs()) == [
+        JobState.DEAD,
+        JobState.REJECTED,
+        JobState.SUCCEEDED,
+    ]
+    assert sorted(entry.state for entry in clinic.entries()) == ["rejected", "rejected", "settled", "settled"]
+    return clinic
+
+
+def typed(clinic: Clinic) -> Iterable[str]:
+    """Return all that the commands say of everything there is."""
+    things = (
+        [e.id for e in clinic.entries()] + [j.id for j in clinic.jobs()] + [j.subject for j in clinic.jobs()]
+    )
+    questions = [("job", "list"), ("job", "why"), *(("job", "why", thing) for thing in things)]
+    questions += [("job", verb, job.id) for verb in ("show", "watch") for job in clinic.jobs()]
+    questions += [("job", "why", name) for name in ("ROENTGEN^WILHELM.zip", "Roentgen", "wilhelm-broken.zip")]
+    for question in questions:
+        for answer in (
+            clinic.type(*question),
+            *([] if "watch" in question else [clinic.type(*question, "--json")]),
+        ):
+            assert answer.code in (0, 4, 6), question
+            yield answer.out + answer.err
+
+
+def found(words: Iterable[str], *texts: str) -> set[str]:
+    """Return those of the words that are in a text, in any case."""
+    text = "\n".join(texts).lower()
+    return {word for word in words if word.lower() in text}
+
+
+def test_a_file_name_is_nowhere_but_in_the_entry(busy: Clinic, capfd: pytest.CaptureFixture[str]) -> None:
+    names = FILE_NAMES
+    assert found(names, busy.ledger_columns().pop("entries.key")) == set(names)
+    columns = busy.ledger_columns() | {"entries.key": ""}
+    assert [name for name, text in columns.items() if found(names, text)] == []
+    assert found(names, *busy.said) == set()
+    assert found(names, *typed(busy)) == set()
+    for path, data in files_below(busy.root).items():
+        assert not found(names, path), path
+        if not path.endswith(".zip") and not path.startswith("ledger.db"):
+            assert not found(names, opened(path, data)), path
+    written = capfd.readouterr()
+    assert found(names, written.out, written.err) == set()
+
+
+def opened(path: str, data: bytes) -> str:
+    """Return a file's content as text, byte by byte."""
+    return (gzip.decompress(data) if path.endswith(".gz") else data).decode("latin-1")
+
+
+def test_a_patients_data_is_nowhere_but_in_dicom(busy: Clinic, capfd: pytest.CaptureFixture[str]) -> None:
+    (read,) = (job for job in busy.jobs() if job.state is JobState.SUCCEEDED)
+    columns = busy.ledger_columns()
+    assert {name: found(WORDS, text) for name, text in columns.items() if found(WORDS, text)} == {}
+    assert "(withheld)" in columns["decisions.attributes"]
+    assert "(withheld)" in columns["decisions.reason"]
+    assert found(WORDS, *busy.said) == set()
+    assert found(WORDS, *typed(busy)) == set()
+    told = files_below(busy.root)
+    paths = [path for path in told if not path.endswith((".dcm", ".zip", ".db", "-wal", "-shm"))]
+    paths = [path for path in paths if path.rpartition("/")[2].strip("0123456789")]  # kept as they were sent
+    kinds = {path.rpartition("/")[2] for path in paths}
+    assert kinds >= {"result.json", "entry.json", "reason.json", "manifest.json", "preview.png", "spleen.stl"}
+    assert {
+        path: found(WORDS, opened(path, told[path]))
+        for path in paths
+        if found(WORDS, opened(path, told[path]))
+    } == {}
+    for name in ("seg", "sr"):
+        made = pydicom.dcmread(busy.place(read) / "dicom" / f"{name}.dcm")
+        assert (made.PatientName, made.PatientID) == (PATIENT["PatientName"], PATIENT["PatientID"])
+    written = capfd.readouterr()
+    assert found(WORDS, written.out, written.err) == set()
+
+
+def test_a_surprise_is_told_without_its_text(
+    clinic: Clinic, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Libraries quote what they read; whatever they raise, the quote stays out of log and ledger."""
+
+    class Quotes:
+        """A runner that fails as a library does."""
+
+        def run(self, task: Task, progress: Progress) -> Outcome:
+            try:
+                raise ValueError(f"invalid value {PATIENT['PatientName']!r}")
+            except ValueError as exc:
+                raise LookupError(PATIENT["PatientID"]) from exc
+
+        def close(self) -> None:
+            """Nothing to end."""
+
+    zipped(patient(tmp_path / "study"), clinic.inbox() / "study.zip")
+    clinic.take()
+    clinic.work(clinic.worker(runner=Quotes()))
+    (job,) = clinic.jobs()
+    assert job.state is JobState.DEAD
+    assert job.failure is not None
+    assert "LookupError at test_path_privacy.py:" in job.failure.message
+    written = capfd.readouterr()
+    assert "test_path_privacy.py" in written.err
+    texts = [*clinic.said, *clinic.ledger_columns().values(), written.out, written.err]
+    assert found(WORDS, *texts) == set()
+
+
+def test_a_model_sees_no_credentials(clinic: Clinic, tmp_path: Path) -> None:
+    """The worker's environment holds seven; the model fails where it finds one."""
+    study = nothing_bundle.write_study(tmp_path / "study", behaviour="needs_clean_environment")
+    zipped(study.iterdir(), clinic.inbox() / "study.zip")
+    clinic.read_all()
+    assert clinic.job().state is JobState.SUCCEEDED, clinic.job().failure
+
+
+def test_a_program_sees_no_credentials(clinic_of: Callable[..., Clinic], tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text('#!/bin/sh\nenv > "$2/environment.txt"\n')
+    program.chmod(0o755)
+    clinic = clinic_of(
+        pipelines=f"""
+[[pipeline]]
+name = "dump"
+command = ["{program}", "{{input}}", "{{output}}"]
+
+[[rule]]
+name = "all"
+pipeline = "dump"
+"""
+    )
+    zipped(nothing_bundle.write_study(tmp_path / "study").iterdir(), clinic.inbox() / "study.zip")
+    clinic.read_all()
+    dumped = clinic.written(clinic.job())["environment.txt"].decode()
+    names = {line.partition("=")[0] for line in dumped.splitlines()}
+    assert {"PATH", "OMP_NUM_THREADS", "BEDSIDE_INPUT", "HOME"} <= names
+    assert "credential" not in dumped
+    secret = ("AWS_", "TOKEN", "SECRET", "PASS", "LEDGER", "SSH")
+    assert [name for name in names if any(word in name for word in secret)] == []
+    document = json.dumps(clinic.document(clinic.job()))
+    assert "credential" not in document
