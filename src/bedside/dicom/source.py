@@ -195,13 +195,13 @@ def inflate(payload: bytes, wanted: int) -> tuple[bytes, bool]:
 
 def _slow(path: Path, size: int, wish: Wish) -> Source:
     """Let pydicom read the header; give the values as the walker would."""
+    # From memory: of a file, pydicom would ask for as many bytes as a broken length says.
+    start = _start_of(path)
+    if DeflatedExplicitVRLittleEndian.encode() in start[:FIRST_READ]:
+        # pydicom inflates without a bound.
+        raise InputRejected("file meta information of a deflated data set is malformed")
     try:
         with quiet():
-            # From memory: of a file, pydicom would ask for as many bytes as a broken length says.
-            start = _start_of(path)
-            if DeflatedExplicitVRLittleEndian.encode() in start[:FIRST_READ]:
-                # pydicom inflates without a bound.
-                raise InputRejected("file meta information of a deflated data set is malformed")
             stream = BytesIO(start)
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
             found = _pixel_place(stream.tell(), stream.read(12), _order(dataset))
@@ -265,18 +265,18 @@ def read_dataset(path: Path, *, deflated: int, end: int) -> Dataset:
         InputRejected: pydicom cannot read it.
     """
     try:
+        start = _start_of(path, end or MAX_HEADER_BYTES) if not deflated else path.read_bytes()
+    except OSError as exc:
+        raise Unavailable(f"a file of the study cannot be read: {exc.strerror}") from exc
+    try:
         with quiet():
             if not deflated:
-                start = BytesIO(_start_of(path, end or MAX_HEADER_BYTES))
-                return pydicom.dcmread(start, stop_before_pixels=True, force=True)
-            raw = path.read_bytes()
-            data, _ = inflate(raw[deflated:], end or MAX_HEADER_BYTES)
+                return pydicom.dcmread(BytesIO(start), stop_before_pixels=True, force=True)
+            data, _ = inflate(start[deflated:], end or MAX_HEADER_BYTES)
             meta = pydicom.filereader.read_file_meta_info(path)
             return pydicom.dcmread(_undeflated(meta, data), stop_before_pixels=True)
     except VENDOR_ERRORS as exc:
         raise InputRejected(f"header cannot be read ({type(exc).__name__})") from exc
-    except OSError as exc:
-        raise Unavailable(f"a file of the study cannot be read: {exc.strerror}") from exc
 
 
 def _undeflated(meta: FileMetaDataset, data: bytes) -> BytesIO:

@@ -25,6 +25,7 @@ VENDOR_ERRORS: tuple[type[Exception], ...] = (
     LookupError,
     MemoryError,
     NotImplementedError,
+    OSError,  # pydicom's word for a sequence without items; our own reads stand outside these
     RuntimeError,
     TypeError,
     ValueError,

@@ -53,6 +53,7 @@ def read_volume(series: Series) -> Volume:
         frame_of_reference_uid=series.frame_of_reference_uid,
         series_uid=series.uid,
         source_spacing_mm=grid.spacing_mm,
+        acquisition_3d=series.modality == "MR" and series.attributes.get("MRAcquisitionType") == "3D",
     )
 
 

@@ -84,6 +84,13 @@ def test_the_one_asked_for_is_refused_by_its_own_geometry(tmp_path: Path) -> Non
         choose(scan([tmp_path]), select=parse("SeriesNumber == 1"), acceptance=CT)
 
 
+def test_modality_is_asked_before_geometry(tmp_path: Path) -> None:
+    paths = series(tmp_path, modality="MR", array=ramp((8, 4, 4), low=0))
+    paths[4].unlink()
+    with pytest.raises(NoSeries, match=r"modality MR is not what the model reads \(CT\)$"):
+        choose(scan([tmp_path]), select=None, acceptance=CT)
+
+
 def test_a_study_without_images_says_what_was_there(tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / name).write_text("not an image, only a sentence")
