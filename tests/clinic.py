@@ -201,10 +201,10 @@ class Clinic:
 
     def type(self, *arguments: object, tenant: str = "") -> Typed:
         """Type a command as in a terminal."""
-        more = ["-c", str(self.configuration), *(["--tenant", tenant] if tenant else [])]
+        words = ["-c", str(self.configuration), *map(str, arguments)]
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = main([*map(str, arguments), *more])
+            code = main([*words, *(["--tenant", tenant] if tenant else [])])
         return Typed(code, out.getvalue(), err.getvalue())
 
     # Looking

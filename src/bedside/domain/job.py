@@ -58,6 +58,9 @@ TRANSITIONS: Mapping[tuple[JobState, JobEvent], JobState] = {
 #: States a job does not leave by itself.
 ENDED = frozenset({JobState.SUCCEEDED, JobState.REJECTED, JobState.DEAD, JobState.CANCELLED})
 
+#: Of these, those that a person may send again, at the stage where they stopped: what it needs is kept.
+REDRIVABLE = frozenset(state for state, event in TRANSITIONS if event is JobEvent.REDRIVE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:

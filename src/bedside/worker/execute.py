@@ -15,7 +15,7 @@ from bedside.domain.pipeline import Stage, StageKind
 from bedside.domain.request import DEFAULT_OUTPUTS, RunRequest
 from bedside.errors import NotFound, Unavailable
 from bedside.ports import BlobStore, Ledger, ModelRunner, Outcome, Task
-from bedside.worker.deliver import stage_prefix
+from bedside.worker.deliver import STAGE_FILE, stage_prefix
 from bedside.worker.heartbeat import Heartbeat
 from bedside.worker.releases import Releases
 
@@ -100,6 +100,8 @@ def _bring(job: Job, arrival: Arrival, blobs: BlobStore, folder: Path, heartbeat
             heartbeat.beat("fetch", 0.0)
         if job.stage_index:
             before = job.pipeline.stages[job.stage_index - 1]
+            if blobs.stat(f"{stage_prefix(job, before)}/{STAGE_FILE}") is None:
+                raise NotFound(f"job {job.id}: what stage {before.name} left is not in the store")
             prefix = f"{stage_prefix(job, before)}/output/"
             for blob in blobs.list(prefix):
                 target = folder / STAGES_FOLDER / before.name / blob.key.removeprefix(prefix)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bedside.domain.job import ENDED, Failure, Job, Lease
+from bedside.domain.job import ENDED, REDRIVABLE, Failure, Job, Lease
 from bedside.errors import BY_NAME, BedsideError, ModelFailed, StaleLease, Unavailable
 from bedside.log import Log, silent
 from bedside.ports import BlobStore, Clock, Ledger, ModelRunner
@@ -206,11 +206,11 @@ class Worker:
             reason=failure.message,
             wait_s=verdict.wait.total_seconds() or None,
         )
-        if ended.state in ENDED:
+        if ended.state in ENDED - REDRIVABLE:
             self._ended(ended)
 
     def _ended(self, job: Job) -> None:
-        """Tidy up after a job that ended; what fails here is done later by the sweep."""
+        """Tidy up after a job that ended for good; what fails here is done later by the sweep."""
         if len(job.pipeline.stages) > 1:
             with contextlib.suppress(BedsideError):
                 forget_stages(job.id, self._parts.blobs.tenant(job.tenant))

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bedside.domain.job import ENDED, Failure, Job, JobState, Lease
+from bedside.domain.job import ENDED, REDRIVABLE, Failure, Job, JobState, Lease
 from bedside.domain.result import RESULT_FILE
 from bedside.errors import NotFound, StaleLease, Unavailable
 from bedside.ports import BlobStore, Clock, JobFilter, Ledger
@@ -124,14 +124,15 @@ def _release(ledger: Ledger, job: Job, clock: Clock) -> list[Job]:
 def sweep_blobs(ledger: Ledger, blobs: BlobStore, tenant: str) -> int:
     """Remove what no job will use any more; return the number of jobs tidied up after.
 
-    These are the stages' outputs of ended jobs, and the half-written results of jobs that ended
-    badly. Their ``result.json`` is not there, so nobody could see them.
+    These are the stages' outputs of jobs that ended for good (a dead or cancelled one may be sent again
+    and goes on at its stage), and the half-written results of jobs that ended badly. Their
+    ``result.json`` is not there, so nobody could see them.
     """
     tidied = 0
     store = blobs.tenant(tenant)
     for job_id in {blob.key.split("/")[1] for blob in store.list("work/")}:
         try:
-            ended = ledger.job(tenant, job_id).state in ENDED
+            ended = ledger.job(tenant, job_id).state in ENDED - REDRIVABLE
         except NotFound:
             ended = True
         if ended:

@@ -89,8 +89,13 @@ def test_only_what_no_job_will_use_is_removed(tmp_path: Path) -> None:
     assert shop.keys("work/") == [f"work/{job.id}/prepare/stage.json"]
     assert shop.keys("results/") == [f"{job.prefix}/dicom/half.dcm"]
     shop.ledger.cancel("ward", job.id, shop.clock.now())
-    assert sweep_blobs(shop.ledger, shop.blobs, "ward") == 2
-    assert shop.keys("work/") == shop.keys("results/") == []
+    assert sweep_blobs(shop.ledger, shop.blobs, "ward") == 1
+    assert shop.keys("work/") == [f"work/{job.id}/prepare/stage.json"], "it may be sent again"
+    assert shop.keys("results/") == []
+    shop.ledger.redrive("ward", job.id, shop.clock.now())
+    shop.worker.step()
+    assert sweep_blobs(shop.ledger, shop.blobs, "ward") == 1
+    assert shop.keys("work/") == []
     assert sweep_blobs(shop.ledger, shop.blobs, "ward") == 0
 
 
