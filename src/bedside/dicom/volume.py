@@ -54,7 +54,14 @@ def read_volume(series: Series) -> Volume:
         series_uid=series.uid,
         source_spacing_mm=grid.spacing_mm,
         acquisition_3d=series.modality == "MR" and series.attributes.get("MRAcquisitionType") == "3D",
+        numbered_downwards=_numbered_downwards(series, slices),
     )
+
+
+def _numbered_downwards(series: Series, slices: int) -> bool:
+    """Return whether the first slice, lowest along the normal, seems to have the highest number."""
+    number = series.attributes.get("InstanceNumber")
+    return isinstance(number, (int, float)) and 1 < slices <= number and len(series.instances) == slices
 
 
 def _stored(grid: Stack) -> Iterator[NDArray[np.integer]]:

@@ -32,6 +32,8 @@ class Volume:
         source_spacing_mm: (slice, row, column) spacing.
         acquisition_3d: MR Acquisition Type (0018,0023) is 3D. dcm2niix stores such a series along the
             patient's axes, and a model that was trained on its files may see the difference.
+        numbered_downwards: Instance Numbers (0020,0013) fall along the slice axis. dcm2niix starts from
+            the lowest number, which shows in the last digits of its affine.
     """
 
     array: NDArray[Any]
@@ -42,6 +44,7 @@ class Volume:
     series_uid: str
     source_spacing_mm: tuple[float, float, float]
     acquisition_3d: bool = False
+    numbered_downwards: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,9 @@ class CaptureImage(Transform):  # type: ignore[misc]
                 align_corners=False,
                 dtype=self.dtype,
             )
-        array = data.detach().as_subclass(torch.Tensor).cpu().numpy() if isinstance(data, torch.Tensor) else data
+        array = (
+            data.detach().as_subclass(torch.Tensor).cpu().numpy() if isinstance(data, torch.Tensor) else data
+        )
         if self.output_dtype is not None and array.dtype != np.uint8:  # every type holds what bytes hold
             array = array.astype(get_equivalent_dtype(self.output_dtype, np.ndarray), copy=False)
         return Captured(array, None if affine is None else np.asarray(affine, dtype=np.float64))

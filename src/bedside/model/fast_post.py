@@ -316,7 +316,12 @@ def _largest(transform: Any, data: Mapping[str, Any]) -> Any:
     """Do AsDiscreted(argmax) without torch's slow reduction along the first axis; None for any other."""
     found = _discretised(transform)
     prediction = data.get(_KEY)
-    if found is None or not found[0] or not isinstance(prediction, MetaTensor) or prediction.device.type != "cpu":
+    if (
+        found is None
+        or not found[0]
+        or not isinstance(prediction, MetaTensor)
+        or prediction.device.type != "cpu"
+    ):
         return None
     if not prediction.is_floating_point() or not 2 <= prediction.shape[0] <= _MOST_LABELS:
         return None

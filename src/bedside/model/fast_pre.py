@@ -92,7 +92,9 @@ def _on_new_grid(transforms: list[Any], key: str, volume: Volume) -> Any:
     nifti = as_nifti(volume)
     meta = nifti_metadata(nifti.affine, nifti.array.shape)
     # Only its shape and metadata are looked at, so one byte stands for every voxel.
-    image = MetaTensor(torch.zeros((), dtype=torch.uint8).expand(nifti.array.shape), meta=meta, affine=meta["affine"])
+    image = MetaTensor(
+        torch.zeros((), dtype=torch.uint8).expand(nifti.array.shape), meta=meta, affine=meta["affine"]
+    )
     if transforms[0].loader.ensure_channel_first:
         image = EnsureChannelFirstd(keys=key)({key: image})[key]
     before = after = nifti.affine
@@ -107,7 +109,7 @@ def _on_new_grid(transforms: list[Any], key: str, volume: Volume) -> Any:
                 before, after = start, np.asarray(image.affine)
     if len(requests) > 1 or tuple(image.shape[0:1]) != (0,):
         return None
-    voxels = _voxels(volume, nifti.affine, before, after, np.asarray(image.affine), requests)
+    voxels = _voxels(volume, before, after, np.asarray(image.affine), requests)
     if voxels is None or tuple(voxels.shape) != tuple(image.shape[1:]):
         return None
     return MetaTensor(voxels[None], meta=image.meta, applied_operations=image.applied_operations)
@@ -120,7 +122,6 @@ def _without_channels(image: Any) -> Any:
 
 def _voxels(
     volume: Volume,
-    loaded: Any,
     before: Any,
     after: Any,
     final: Any,
@@ -163,7 +164,9 @@ def placement_between(source: Any, target: Any) -> Placement | None:
     """
     steps = np.linalg.solve(np.asarray(source), np.asarray(target))[:3, :3]
     rounded = np.rint(steps)
-    if np.abs(steps - rounded).max() > _ROUNDED or not np.array_equal(np.abs(rounded).sum(axis=0), np.ones(3)):
+    if np.abs(steps - rounded).max() > _ROUNDED or not np.array_equal(
+        np.abs(rounded).sum(axis=0), np.ones(3)
+    ):
         return None
     order = [int(axis) for axis in np.argmax(np.abs(rounded), axis=0)]
     if sorted(order) != [0, 1, 2]:
@@ -180,9 +183,14 @@ def _scaled(transform: Any, item: dict[str, Any], key: str) -> dict[str, Any] | 
         return None
     scaler = transform.scaler
     image = item.get(key)
-    if not isinstance(image, MetaTensor) or image.dtype != torch.float32 or scaler.dtype not in (
-        np.float32,
-        torch.float32,
+    if (
+        not isinstance(image, MetaTensor)
+        or image.dtype != torch.float32
+        or scaler.dtype
+        not in (
+            np.float32,
+            torch.float32,
+        )
     ):
         return None
     if scaler.a_max - scaler.a_min == 0.0:

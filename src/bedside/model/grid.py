@@ -74,10 +74,8 @@ def sampling_axes(
 
 def _axis(coordinate: Tensor, size: int, *, align_corners: bool) -> Axis:
     """Return an axis from its normalised coordinates; see ``grid_sampler_compute_source_index``."""
-    if align_corners:
-        position = ((coordinate + 1) / 2) * (size - 1)
-    else:
-        position = ((coordinate + 1) * size - 1) / 2
+    spread = coordinate + 1
+    position = (spread / 2) * (size - 1) if align_corners else (spread * size - 1) / 2
     position = position.clamp(0, size - 1)
     low = position.floor()
     low_index = low.long()

@@ -46,13 +46,14 @@ _NETWORKS = _words(
 )
 #: Put off during a lean import: what of MONAI needs them is not in `KNOWN`.
 _PUT_OFF = ("ignite", "scipy.signal")
-_BARE = ("monai", "monai.apps", "monai.bundle")
+_BARE = ("monai", "monai.apps", "monai.bundle", "monai.engines")
 _PACKAGES = (
     "monai.data",
     "monai.transforms",
     "monai.inferers",
     "monai.networks.nets",
     "monai.bundle.config_parser",
+    "monai.engines.utils",
 )
 _TARGET = re.compile(r'"?_target_"?\s*:\s*["\']?([\w.$@#()]+)')
 _DOTTED = re.compile(r"monai\.([\w.]+)")

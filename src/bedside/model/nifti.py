@@ -37,30 +37,41 @@ class NiftiVolume:
 
 def as_nifti(volume: Volume) -> NiftiVolume:
     """Return a volume in the voxel order and space that dcm2niix gives it."""
-    rows = volume.array.shape[1]
-    array = volume.array.transpose(2, 1, 0)[:, ::-1]
-    matrix = _dicom_matrix(volume.affine)
-    origin = volume.affine[:3, 3]
-    if np.linalg.det(volume.affine[:3, :3]) > 0:
+    slices, rows, _ = volume.array.shape
+    array = volume.array.transpose(2, 1, 0)
+    along = (
+        np.linalg.det(volume.affine[:3, :3]) < 0
+    )  # slices rise along row × column, as dcm2niix stores them
+    last = volume.affine[:3, 3] + volume.affine[:3, 0] * (slices - 1)
+    if volume.numbered_downwards:
+        matrix = _dicom_matrix(volume.affine, first=last, second=last - volume.affine[:3, 0])
+        rising = not along
+    else:
+        first = volume.affine[:3, 3]
+        matrix = _dicom_matrix(volume.affine, first=first, second=first + volume.affine[:3, 0])
+        rising = along
+    if not along:
         array = array[:, :, ::-1]
-        origin = origin + volume.affine[:3, 0] * (volume.array.shape[0] - 1)
-    matrix[:, 3] = origin.astype(np.float32)
+    if not rising:  # verify_slice_dir and nii_flipZ: the file starts with the last instance
+        matrix[:, 2] *= -1
+        matrix = _from_the_end(matrix, 2, slices)
     matrix[:2] *= -1
-    first_row = matrix[:, 1] * np.float32(rows - 1) + matrix[:, 3]
-    matrix[:, 1] *= -1
-    matrix[:, 3] = first_row
+    if volume.acquisition_3d and slices > 1:
+        array, matrix = _along_patient(array, matrix)
+    else:
+        array, matrix = array[:, ::-1], _from_the_end(matrix, 1, rows)
     affine = np.eye(4)
     affine[:3] = matrix
-    if volume.acquisition_3d:
-        array, affine = _closest_canonical(array, affine)
     return NiftiVolume(array=array, affine=affine)
 
 
-def _dicom_matrix(affine: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return dcm2niix's matrix of column, row and slice steps, LPS, single precision, no origin."""
+def _dicom_matrix(
+    affine: NDArray[np.float64], *, first: NDArray[np.float64], second: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Return what ``nifti_dicom2mat`` makes of a series whose first two instances lie there, LPS."""
     spacing = np.linalg.norm(affine[:3, :3], axis=0)
-    column = (affine[:3, 2] / spacing[2]).astype(np.float32)
-    row = (affine[:3, 1] / spacing[1]).astype(np.float32)
+    column = _unit((affine[:3, 2] / spacing[2]).astype(np.float32))
+    row = _unit((affine[:3, 1] / spacing[1]).astype(np.float32))
     normal = np.array(
         [
             column[1] * row[2] - column[2] * row[1],
@@ -69,30 +80,65 @@ def _dicom_matrix(affine: NDArray[np.float64]) -> NDArray[np.float32]:
         ],
         dtype=np.float32,
     )
+    step = first.astype(np.float32) - second.astype(np.float32)
     steps = spacing.astype(np.float32)
     matrix = np.zeros((3, 4), dtype=np.float32)
     matrix[:, 0] = column * steps[2]
     matrix[:, 1] = row * steps[1]
-    matrix[:, 2] = normal * steps[0]
+    matrix[:, 2] = normal * np.float32(np.sqrt(np.float64(_squared(step))))
+    matrix[:, 3] = first.astype(np.float32)
     return matrix
 
 
-def _closest_canonical(
-    array: NDArray[np.generic], affine: NDArray[np.float64]
-) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
-    """Return the array along the patient's axes, as dcm2niix stores a 3-D MR acquisition."""
-    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
-    order = max(permutations(range(3)), key=lambda p: sum(abs(cosines[axis, p[axis]]) for axis in range(3)))
-    array = array.transpose(order)
-    affine = affine[:, [*order, 3]]
-    for axis in range(3):
-        if affine[axis, axis] < 0:
-            array = np.flip(array, axis)
-            last = np.float32(array.shape[axis] - 1)
-            affine[:3, 3] += (affine[:3, axis].astype(np.float32) * last).astype(np.float64)
-            affine[:3, axis] *= -1
-    affine[:3, 3] = affine[:3, 3].astype(np.float32)
-    return array, affine
+def _squared(vector: NDArray[np.float32]) -> np.float32:
+    """Return the squared length, in the order in which dcm2niix adds."""
+    return np.float32((vector[0] * vector[0] + vector[1] * vector[1]) + vector[2] * vector[2])
+
+
+def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    return vector * np.float32(1.0 / np.sqrt(np.float64(_squared(vector))))
+
+
+def _from_the_end(matrix: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
+    """Return the matrix of a volume whose axis runs the other way."""
+    turned = matrix.copy()
+    turned[:, 3] = matrix[:, axis] * np.float32(size - 1) + matrix[:, 3]
+    turned[:, axis] *= -1
+    return turned
+
+
+def _along_patient(
+    array: NDArray[np.generic], matrix: NDArray[np.float32]
+) -> tuple[NDArray[np.generic], NDArray[np.float32]]:
+    """Store a volume along the patient's axes, as ``nii_setOrtho`` does with 3-D acquisitions."""
+    if np.array_equal(matrix[:, :3] != 0, np.eye(3, dtype=bool)) and bool((np.diag(matrix) > 0).all()):
+        return array, matrix
+    last = np.array(array.shape, dtype=np.float32) - 1
+    turns = [[number >> axis & 1 for axis in range(3)] for number in range(8)]
+    corners = np.array([_corner(matrix, last * np.array(turn, dtype=np.float32)) for turn in turns])
+    nearest = int(np.argmin(((corners - corners.min(axis=0)) ** 2).sum(axis=1)))
+    sign = [-1 if turn else 1 for turn in turns[nearest]]
+    best = max(
+        permutations(range(3)),
+        key=lambda to: sum(float(matrix[to[axis], axis]) * sign[axis] for axis in range(3)),
+    )
+    order = [best.index(axis) for axis in range(3)]
+    moved = np.zeros((3, 4), dtype=np.float32)
+    for axis, source in enumerate(order):
+        moved[:, axis] = matrix[:, source] * np.float32(sign[source])
+    moved[:, 3] = corners[nearest]
+    turned = array.transpose(order)
+    for axis, source in enumerate(order):
+        if sign[source] < 0:
+            turned = np.flip(turned, axis)
+    return turned, moved
+
+
+def _corner(matrix: NDArray[np.float32], at: NDArray[np.float32]) -> NDArray[np.float32]:
+    corner: NDArray[np.float32] = (
+        (matrix[:, 0] * at[0] + matrix[:, 1] * at[1]) + matrix[:, 2] * at[2]
+    ) + matrix[:, 3]
+    return corner
 
 
 def to_source(array: NDArray[np.generic], affine: NDArray[np.float64], volume: Volume) -> NDArray[np.generic]:

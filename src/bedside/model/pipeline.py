@@ -81,7 +81,6 @@ class Pipeline:
 
     def _by_parts(self, batch: Any, tell: Progress, lap: Callable[[str], None]) -> tuple[Any, Effort]:
         """Do what `SupervisedEvaluator` does."""
-        program = self._program
         inputs, targets = default_prepare_batch(batch, self._device)
         prediction, effort = self._predicted(inputs, tell, lap)
         return self._finished(batch, {"image": inputs, "label": targets, "pred": prediction}), effort
@@ -151,7 +150,9 @@ class Pipeline:
 
     def _prepared(self, volume: Volume) -> Any:
         data = dict.fromkeys(self._program.keys, volume) if self._program.keys else volume
-        return prepared(self._program.preprocessing, data) if self._fast else self._program.preprocessing(data)
+        return (
+            prepared(self._program.preprocessing, data) if self._fast else self._program.preprocessing(data)
+        )
 
     def _finished(self, batch: Any, output: dict[str, Any]) -> Any:
         """Run the postprocessing, in the machine's memory where the device's runs out."""

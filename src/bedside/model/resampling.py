@@ -67,12 +67,16 @@ class _Slabs(AffineTransform):  # type: ignore[misc]
     def forward(self, src: Tensor, theta: Tensor, spatial_size: Any = None) -> Tensor:
         """Resample slab by slab where the grid is a product of axes, else as MONAI does."""
         if spatial_size is None or src.shape[0] != 1 or src.device.type != "cpu" or self.normalized:
-            return super().forward(src, theta, spatial_size)
+            return self._whole(src, theta, spatial_size)
         out_size = tuple(int(size) for size in spatial_size)
         axes = _request(self, src, theta, out_size).axes()
         if axes is None:
-            return super().forward(src, theta, spatial_size)
+            return self._whole(src, theta, spatial_size)
         return _in_slabs(src, axes, self.mode, self.padding_mode, align_corners=self.align_corners)
+
+    def _whole(self, src: Tensor, theta: Tensor, spatial_size: Any) -> Tensor:
+        result: Tensor = super().forward(src, theta, spatial_size)
+        return result
 
 
 def _request(layer: Any, src: Tensor, theta: Tensor, out_size: tuple[int, ...]) -> Request:
