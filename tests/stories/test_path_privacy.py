@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -222,3 +223,40 @@ pipeline = "dump"
     assert [name for name in names if any(word in name for word in secret)] == []
     document = json.dumps(clinic.document(clinic.job()))
     assert "credential" not in document
+
+
+#: Values that no library can read without a word about them.
+BROKEN = {
+    "PatientBirthDate": "Meitner7",
+    "PatientAge": "LISE",
+    "PatientSex": "MEITNER",
+    "StudyDate": "18781107",
+    "StudyTime": "Meitner",
+    "PatientID": "LM-78-4711" * 20,
+    "SeriesDate": "Lise1878",
+    "BodyPartExamined": "ABDOMEN",
+    "AccessionNumber": "ACC0815" * 9,
+}
+
+
+@pytest.mark.parametrize("charset", [b"ISO_IR 100", b"ISO_LISE_1"])
+def test_values_that_cannot_be_read_are_not_quoted(
+    clinic_of: Callable[..., Clinic], tmp_path: Path, capfd: pytest.CaptureFixture[str], charset: bytes
+) -> None:
+    rule = "PatientBirthDate < '19000101' or PatientID == '1' or Modality == 'CT'"
+    clinic = clinic_of(pipelines=ALL_OUTPUTS.partition("when =")[0] + f'when = "{rule}"\n')
+    study = patient(tmp_path / "study")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for path in study:
+            assign(path, SpecificCharacterSet="ISO_IR 100", **BROKEN)
+            path.write_bytes(path.read_bytes().replace(b"ISO_IR 100", charset))
+    zipped(study, clinic.inbox() / "study.zip")
+    capfd.readouterr()
+    clinic.read_all()
+    written = capfd.readouterr()
+    job = clinic.job()
+    assert job.state in {JobState.SUCCEEDED, JobState.REJECTED}, job.failure
+    columns = clinic.ledger_columns()
+    assert {name: text for name, text in columns.items() if found(WORDS, text)} == {}
+    assert found(WORDS, *clinic.said, written.out, written.err) == set()
