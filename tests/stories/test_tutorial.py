@@ -13,6 +13,9 @@ import pytest
 from bedside.errors import ConfigError
 from bedside.phantom import example_bundle
 
+#: The tutorial runs the example model three times; on a busy machine that takes its time.
+pytestmark = pytest.mark.timeout(900)
+
 
 def commands(text: str) -> str:
     return "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE))
