@@ -5,6 +5,7 @@ stays the one source, and a line without its ``#`` is a deliberate override.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,10 +58,10 @@ def init(bundle: Path | None, output: Path, force: bool) -> None:
 
 def configuration_text(bundle: "Bundle", path: str) -> str:
     """Return the text of a bedside.toml for a bundle that lies at ``path`` seen from the file."""
-    name = bundle.name
+    name = short_name(bundle.name)
     return "\n".join(
         (
-            f"# How bedside runs {name} {bundle.version}.".replace("\n", " "),
+            "# " + _plain(f"How bedside runs {bundle.name} {bundle.version}."),
             "# `bedside config show` prints every setting and where its value came from;",
             "# `bedside config check` checks this file. A line that starts with # is not in force.",
             "",
@@ -96,6 +97,16 @@ def configuration_text(bundle: "Bundle", path: str) -> str:
             "",
         )
     )
+
+
+def short_name(name: str) -> str:
+    """Return a bundle's name as it is easy to type: letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
+
+
+def _plain(text: str) -> str:
+    """Return text for a TOML comment, which takes no control characters."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _from(output: Path, bundle: Path) -> str:
