@@ -70,7 +70,7 @@ def make_runner(program: Program, *, engine: str, precision: str, device: torch.
 def _cast(run: Runner, precision: str, device: torch.device) -> Runner:
     """Return a forward pass under autocast that gives float32, as the windows are put together in."""
     if precision == "fp32":
-        return run
+        return lambda windows, *args, **kwargs: run(windows, *args, **kwargs)
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}[precision]
     memory_format = torch.channels_last_3d
 

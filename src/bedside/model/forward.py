@@ -30,14 +30,14 @@ class Windows(nn.Module):
     def __init__(self, network: nn.Module, run: Callable[..., Any] | None = None) -> None:
         super().__init__()
         self.network = network
-        self.run = run or network
+        self.run = run
         self.calls = 0
         self.total = 0
         self.progress: Progress | None = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run one batch of windows, then say how far the study is."""
-        result = self.run(*args, **kwargs)
+        result = (self.run or self.network)(*args, **kwargs)
         self.calls += 1
         if self.progress:
             self.progress("forward", min(1.0, self.calls / max(self.total, self.calls, 1)))

@@ -156,8 +156,8 @@ def load_program(bundle: Bundle, root: Path, device: torch.device, scratch: Path
 
 
 def root_cause(exc: BaseException) -> BaseException:
-    """Return what was raised first; MONAI's parser and Compose wrap it several times."""
-    while exc.__cause__ is not None:
+    """Return what was raised first, or ours; MONAI's parser and Compose wrap it several times."""
+    while exc.__cause__ is not None and not isinstance(exc, BedsideError):
         exc = exc.__cause__
     return exc
 
