@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import Any
 
 import gdcm
@@ -159,10 +160,24 @@ def decode_all(frames: Sequence[Encoded]) -> Iterator[NDArray[np.integer]]:
         yield from map(decode, frames)
         return
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with ProcessPoolExecutor(
+            workers, mp_context=get_context("spawn"), initializer=_end_with_parent
+        ) as pool:
             yield from pool.map(decode, frames, chunksize=_CHUNK)
     except BrokenProcessPool as exc:
         raise InputRejected(f"a decoder crashed on one of {len(frames)} frames") from exc
+
+
+def _end_with_parent() -> None:
+    """Let this process not outlive a killed parent: it holds the writing end of its own queue open."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()
 
 
 def cost_ms(frames: Sequence[Encoded]) -> float:
