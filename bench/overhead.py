@@ -105,9 +105,7 @@ def main() -> None:
     if options.json:
         print(json.dumps([vars(figure) for figure in figures], indent=2))
         return
-    print(
-        "| runner | job, whole | inside the model's process | overhead | overhead, 95th percentile | worker's CPU |"
-    )
+    print("| runner | job, whole | model's process | overhead | overhead, 95th percentile | worker's CPU |")
     print("|---|---|---|---|---|---|")
     for f in figures:
         cells = (f.whole, f.inside, f.overhead, f.worst, f.cpu)
