@@ -168,7 +168,7 @@ def test_a_child_that_dies_costs_one_run(
 
 def test_a_run_that_takes_too_long_is_ended(bench: Bench) -> None:
     begun = time.monotonic()
-    with pytest.raises(ModelFailed, match="not done after 1.5 s"):
+    with pytest.raises(ModelFailed, match=r"not done after 1\.5 s"):
         bench.run("sleeps", timeout_s=1.5)
     assert time.monotonic() - begun < 20
 
