@@ -173,7 +173,7 @@ class Clinic:
             ),
             WorkerOptions(
                 name=name,
-                pools=pools or self.here.pools(),
+                pools=pools,
                 scratch=self.here.scratch / name,
                 lease_s=lease_s,
                 backoff_s=0,

@@ -217,6 +217,7 @@ class Ledger(Protocol):
     def lease(self, *, pools: Sequence[str], worker: str, now: datetime, lease_s: float) -> Lease | None:
         """Take the job to do next in ``pools``: highest priority, then oldest; None where none is due.
 
+        No pool named is every pool.
         Two callers never get the same job. The attempt is counted here, so that a worker that dies
         has used one.
         """

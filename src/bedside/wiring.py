@@ -106,15 +106,6 @@ class Deployment:
             log=self.log,
         )
 
-    def pools(self) -> tuple[str, ...]:
-        """Return the queues to lease from: those configured, or all of pipelines and waiting jobs."""
-        if self.settings.worker.pools:
-            return self.settings.worker.pools
-        configured = {
-            stage.pool for pipeline in self.settings.pipeline for stage in (pipeline.stage or (pipeline,))
-        }
-        return tuple(sorted(configured | set(self.ledger.depth())))
-
     def runner(self, scratch: Path) -> "ProcessRunner":
         """Return a runner of stages with its own warm children."""
         from bedside.adapters.process import ChildOptions, ChildRunner, CommandRunner, ProcessRunner
@@ -146,7 +137,7 @@ class Deployment:
             ),
             WorkerOptions(
                 name=name,
-                pools=self.pools(),
+                pools=self.settings.worker.pools,
                 scratch=self.scratch / name,
                 lease_s=worker.lease_s,
                 poll_s=worker.poll_s,

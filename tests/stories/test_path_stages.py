@@ -153,6 +153,17 @@ pipeline = "two"
     assert not (clinic.root / "default" / "work" / job.id).exists()
 
 
+def test_a_worker_of_every_pool_does_jobs_of_pools_that_were_renamed(
+    clinic: Clinic, program: Program, tmp_path: Path
+) -> None:
+    send(clinic, tmp_path)
+    renamed = STAGES.replace('"cpu"', '"small"').replace('"gpu"', '"large"')
+    clinic.configure(renamed.format(program=program.path))
+    worker = clinic.worker()
+    assert clinic.work(worker) == 2
+    assert clinic.job().state is JobState.SUCCEEDED
+
+
 def test_a_failure_in_the_second_stage_repeats_only_that(
     clinic: Clinic, program: Program, tmp_path: Path
 ) -> None:

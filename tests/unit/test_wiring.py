@@ -28,7 +28,6 @@ def test_a_deployment_opens_its_parts_when_first_used(tmp_path: Path) -> None:
     assert stage.release == nothing_bundle.digest(bundle)
     assert deployment.releases.path(stage.release).is_dir()
     assert deployment.rules[0].pipeline == "p"
-    assert deployment.pools() == ("gpu",)
     deployment.close()
 
 

@@ -50,7 +50,7 @@ def worker(config_path: Path | None, device: str | None, supervisor: int | None)
     try:
         with hold(worker_lock(deployment.scratch, name), f"worker {name}"):
             runner = deployment.runner(deployment.scratch / name)
-            deployment.log("worker.ready", pools=",".join(deployment.pools()))
+            deployment.log("worker.ready", pools=",".join(settings.worker.pools) or "every")
             try:
                 deployment.worker(name, runner, stop).run()
             finally:

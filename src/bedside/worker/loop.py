@@ -54,7 +54,7 @@ class WorkerOptions:
 
     Attributes:
         name: Names it in leases, unique among all workers of the ledger.
-        pools: Queues it leases from.
+        pools: Queues it leases from; none named is every queue, also one that comes later.
         scratch: Its private folder, on the store's file system where links are wanted.
         lease_s: How long a lease lasts without a heartbeat.
         poll_s: Pause when there is nothing to do.
