@@ -28,7 +28,7 @@ from bedside.errors import InputRejected
 
 #: Fastest first; the second is asked where the first refuses a rare variant.
 PLUGINS = {
-    "1.2.840.10008.1.2.5": ("pylibjpeg", "pydicom"),
+    "1.2.840.10008.1.2.5": ("pylibjpeg",),  # pydicom's own makes something of broken segments too
     "1.2.840.10008.1.2.4.50": ("pillow", "gdcm"),
     "1.2.840.10008.1.2.4.51": ("gdcm directly",),
     "1.2.840.10008.1.2.4.57": ("gdcm",),
@@ -92,6 +92,11 @@ def decode(frame: Encoded) -> NDArray[np.integer]:
                     return _decode_extended(header, codestream)
                 return _decode(header, codestream, plugin)
         except VENDOR_ERRORS as exc:
+            failures.append(f"{plugin}: {type(exc).__name__}")
+        except BaseException as exc:
+            # A panic of pylibjpeg-rle's Rust is no Exception, and its class cannot be imported.
+            if type(exc).__name__ != "PanicException":
+                raise
             failures.append(f"{plugin}: {type(exc).__name__}")
     raise InputRejected(
         f"instance {header.sop_instance_uid}: a frame of {len(codestream)} bytes cannot be decoded "

@@ -62,6 +62,18 @@ def test_an_item_that_claims_more_than_the_file_is_refused(tmp_path: Path) -> No
         frame_spans(header)
 
 
+def test_a_panic_of_the_rle_decoder_is_the_inputs_fault(tmp_path: Path) -> None:
+    """Rust panics are BaseExceptions: uncaught, one broken slice would end the worker."""
+    header = packed(tmp_path, RLELossless)
+    raw = bytearray(header.path.read_bytes())
+    ((span,),) = frame_spans(header)
+    raw[span.offset + 64 : span.offset + span.length] = b"\x81" * (span.length - 64)  # far too many pixels
+    header.path.write_bytes(raw)
+    (found,) = scan([header.path]).series
+    with pytest.raises(InputRejected, match=r"cannot be decoded \(pylibjpeg: PanicException"):
+        read_volume(found)
+
+
 @dataclass
 class Deadly:
     """Ends the process that unpickles it, as a crashing decoder would."""
