@@ -68,6 +68,13 @@ def test_two_rules_under_two_releases_are_four_results(
     uids = [f["sop_instance_uid"] for job in jobs for f in clinic.document(job)["files"]]
     assert len(uids) == len(set(uids)) == 4
 
+    assert clinic.type("job", "retry", jobs[0].id, "--yes").code == 0
+    clinic.work()
+    again = clinic.jobs()[-1]
+    assert set(clinic.results()) == {again.id, *(job.id for job in jobs[1:])}, (
+        "a re-run replaces its own only"
+    )
+
 
 def test_the_same_study_is_one_arrival_however_it_is_sent(clinic: Clinic, tmp_path: Path) -> None:
     study = sorted(nothing_bundle.write_study(tmp_path / "study").iterdir())

@@ -203,6 +203,42 @@ def test_a_dead_job_is_seen_and_sent_again(clinic: Clinic, program: Program, tmp
     assert history.count("job.exhaust") == 1
 
 
+def test_a_programs_report_adds_to_the_result_and_replaces_nothing(
+    clinic_of: Callable[..., Clinic], tmp_path: Path
+) -> None:
+    said = {
+        "release": "mine",
+        "job": "mine",
+        "schema": "mine",
+        "created_at": 0,
+        "files": 5,
+        "finding": "none",
+    }
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ncat > \"$2/report.json\" <<'END'\n{json.dumps(said)}\nEND\n")
+    program.chmod(0o755)
+    clinic = clinic_of(
+        pipelines=f"""
+[[pipeline]]
+name = "own words"
+command = ["{program}", "{{input}}", "{{output}}"]
+
+[[rule]]
+name = "all"
+pipeline = "own words"
+"""
+    )
+    send(clinic, tmp_path)
+    clinic.work()
+    job = clinic.job()
+    document = clinic.document(job)
+    assert document["finding"] == "none"
+    assert document["job"]["id"] == job.id
+    assert document["release"]["name"] == "infer"
+    assert (document["schema"], document["files"]) == ("bedside.result/1", [])
+    assert clinic.type("job", "show", job.id).code == 0
+
+
 def test_a_file_set_starts_when_it_is_whole(
     clinic_of: Callable[..., Clinic], program: Program, tmp_path: Path
 ) -> None:

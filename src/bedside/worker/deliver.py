@@ -101,13 +101,13 @@ def compose_result(
 
     Args:
         request: Of the last stage.
-        stages: All stages, in order; the last one's report stands at the top.
+        stages: All stages, in order; the last one's report stands at the top, and replaces nothing there.
         files: As `list_files` gives them.
         created_at: When, UTC.
         job: The job, or None for a run without a queue.
     """
     last = stages[-1]
-    return {
+    head = {
         "schema": SCHEMA,
         "created_at": created_at.isoformat(),
         "job": _job_part(request, job),
@@ -116,12 +116,15 @@ def compose_result(
             "name": request.release_name,
             "version": request.release_version,
         },
-        **{name: value for name, value in last.report.items() if name != "files"},
+    }
+    tail = {
         "files": list(files),
         "timings_s": {stage.name: dict(stage.timings_s) for stage in stages},
         "gpu_s": round(sum(_gpu_seconds(stage) for stage in stages), 3),
         "stages": [stage.to_json() for stage in stages[:-1]],
     }
+    said = {name: value for name, value in last.report.items() if name not in head and name not in tail}
+    return {**head, **said, **tail}
 
 
 def result_bytes(content: Mapping[str, object]) -> bytes:

@@ -113,4 +113,5 @@ def _report(path: Path, who: str) -> dict[str, object]:
     if not isinstance(value, dict):
         raise ModelFailed(f"{who}: {REPORT_FILE} is not a JSON object")
     path.unlink()
+    value.pop("files", None)  # the worker lists and hashes them itself
     return value
