@@ -21,7 +21,7 @@ def main(jobs: list[dict[str, str]]) -> None:
             config_file=str(root / job["config"]),
             meta_file=str(root / "configs/metadata.json"),
             bundle_root=str(root),
-            dataset_dir=job["dataset"],
+            datalist=sorted(str(path) for path in Path(job["dataset"]).glob("*.nii*")),
             output_dir=job["output"],
         )
 

@@ -34,6 +34,8 @@ _SURE_SHARE = 1e-5
 #: Doubtful voxels decided together: bounds memory at a few hundred bytes each.
 _CHUNK = 250_000
 _MOST_LABELS = 254
+#: Planes of the network's grid looked at together.
+_ROWS = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,16 +214,18 @@ def _decided(
 
 def _codes_of_largest(values: torch.Tensor, sure: float) -> torch.Tensor:
     """Return label + 1 where the largest channel leads by more than ``sure``, else 0; uint8."""
-    best = values[0].clone()
-    second = torch.full_like(best, -math.inf)
-    label = torch.ones(best.shape, dtype=torch.uint8)
-    for number in range(1, len(values)):
-        channel = values[number]
-        second = torch.maximum(second, torch.minimum(best, channel))
-        label[channel > best] = number + 1
-        best = torch.maximum(best, channel)
-    label[~((best - second) > sure)] = 0  # also where a value is not a number
-    return label
+    codes = torch.ones(values.shape[1:], dtype=torch.uint8)
+    for start in range(0, values.shape[1], _ROWS):  # in parts: the temporaries are as large as the input
+        part, code = values[:, start : start + _ROWS], codes[start : start + _ROWS]
+        best = part[0].clone()
+        second = torch.full_like(best, -math.inf)
+        for number in range(1, len(part)):
+            channel = part[number]
+            second = torch.maximum(second, torch.minimum(best, channel))
+            code[channel > best] = number + 1
+            best = torch.maximum(best, channel)
+        code[~((best - second) > sure)] = 0  # also where a value is not a number
+    return codes
 
 
 def _codes_of_threshold(channel: torch.Tensor, decision: _Decision) -> torch.Tensor:
