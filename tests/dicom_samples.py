@@ -3,16 +3,22 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import gdcm
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
+    UID,
     EnhancedCTImageStorage,
     EnhancedMRImageStorage,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
 )
 
 from bedside.dicom.create import SeriesSpec, write_series
@@ -131,3 +137,30 @@ def rewritten(path: Path, syntax: pydicom.uid.UID, to: Path) -> Path:
         force_encoding=False,
     )
     return to
+
+
+def with_gdcm(path: Path, syntax: UID) -> None:
+    """Compress one instance in place with GDCM."""
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(path))
+    assert reader.Read()
+    change_syntax = gdcm.ImageChangeTransferSyntax()
+    change_syntax.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str(syntax))))
+    change_syntax.SetInput(reader.GetImage())
+    assert change_syntax.Change()
+    writer = gdcm.ImageWriter()
+    writer.SetFileName(str(path))
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change_syntax.GetOutput())
+    assert writer.Write()
+
+
+def compress(path: Path, syntax: UID, **options: float) -> None:
+    """Compress one instance in place."""
+    if not syntax.is_encapsulated:
+        rewritten(path, syntax, path)
+    elif syntax in (JPEGLossless, JPEGLosslessSV1, JPEGBaseline8Bit, JPEGExtended12Bit):
+        with_gdcm(path, syntax)
+    else:
+        change(path, lambda d: d.compress(syntax, generate_instance_uid=False, **options))
+    assert pydicom.dcmread(path).file_meta.TransferSyntaxUID == syntax

@@ -4,7 +4,6 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-import gdcm
 import numpy as np
 import pydicom
 import pytest
@@ -37,7 +36,7 @@ from bedside.dicom.pixels import stored_frames
 from bedside.dicom.scan import scan
 from bedside.dicom.volume import read_volume
 from bedside.errors import InputRejected
-from dicom_samples import change, enhanced, ramp, rewritten, series
+from dicom_samples import change, compress, enhanced, ramp, series
 
 FILES = Path(pydicom.__file__).parent / "data" / "test_files"
 CODESTREAMS = Path(__file__).parent / "htj2k"
@@ -48,33 +47,6 @@ NATIVE_SYNTAXES = [
     DeflatedExplicitVRLittleEndian,
 ]
 LOSSLESS = [RLELossless, JPEGLSLossless, JPEG2000Lossless, JPEGLossless, JPEGLosslessSV1]
-
-
-def with_gdcm(path: Path, syntax: UID) -> None:
-    """Compress one instance in place with GDCM."""
-    reader = gdcm.ImageReader()
-    reader.SetFileName(str(path))
-    assert reader.Read()
-    change_syntax = gdcm.ImageChangeTransferSyntax()
-    change_syntax.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(str(syntax))))
-    change_syntax.SetInput(reader.GetImage())
-    assert change_syntax.Change()
-    writer = gdcm.ImageWriter()
-    writer.SetFileName(str(path))
-    writer.SetFile(reader.GetFile())
-    writer.SetImage(change_syntax.GetOutput())
-    assert writer.Write()
-
-
-def compress(path: Path, syntax: UID, **options: float) -> None:
-    """Compress one instance in place."""
-    if syntax in NATIVE_SYNTAXES:
-        rewritten(path, syntax, path)
-    elif syntax in (JPEGLossless, JPEGLosslessSV1, JPEGBaseline8Bit, JPEGExtended12Bit):
-        with_gdcm(path, syntax)
-    else:
-        change(path, lambda d: d.compress(syntax, generate_instance_uid=False, **options))
-    assert pydicom.dcmread(path).file_meta.TransferSyntaxUID == syntax
 
 
 def read(paths: list[Path]) -> NDArray[np.generic]:

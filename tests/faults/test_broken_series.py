@@ -12,17 +12,23 @@ from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
     RLELossless,
 )
 
 from bedside.dicom.attributes import series_attributes
+from bedside.dicom.codec import encoded_frames
+from bedside.dicom.header import read_header
 from bedside.dicom.identify import identify
+from bedside.dicom.pixels import stored_frames
 from bedside.dicom.scan import scan
 from bedside.dicom.select import choose
 from bedside.dicom.volume import read_volume
 from bedside.domain.acceptance import Acceptance
 from bedside.errors import InputRejected
-from dicom_samples import change, enhanced, ramp, rewritten, series
+from dicom_samples import change, compress, enhanced, ramp, rewritten, series
 
 NATIVE = (ExplicitVRLittleEndian, ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 MOST_MEMORY = 400 * 2**20
@@ -110,3 +116,26 @@ def test_a_little_damage(tmp_path: Path, syntax: pydicom.uid.UID, multi: bool) -
 @pytest.mark.parametrize("syntax", [*NATIVE, RLELossless], ids=lambda s: s.name)
 def test_much_damage(tmp_path: Path, syntax: pydicom.uid.UID, multi: bool) -> None:
     fuzz(tmp_path, syntax, multi=multi, rounds=1000)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("syntax", [JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless], ids=lambda s: s.name)
+def test_broken_codestreams_end_no_process_of_ours(tmp_path: Path, syntax: pydicom.uid.UID) -> None:
+    (path,) = series(tmp_path, array=ramp((1, 64, 80)), modality="MR")
+    compress(path, syntax)
+    header = read_header(path)
+    assert header is not None
+    (span,) = encoded_frames(header)[0].spans
+    original, rng, refused = path.read_bytes(), random.Random(str(syntax)), 0
+    for _ in range(60 if syntax == JPEGLosslessSV1 else 1500):  # the first starts a process each time
+        data = bytearray(original)
+        for _ in range(rng.choice((1, 2, 8))):
+            data[span.offset + rng.randrange(rng.choice((200, span.length)))] = rng.randrange(256)
+        path.write_bytes(data)
+        try:
+            (frame,) = stored_frames(header)
+            assert frame.shape == (64, 80)
+        except InputRejected:
+            refused += 1
+    assert refused > 5

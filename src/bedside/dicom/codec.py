@@ -26,20 +26,20 @@ from bedside.dicom.header import InstanceHeader
 from bedside.dicom.vendor import VENDOR_ERRORS, quiet
 from bedside.errors import InputRejected
 
-#: Fastest first; the second is asked where the first refuses a rare variant.
+#: One decoder each. A second one that is asked where the first refuses may make something of broken bytes.
 PLUGINS = {
-    "1.2.840.10008.1.2.5": ("pylibjpeg",),  # pydicom's own makes something of broken segments too
-    "1.2.840.10008.1.2.4.50": ("pillow", "gdcm"),
-    "1.2.840.10008.1.2.4.51": ("gdcm directly",),
-    "1.2.840.10008.1.2.4.57": ("gdcm",),
-    "1.2.840.10008.1.2.4.70": ("gdcm",),
-    "1.2.840.10008.1.2.4.80": ("pyjpegls", "gdcm"),
-    "1.2.840.10008.1.2.4.81": ("pyjpegls", "gdcm"),
-    "1.2.840.10008.1.2.4.90": ("pylibjpeg", "gdcm"),
-    "1.2.840.10008.1.2.4.91": ("pylibjpeg", "gdcm"),
-    "1.2.840.10008.1.2.4.201": ("pylibjpeg",),
-    "1.2.840.10008.1.2.4.202": ("pylibjpeg",),
-    "1.2.840.10008.1.2.4.203": ("pylibjpeg",),
+    "1.2.840.10008.1.2.5": "pylibjpeg",
+    "1.2.840.10008.1.2.4.50": "pillow",
+    "1.2.840.10008.1.2.4.51": "gdcm directly",
+    "1.2.840.10008.1.2.4.57": "gdcm",
+    "1.2.840.10008.1.2.4.70": "gdcm",
+    "1.2.840.10008.1.2.4.80": "pyjpegls",
+    "1.2.840.10008.1.2.4.81": "pyjpegls",
+    "1.2.840.10008.1.2.4.90": "pylibjpeg",
+    "1.2.840.10008.1.2.4.91": "pylibjpeg",
+    "1.2.840.10008.1.2.4.201": "pylibjpeg",
+    "1.2.840.10008.1.2.4.202": "pylibjpeg",
+    "1.2.840.10008.1.2.4.203": "pylibjpeg",
 }
 #: Milliseconds per million pixels on one core, measured by bench/read.py; slow ones go to processes.
 _MS_PER_MEGAPIXEL = {
@@ -55,6 +55,8 @@ _SLOWEST_MS_PER_MEGAPIXEL = 100
 #: A pool of two costs about this to start; below twice of it one process is as soon done.
 PAYING_MS = 2000
 _CHUNK = 4
+#: GDCM aborts its process on some broken codestreams, which must not be the model's.
+FRAGILE = frozenset(("1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,23 +86,25 @@ def decode(frame: Encoded) -> NDArray[np.integer]:
     header = frame.header
     codestream = read_spans(header, list(frame.spans))
     check_claim(header, codestream)
-    failures = []
-    for plugin in PLUGINS[header.transfer_syntax_uid]:
-        try:
-            with quiet():
-                if plugin == "gdcm directly":
-                    return _decode_extended(header, codestream)
-                return _decode(header, codestream, plugin)
-        except VENDOR_ERRORS as exc:
-            failures.append(f"{plugin}: {type(exc).__name__}")
-        except BaseException as exc:
-            # A panic of pylibjpeg-rle's Rust is no Exception, and its class cannot be imported.
-            if type(exc).__name__ != "PanicException":
-                raise
-            failures.append(f"{plugin}: {type(exc).__name__}")
-    raise InputRejected(
+    plugin = PLUGINS[header.transfer_syntax_uid]
+    try:
+        with quiet():
+            if plugin == "gdcm directly":
+                return _decode_extended(header, codestream)
+            return _decode(header, codestream, plugin)
+    except VENDOR_ERRORS as exc:
+        raise _undecodable(header, codestream, plugin, exc) from exc
+    except BaseException as exc:
+        # A panic of pylibjpeg-rle's Rust is no Exception, and its class cannot be imported.
+        if type(exc).__name__ != "PanicException":
+            raise
+        raise _undecodable(header, codestream, plugin, exc) from exc
+
+
+def _undecodable(header: InstanceHeader, codestream: bytes, plugin: str, exc: BaseException) -> InputRejected:
+    return InputRejected(
         f"instance {header.sop_instance_uid}: a frame of {len(codestream)} bytes cannot be decoded "
-        f"({', '.join(failures)})"
+        f"({plugin}: {type(exc).__name__})"
     )
 
 
@@ -155,13 +159,13 @@ def _decode_extended(header: InstanceHeader, codestream: bytes) -> NDArray[np.in
 
 
 def decode_all(frames: Sequence[Encoded]) -> Iterator[NDArray[np.integer]]:
-    """Decode frames in order, in processes where that pays.
+    """Decode frames in order, in processes where that pays or the decoder may crash.
 
     Raises:
         InputRejected: As `decode`, or a decoder crashed.
     """
-    workers = min(len(os.sched_getaffinity(0)), len(frames))
-    if workers < 2 or cost_ms(frames) < PAYING_MS:
+    workers = min(len(os.sched_getaffinity(0)), len(frames)) if cost_ms(frames) >= PAYING_MS else 1
+    if workers < 2 and not any(frame.header.transfer_syntax_uid in FRAGILE for frame in frames):
         yield from map(decode, frames)
         return
     try:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from bedside.dicom.codec import Encoded, decode, encoded_frames
+from bedside.dicom.codec import Encoded, decode_all, encoded_frames
 from bedside.dicom.header import InstanceHeader, PixelFormat
 from bedside.dicom.source import inflate
 from bedside.errors import InputRejected, Unavailable
@@ -80,7 +80,7 @@ class FrameReader:
             InputRejected: It cannot be decoded or is cut short.
         """
         if not header.native:
-            return true_bits(decode(self.encoded(header, index)), header.format)
+            return true_bits(next(decode_all([self.encoded(header, index)])), header.format)
         kind = (">" if header.format.big_endian else "<") + header.format.dtype
         if header.deflated:
             values = np.frombuffer(self._inflate(header, index), kind).reshape(header.rows, header.columns)
@@ -107,8 +107,11 @@ class FrameReader:
 def stored_frames(header: InstanceHeader) -> Iterator[NDArray[np.integer]]:
     """Yield the stored values of all frames of an instance."""
     reader = FrameReader()
-    for index in range(header.frames):
-        yield reader.stored(header, index)
+    if header.native:
+        yield from (reader.stored(header, index) for index in range(header.frames))
+        return
+    for values in decode_all([reader.encoded(header, index) for index in range(header.frames)]):
+        yield true_bits(values, header.format)
 
 
 def true_bits(values: NDArray[np.integer], form: PixelFormat) -> NDArray[np.integer]:

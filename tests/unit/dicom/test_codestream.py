@@ -70,7 +70,7 @@ def test_a_panic_of_the_rle_decoder_is_the_inputs_fault(tmp_path: Path) -> None:
     raw[span.offset + 64 : span.offset + span.length] = b"\x81" * (span.length - 64)  # far too many pixels
     header.path.write_bytes(raw)
     (found,) = scan([header.path]).series
-    with pytest.raises(InputRejected, match=r"cannot be decoded \(pylibjpeg: PanicException"):
+    with pytest.raises(InputRejected, match=r"cannot be decoded \(pylibjpeg: PanicException\)"):
         read_volume(found)
 
 
