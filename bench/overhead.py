@@ -33,7 +33,7 @@ from bedside.worker.loop import Parts, Worker, WorkerOptions
 from bedside.worker.stop import Stop
 from bedside.worker.unpack import hash_file
 
-#: What issue 2 asks for.
+#: What a job may cost around its model.
 GOAL_MS = 20.0
 
 

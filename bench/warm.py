@@ -50,7 +50,7 @@ def main() -> None:
     seconds = []
     with tempfile.TemporaryDirectory() as scratch:
         runner = ChildRunner(
-            bundles=lambda _digest: options.bundle,
+            bundles=lambda _digest: options.bundle.resolve(),
             scratch=Path(scratch),
             environment=os.environ,
             options=ChildOptions(),
@@ -63,7 +63,7 @@ def main() -> None:
                 stage=stage,
                 pipeline=Pipeline(name="spleen", stages=(stage,)),
                 request=request,
-                input=options.study,
+                input=options.study.resolve(),
                 output=output,
             )
             begun = time.perf_counter()
