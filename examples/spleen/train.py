@@ -1,16 +1,18 @@
 """Trains the example's network on phantoms made while it trains; one thread, no dataset on disk.
 
-    python examples/spleen/train.py
+    python examples/spleen/train.py --steps 900
     python examples/spleen/train.py --resume --first-seed 200000 --steps 400 --size 96 --rate 0.002
 
 Phantoms are sampled directly on the network's grid (the anatomy is in millimetres), so a step costs
-about a second on one core. Equal arguments on the same machine give equal weights.
+about a second on one core. Equal arguments on the same machine give equal weights, unless ``--minutes``
+ends the training. ``docs/README.md`` has the lines that made the shipped weights.
 """
 
 import argparse
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +40,7 @@ class Plan:
         minutes: Longest time, whatever ``steps`` says.
         first_seed: Of the first phantom.
         resume: Whether to start from the bundle's weights.
+        settle: Batches over which the batch norms' statistics are taken at the end; 0 keeps the running ones.
     """
 
     steps: int
@@ -48,6 +51,7 @@ class Plan:
     minutes: float
     first_seed: int
     resume: bool
+    settle: int
 
 
 def batches(config: ConfigParser, plan: Plan) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
@@ -86,10 +90,9 @@ def train(bundle: Path, plan: Plan) -> None:
     network.train()
     for step, (images, masks) in enumerate(batches(config, plan)):
         spent = (time.monotonic() - began) / 60
-        done = max(
-            step / plan.steps, spent / plan.minutes
-        )  # the rate falls to nothing when steps or time run out
-        if done >= 1:
+        # The rate falls to nothing when steps or time run out.
+        done = max(step / max(1, plan.steps), spent / plan.minutes)
+        if step >= plan.steps or done >= 1:
             break
         for group in optimizer.param_groups:
             group["lr"] = plan.rate * min(1.0, (step + 1) / 30) * 0.5 * (1 + np.cos(np.pi * done))
@@ -101,11 +104,26 @@ def train(bundle: Path, plan: Plan) -> None:
         losses.append(loss.item())
         if step % 25 == 0:
             print(f"step {step:5d}  {spent:5.1f} min  loss {np.mean(losses[-25:]):.3f}", flush=True)
+    if plan.settle:
+        settle(network, batches(config, replace(plan, first_seed=plan.first_seed + 50_000)), plan.settle)
     (bundle / "models").mkdir(exist_ok=True)
     torch.save(network.state_dict(), bundle / "models" / "model.pt")
-    print(
-        f"wrote {bundle / 'models' / 'model.pt'} after {len(losses)} steps, loss {np.mean(losses[-50:]):.3f}"
-    )
+    print(f"wrote {bundle / 'models' / 'model.pt'} after {len(losses)} steps")
+
+
+def settle(network: torch.nn.Module, source: Iterator[tuple[torch.Tensor, torch.Tensor]], count: int) -> None:
+    """Replace the batch norms' running statistics by plain means over many batches.
+
+    Batches are small, so the last few, which a running mean remembers, are not what a study looks like.
+    """
+    for module in network.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.reset_running_stats()
+            module.momentum = None  # a plain mean
+    network.train()
+    with torch.no_grad():
+        for images, _ in islice(source, count):
+            network(images)
 
 
 def main() -> None:
@@ -121,6 +139,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=4e-3, help="highest learning rate")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after this time in any case")
     parser.add_argument("--first-seed", type=int, default=FIRST_TRAINING_SEED)
+    parser.add_argument("--settle", type=int, default=100, help="batches for the batch norms' statistics")
     parser.add_argument("--resume", action="store_true", help="start from the bundle's weights")
     arguments = vars(parser.parse_args())
     train(arguments.pop("bundle"), Plan(**arguments))
