@@ -130,6 +130,8 @@ class Session:
             ConfigError: Engine and precision deviate more than the tolerance allows.
         """
         labels = self.bundle.labels if labels is None else labels
+        if self.deviation is not None:
+            self.deviation.check(self.options, self.bundle)  # before the work, once it is known
         output, effort, clock = self._once(self._pipeline, volume, labels, progress)
         if self._pipeline is not self._reference:
             if self.deviation is None:
