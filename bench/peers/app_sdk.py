@@ -8,7 +8,7 @@ come by the SDK's own options ``-i``, ``-m``, ``-o``.
 from pathlib import Path
 
 from monai.deploy.conditions import CountCondition
-from monai.deploy.core import AppContext, Application
+from monai.deploy.core import Application
 from monai.deploy.core.domain import Image
 from monai.deploy.core.io_type import IOType
 from monai.deploy.operators.dicom_data_loader_operator import DICOMDataLoaderOperator
@@ -33,7 +33,7 @@ class SpleenApplication(Application):
     """DICOM in; SEG and STL out."""
 
     def compose(self) -> None:
-        context = AppContext({})
+        context = Application.init_app_context(self.argv)
         output = Path(context.output_path)
         load = DICOMDataLoaderOperator(
             self, CountCondition(self, 1), input_folder=Path(context.input_path), name="load"
