@@ -41,16 +41,17 @@ def test_a_missing_slice_is_rejected_with_its_numbers(clinic: Clinic, tmp_path: 
 
 
 def test_a_corrupt_zip_is_rejected_with_its_reason(clinic: Clinic, tmp_path: Path) -> None:
-    study = nothing_bundle.write_study(tmp_path / "study")
-    whole = zipped(study.iterdir(), tmp_path / "whole.zip").read_bytes()
-    middle = len(whole) // 2
-    sent = whole[:middle] + bytes(64) + whole[middle + 64 :]
+    study = sorted(nothing_bundle.write_study(tmp_path / "study").iterdir())
+    whole = zipped(study, tmp_path / "whole.zip").read_bytes()
+    third = study[2].read_bytes()
+    pixels = whole.index(third) + len(third) - 8
+    sent = whole[:pixels] + b"\xff" + whole[pixels + 1 :]
     (clinic.inbox() / "DOE_JANE.zip").write_bytes(sent)
     clinic.read_all()
     assert clinic.jobs() == []
     (entry,) = clinic.entries()
     assert entry.state is EntryState.REJECTED
-    assert "entry " in entry.reason
+    assert entry.reason == "ZIP: entry 3 fails its checksum"
     kept = files_below(clinic.root / "default" / "rejected" / entry.id)
     assert set(kept) == {"reason.json", "000001.zip"}
     assert kept["000001.zip"] == sent

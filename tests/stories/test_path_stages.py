@@ -9,6 +9,7 @@ import pytest
 import nothing_bundle
 from bedside.domain.arrival import EntryState
 from bedside.domain.job import JobState
+from bedside.worker.stop import Stop
 from bedside.worker.sweep import sweep_blobs
 from clinic import Clinic, copied, zipped
 
@@ -159,7 +160,7 @@ def test_a_worker_of_every_pool_does_jobs_of_pools_that_were_renamed(
     send(clinic, tmp_path)
     renamed = STAGES.replace('"cpu"', '"small"').replace('"gpu"', '"large"')
     clinic.configure(renamed.format(program=program.path))
-    worker = clinic.worker()
+    worker = clinic.here.worker("w1", clinic.models.runner, Stop(grace_s=60))
     assert clinic.work(worker) == 2
     assert clinic.job().state is JobState.SUCCEEDED
 
