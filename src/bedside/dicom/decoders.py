@@ -19,26 +19,21 @@ class Decodable:
 
     Attributes:
         name: Of the transfer syntax (PS3.6 Annex A).
-        decoders: Importable decoders of those that bedside uses, best first; empty is a gap.
-        missing: Those that are not importable.
+        decoder: What bedside decodes it with.
+        importable: Whether that is installed and loads.
     """
 
     name: str
-    decoders: tuple[str, ...]
-    missing: tuple[str, ...]
+    decoder: str
+    importable: bool
 
 
 def decodable() -> Mapping[str, Decodable]:
     """Return every compressed transfer syntax that bedside reads, by UID."""
-    return {uid: _of(uid, plugins) for uid, plugins in PLUGINS.items()}
+    return {uid: _of(uid, decoder) for uid, decoder in PLUGINS.items()}
 
 
-def _of(uid: str, plugins: tuple[str, ...]) -> Decodable:
-    known = set(get_decoder(uid).available_plugins) | {"pydicom"}
+def _of(uid: str, decoder: str) -> Decodable:
     # Importing bedside.dicom.codec has imported GDCM itself already.
-    there = tuple(name for name in plugins if name in known or name == "gdcm directly")
-    return Decodable(
-        name=UID(uid).name,
-        decoders=there,
-        missing=tuple(name for name in plugins if name not in there),
-    )
+    there = decoder == "gdcm directly" or decoder in get_decoder(UID(uid)).available_plugins
+    return Decodable(name=UID(uid).name, decoder=decoder.partition(" ")[0], importable=there)
