@@ -5,6 +5,7 @@ A missing program skips on a laptop and fails in CI, where "skipped" would mean 
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from services import postgres  # noqa: F401  # a fixture, once per session for a
 
 #: Debian keeps the servers of PostgreSQL out of PATH.
 EXTRA_PROGRAM_FOLDERS = tuple(str(p) for p in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in a shell's background job. Programs that tests start would inherit it and be deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def find_program(name: str) -> str | None:
