@@ -232,7 +232,7 @@ def test_values_that_break_the_rules_travel_as_they_are(tmp_path: Path) -> None:
             instance.PatientAge = "fifty-five years"
             instance.PatientBirthDate = "unknown"
             instance.save_as(path)
-    seg = write(case, tmp_path / "out")
+    seg = write(read_back(case.paths), tmp_path / "out")
     assert pydicom.dcmread(seg).StudyDate == "2020.01.02"
 
 
