@@ -1,0 +1,1 @@
+"""Containers: MAPs run by podman, docker or, without any engine, by runc or unshare."""
