@@ -13,8 +13,11 @@ import pytest
 
 from services import postgres  # noqa: F401  # a fixture, once per session for all files
 
-#: Debian keeps the servers of PostgreSQL out of PATH.
-EXTRA_PROGRAM_FOLDERS = tuple(str(p) for p in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
+#: Debian keeps the servers of PostgreSQL, and what root starts, out of PATH.
+EXTRA_PROGRAM_FOLDERS = (
+    *(str(p) for p in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)),
+    "/usr/sbin",
+)
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
