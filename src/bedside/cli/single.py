@@ -7,7 +7,6 @@ bytes again and no UID ever names two contents.
 """
 
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,20 +17,14 @@ from pathlib import Path
 from bedside.adapters.process import ChildOptions, ChildRunner
 from bedside.dicom.identify import identify
 from bedside.domain.arrival import StoredFile, arrival_id
-from bedside.domain.identity import short_id
 from bedside.domain.pipeline import Pipeline, Stage, StageKind
-from bedside.domain.request import RunRequest
-from bedside.domain.result import RESULT_FILE
 from bedside.errors import InputRejected, UsageError
 from bedside.model.bundle import Bundle, open_bundle
 from bedside.model.layout import unpack_bundle
 from bedside.ports import Progress, Task
-from bedside.worker.deliver import StageReport, compose_result, list_files, result_bytes
-from bedside.worker.execute import request_settings
+from bedside.runtime.record import StageReport, compose_result, list_files, result_bytes
+from bedside.runtime.single import move_in, newest, single_request
 from bedside.worker.unpack import Limits, UnpackedFile, hash_file, is_zip, unpack
-
-#: What a result consists of; only these are replaced by --force.
-WRITTEN = ("dicom", "surfaces", "nifti", "preview.png", RESULT_FILE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +100,7 @@ def run_single(wanted: Wanted, bundle: Bundle, progress: Progress) -> Mapping[st
             task = Task(
                 stage=stage,
                 pipeline=Pipeline(name=bundle.name, stages=(stage,)),
-                request=_request(bundle, stage, arrival_id(_stored(files)), received_at),
+                request=single_request(bundle, stage, arrival_id(_stored(files)), received_at),
                 input=folder,
                 output=scratch / "output",
             )
@@ -125,7 +118,7 @@ def run_single(wanted: Wanted, bundle: Bundle, progress: Progress) -> Mapping[st
             files=list_files(task.output, outcome.report),
             created_at=datetime.now(UTC),
         )
-        _move_in(task.output, wanted.output, result_bytes(content))
+        move_in(task.output, wanted.output, result_bytes(content))
     return content
 
 
@@ -152,16 +145,12 @@ def _input(wanted: Wanted, scratch: Path) -> tuple[Path, list[UnpackedFile], dat
         paths = sorted(path for path in study.rglob("*") if path.is_file())
         if not paths:
             raise InputRejected("study: the folder holds no files")
-        return study, [hash_file(path) for path in paths], _newest(paths)
+        return study, [hash_file(path) for path in paths], newest(paths)
     folder.mkdir()
     if is_zip(study):
-        return folder, unpack(study, folder, wanted.limits), _newest([study])
+        return folder, unpack(study, folder, wanted.limits), newest([study])
     (folder / "000001").symlink_to(study)
-    return folder, [hash_file(study)], _newest([study])
-
-
-def _newest(paths: list[Path]) -> datetime:
-    return datetime.fromtimestamp(int(max(path.stat().st_mtime for path in paths)), UTC)
+    return folder, [hash_file(study)], newest([study])
 
 
 def _stored(files: list[UnpackedFile]) -> Iterator[StoredFile]:
@@ -171,31 +160,3 @@ def _stored(files: list[UnpackedFile]) -> Iterator[StoredFile]:
             yield StoredFile(
                 sop_instance_uid=found.sop_instance_uid, sha256=file.sha256, size_bytes=file.size_bytes
             )
-
-
-def _request(bundle: Bundle, stage: Stage, arrival: str, received_at: datetime) -> RunRequest:
-    version = Pipeline(name=bundle.name, stages=(stage,)).version
-    return RunRequest(
-        job_identity=short_id(["run", arrival, version, received_at.isoformat()]),
-        arrival_id=arrival,
-        release=bundle.digest,
-        release_name=bundle.name,
-        release_version=bundle.version,
-        content_at=received_at,
-        **request_settings(stage),
-    )
-
-
-def _move_in(written: Path, output: Path, result: bytes) -> None:
-    """Replace an earlier result by this one, ``result.json`` first to go and last to come."""
-    for name in reversed(WRITTEN):
-        old = output / name
-        if old.is_dir():
-            shutil.rmtree(old)
-        else:
-            old.unlink(missing_ok=True)
-    for path in sorted(written.iterdir()):
-        path.rename(output / path.name)
-    temporary = written / RESULT_FILE
-    temporary.write_bytes(result)
-    temporary.rename(output / RESULT_FILE)

@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+
+from bedside.domain.pipeline import Stage
 
 #: Outputs a stage can be asked for.
 OUTPUTS = ("seg", "sr", "surface", "preview", "nifti")
@@ -37,3 +40,15 @@ class RunRequest:
     outputs: tuple[str, ...] = DEFAULT_OUTPUTS
     labels: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     accept: Mapping[str, object] = field(default_factory=dict)
+
+
+def request_settings(stage: Stage) -> dict[str, Any]:
+    """Return the settings of a stage that a request carries, as arguments of `RunRequest`."""
+    settings = stage.settings
+    outputs, labels, accept = settings.get("outputs"), settings.get("labels"), settings.get("accept")
+    return {
+        "select": str(settings.get("select", "")),
+        "outputs": tuple(map(str, outputs)) if isinstance(outputs, list | tuple) else DEFAULT_OUTPUTS,
+        "labels": labels if isinstance(labels, Mapping) else {},
+        "accept": accept if isinstance(accept, Mapping) else {},
+    }

@@ -6,13 +6,9 @@ lease is confirmed before an old file goes and before the last new one comes; th
 rest under a lease that was lost.
 """
 
-import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from bedside.domain.job import Job
 from bedside.domain.pipeline import Stage
@@ -20,123 +16,19 @@ from bedside.domain.request import RunRequest
 from bedside.domain.result import RESULT_FILE, Result
 from bedside.errors import ModelFailed
 from bedside.ports import BlobStore, Ledger, Outcome
+from bedside.runtime.record import StageReport, compose_result, list_files, regular_files, result_bytes
 from bedside.worker.heartbeat import Heartbeat
 
 #: Written last under a stage's prefix: its report, for the final ``result.json``.
 STAGE_FILE = "stage.json"
 
-#: Version of the shape of ``result.json``.
-SCHEMA = "bedside.result/1"
-
 #: Keys of a report that lists show, and that the ledger keeps.
 SUMMARY_KEYS = ("measurements", "numbers")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageReport:
-    """What one stage of a job said and how long it took.
-
-    Attributes:
-        name: The stage's name.
-        release: The digest of its bundle, or ``""``.
-        report: The runner's report, JSON values.
-        timings_s: Wall seconds per step.
-    """
-
-    name: str
-    release: str
-    report: Mapping[str, Any]
-    timings_s: Mapping[str, float]
-
-    def to_json(self) -> dict[str, object]:
-        """Return it as JSON values."""
-        return {
-            "name": self.name,
-            "release": self.release,
-            "report": dict(self.report),
-            "timings_s": dict(self.timings_s),
-        }
 
 
 def stage_prefix(job: Job, stage: Stage) -> str:
     """Return the blob prefix of what a stage leaves for the next one."""
     return f"work/{job.id}/{stage.name}"
-
-
-def list_files(folder: Path, known: Mapping[str, Any]) -> list[dict[str, object]]:
-    """Return the files of an output folder for ``result.json``: path, hash, length, what is known more.
-
-    Args:
-        folder: Searched at any depth.
-        known: A report; what its ``files`` say of a path is kept (SOP Instance UID, hash).
-
-    Raises:
-        ModelFailed: There is a link or another special file, which could bring in any file.
-    """
-    said = {str(entry["path"]): entry for entry in known.get("files", ()) if "path" in entry}
-    listed: list[dict[str, object]] = []
-    for path in _regular_files(folder):
-        name = path.relative_to(folder).as_posix()
-        more = said.get(name, {})
-        listed.append(
-            {
-                **more,
-                "path": name,
-                "sha256": more.get("sha256") or _sha256(path),
-                "size_bytes": path.stat().st_size,
-            }
-        )
-    return listed
-
-
-def compose_result(
-    *,
-    request: RunRequest,
-    stages: Sequence[StageReport],
-    files: Sequence[Mapping[str, object]],
-    created_at: datetime,
-    job: Job | None = None,
-) -> dict[str, object]:
-    """Return the content of ``result.json``.
-
-    Args:
-        request: Of the last stage.
-        stages: All stages, in order; the last one's report stands at the top, and replaces nothing there.
-        files: As `list_files` gives them.
-        created_at: When, UTC.
-        job: The job, or None for a run without a queue.
-    """
-    last = stages[-1]
-    head = {
-        "schema": SCHEMA,
-        "created_at": created_at.isoformat(),
-        "job": _job_part(request, job),
-        "release": {
-            "digest": request.release,
-            "name": request.release_name,
-            "version": request.release_version,
-        },
-    }
-    tail = {
-        "files": list(files),
-        "timings_s": {stage.name: dict(stage.timings_s) for stage in stages},
-        "gpu_s": round(sum(_gpu_seconds(stage) for stage in stages), 3),
-        "stages": [stage.to_json() for stage in stages[:-1]],
-    }
-    said = {name: value for name, value in last.report.items() if name not in head and name not in tail}
-    return {**head, **said, **tail}
-
-
-def result_bytes(content: Mapping[str, object]) -> bytes:
-    """Return ``result.json``'s bytes: JSON that a person can read.
-
-    Raises:
-        ModelFailed: A report holds what JSON cannot.
-    """
-    try:
-        return (json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
-    except (TypeError, ValueError) as exc:
-        raise ModelFailed("result.json: the report holds what JSON cannot") from exc
 
 
 def hand_on(
@@ -157,7 +49,7 @@ def hand_on(
     content = result_bytes(report.to_json())
     _clear(blobs, prefix, STAGE_FILE, heartbeat)
     blobs.put_files(
-        {f"{prefix}/output/{path.relative_to(output).as_posix()}": path for path in _regular_files(output)}
+        {f"{prefix}/output/{path.relative_to(output).as_posix()}": path for path in regular_files(output)}
     )
     lease = heartbeat.confirm()
     blobs.put(f"{prefix}/{STAGE_FILE}", content)
@@ -244,42 +136,3 @@ def _earlier(job: Job, blobs: BlobStore) -> list[StageReport]:
             )
         )
     return reports
-
-
-def _job_part(request: RunRequest, job: Job | None) -> dict[str, object]:
-    if job is None:
-        return {"identity": request.job_identity, "arrival_id": request.arrival_id}
-    return {
-        "id": job.id,
-        "identity": job.identity,
-        "run": job.run,
-        "tenant": job.tenant,
-        "pipeline": job.pipeline.name,
-        "pipeline_version": job.pipeline.version,
-        "rule": job.rule,
-        "arrival_id": job.arrival_id,
-        "arrival_version": job.arrival_version,
-        "subject": job.subject,
-        "attempt": job.attempts,
-        "worker": job.worker,
-    }
-
-
-def _gpu_seconds(stage: StageReport) -> float:
-    """Return how long a stage held a GPU: all of its run, since nothing else could use it meanwhile."""
-    notes = stage.report.get("notes")
-    device = str(notes.get("device", "")) if isinstance(notes, Mapping) else ""
-    return float(stage.timings_s.get("run", 0.0)) if device.startswith("cuda") else 0.0
-
-
-def _regular_files(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise ModelFailed("output: a stage wrote a link or a special file; only files are taken")
-        if path.is_file():
-            yield path
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -5,14 +5,12 @@ from the second stage on the output of the stage before under ``stages/<name>/``
 stage may only read it; most stores give hard links.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bedside.domain.arrival import Arrival
 from bedside.domain.job import Job
 from bedside.domain.pipeline import Stage, StageKind
-from bedside.domain.request import DEFAULT_OUTPUTS, RunRequest
+from bedside.domain.request import RunRequest, request_settings
 from bedside.errors import NotFound, Unavailable
 from bedside.ports import BlobStore, Ledger, ModelRunner, Outcome, Task
 from bedside.worker.deliver import STAGE_FILE, stage_prefix
@@ -71,18 +69,6 @@ def request_of(job: Job, arrival: Arrival, releases: Releases) -> RunRequest:
         content_at=arrival.received_at,
         **request_settings(stage),
     )
-
-
-def request_settings(stage: Stage) -> dict[str, Any]:
-    """Return the settings of a stage that a request carries, as arguments of `RunRequest`."""
-    settings = stage.settings
-    outputs, labels, accept = settings.get("outputs"), settings.get("labels"), settings.get("accept")
-    return {
-        "select": str(settings.get("select", "")),
-        "outputs": tuple(map(str, outputs)) if isinstance(outputs, list | tuple) else DEFAULT_OUTPUTS,
-        "labels": labels if isinstance(labels, Mapping) else {},
-        "accept": accept if isinstance(accept, Mapping) else {},
-    }
 
 
 def _named(stage: Stage, job: Job, releases: Releases) -> tuple[str, str]:

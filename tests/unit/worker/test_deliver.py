@@ -9,7 +9,7 @@ import pytest
 from bedside.domain.job import JobState
 from bedside.errors import ModelFailed
 from bedside.ports import Outcome, Progress, Task
-from bedside.worker.deliver import list_files, result_bytes
+from bedside.runtime.record import list_files, result_bytes
 from unit.worker.workshop import RELEASE, T0, ScriptedRunner, Workshop, writes_a_mask
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from bedside.domain.job import JobState
 from bedside.domain.pipeline import Stage, StageKind
+from bedside.domain.request import request_settings
 from bedside.ports import Outcome, Progress, Task
-from bedside.worker.execute import request_settings
 from unit.worker.workshop import ScriptedRunner, Workshop, writes_a_mask
 
 
