@@ -1,27 +1,19 @@
 """Command stages: any program that reads one folder and writes another."""
 
-import json
 import os
 import shutil
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from bedside.adapters.process.spawned import Spawned
-from bedside.errors import ConfigError, InputRejected, ModelFailed, Unavailable
+from bedside.errors import ConfigError
 from bedside.ports import Outcome, Progress, Task
 from bedside.runtime import lifeline
-
-#: The longest silence towards the caller, who beats its lease on every call.
-TICK_S = 1.0
+from bedside.worker.children.program import follow
+from bedside.worker.children.spawned import Spawned
 
 #: From SIGTERM to SIGKILL.
 GRACE_S = 5.0
-
-#: A command's own findings, taken into ``result.json``; ``reason`` says why it rejected its input.
-REPORT_FILE = "report.json"
-MAX_REPORT_BYTES = 4 * 2**20
 
 
 class CommandRunner:
@@ -42,7 +34,6 @@ class CommandRunner:
 
     def run(self, task: Task, progress: Progress) -> Outcome:
         """Run one stage to its end. See `bedside.ports.ModelRunner.run`."""
-        begun = time.monotonic()
         command = self._command(task)
         spawned = Spawned(
             # -I -S: nothing but the launcher is imported, 10 ms
@@ -53,18 +44,7 @@ class CommandRunner:
             piped=False,
         )
         try:
-            while True:
-                left = begun + task.stage.timeout_s - time.monotonic()
-                if left <= 0:
-                    raise ModelFailed(
-                        f"stage {task.stage.name}: not done after {task.stage.timeout_s:g} s",
-                        hint="set timeout_s of the stage in bedside.toml higher",
-                    )
-                status = spawned.wait(min(TICK_S, left))
-                if status is not None:
-                    break
-                progress(task.stage.name, 0.0)
-            return self._outcome(task, spawned, status, time.monotonic() - begun)
+            return follow(spawned, task, progress, timeout_s=task.stage.timeout_s)
         finally:
             spawned.end(GRACE_S)
 
@@ -84,34 +64,3 @@ class CommandRunner:
                 hint="bedside config check",
             )
         return [str(Path(found).absolute()), *replaced[1:]]
-
-    def _outcome(self, task: Task, spawned: Spawned, status: int, seconds: float) -> Outcome:
-        who = f"stage {task.stage.name}"
-        if status in (0, InputRejected.exit_code):
-            report = _report(task.output / REPORT_FILE, who)
-            if status == 0:
-                return Outcome(report=report, timings_s={"run": round(seconds, 4)})
-            reason = report.get("reason")
-            raise InputRejected(f"{who}: {reason if isinstance(reason, str) else 'the program rejected it'}")
-        if status == ConfigError.exit_code:
-            raise ConfigError(f"{who}: the program says its configuration is wrong (exit status {status})")
-        if status == Unavailable.exit_code:
-            raise Unavailable(f"{who}: the program lacks something now (exit status {status})")
-        raise spawned.death(who)
-
-
-def _report(path: Path, who: str) -> dict[str, object]:
-    """Read and remove a program's report; none is an empty one."""
-    if not path.is_file():
-        return {}
-    if path.stat().st_size > MAX_REPORT_BYTES:
-        raise ModelFailed(f"{who}: {REPORT_FILE} is longer than {MAX_REPORT_BYTES} bytes")
-    try:
-        value = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as exc:
-        raise ModelFailed(f"{who}: {REPORT_FILE} is not JSON") from exc
-    if not isinstance(value, dict):
-        raise ModelFailed(f"{who}: {REPORT_FILE} is not a JSON object")
-    path.unlink()
-    value.pop("files", None)  # the worker lists and hashes them itself
-    return value

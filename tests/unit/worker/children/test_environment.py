@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bedside.adapters.process.environment import scrubbed
+from bedside.worker.children.environment import scrubbed
 
 
 def test_only_what_is_needed_to_compute_passes() -> None:

@@ -1,18 +1,14 @@
 """A warm child: a process that loaded a bundle and waits for studies."""
 
 import contextlib
-import os
 import queue
-import sys
 import threading
-from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import BinaryIO, cast
 
-from bedside.adapters.process.spawned import Spawned
 from bedside.errors import BedsideError
-from bedside.runtime.child import PARENT_VARIABLE
 from bedside.runtime.protocol import Bye, Hello, Load, Message, agree, encode, read_message
+from bedside.worker.children.spawned import Spawned
 
 
 class Gone:
@@ -26,30 +22,13 @@ class WarmChild:
     worker still unpacks the study.
 
     Args:
-        bundle: The bundle's folder.
-        release: The digest it must have, or ``""``.
-        options: Of the session.
-        scratch: Where its private home is made.
-        environment: The worker's, scrubbed before the child sees it.
+        spawned: The process, its stdin and stdout piped.
+        load: What it is told to load; the version of the protocol is filled in.
     """
 
-    def __init__(
-        self,
-        *,
-        bundle: Path,
-        release: str,
-        options: Mapping[str, object],
-        scratch: Path,
-        environment: Mapping[str, str],
-    ) -> None:
-        self._load = Load(protocol=0, bundle=str(bundle), release=release, options=options)
-        self.spawned = Spawned(
-            [sys.executable, "-P", "-m", "bedside.runtime"],  # -P: the bundle's folder is not importable
-            environment=environment,
-            extra={PARENT_VARIABLE: str(os.getpid())},
-            scratch=scratch,
-            piped=True,
-        )
+    def __init__(self, spawned: Spawned, load: Load) -> None:
+        self._load = load
+        self.spawned = spawned
         self.greeted = False
         self._lock = threading.Lock()
         self._inbox: queue.SimpleQueue[Message | BedsideError | Gone] = queue.SimpleQueue()
@@ -102,11 +81,7 @@ class WarmChild:
         try:
             while (message := read_message(pipe)) is not None:
                 if isinstance(message, Hello):
-                    chosen = agree(message.protocols)
-                    load = self._load
-                    self.send(
-                        Load(protocol=chosen, bundle=load.bundle, release=load.release, options=load.options)
-                    )
+                    self.send(replace(self._load, protocol=agree(message.protocols)))
                 self._inbox.put(message)
         except BedsideError as broken:
             self._inbox.put(broken)

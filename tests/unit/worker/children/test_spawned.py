@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bedside.adapters.process.spawned import Spawned
 from bedside.errors import ModelFailed, OutOfMemory, Unavailable
+from bedside.worker.children.spawned import Spawned
 
 GRANDPARENT = "import subprocess, sys; subprocess.Popen(['sleep', '300']); print(flush=True)"
 

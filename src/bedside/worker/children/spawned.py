@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from bedside.adapters.process.environment import scrubbed
 from bedside.errors import ModelFailed, OutOfMemory, Unavailable
+from bedside.worker.children.environment import scrubbed
 
 #: Of a child's output, kept for the description of its death.
 KEPT_LINES = 200
@@ -104,7 +104,7 @@ class Spawned:
 
     def death(self, who: str) -> ModelFailed:
         """Return the error that says how it ended by itself; waits for its last words."""
-        code = self.process.wait()
+        code = self.ended_as(self.process.wait())
         self._drain.join(timeout=1.0)
         if code == -signal.SIGKILL and not self.ended_by_us:
             return OutOfMemory(
@@ -115,6 +115,10 @@ class Spawned:
             return ModelFailed(f"{who}: ended by {signal.Signals(-code).name}")
         words = self.last_words()
         return ModelFailed(f"{who}: exit status {code}" + (f", {words}" if words else ""))
+
+    def ended_as(self, status: int) -> int:
+        """Return how the foreign code itself ended, where its process is spoken for by another."""
+        return status
 
     def last_words(self) -> str:
         """Return type and place of the last error in its output, or ``""``; never its text."""
