@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from bedside.domain.arrival import Arrival, ArrivalKind, Entry, EntryState, StoredFile, arrival_id, entry_id
 from bedside.domain.job import Failure, Job, Lease, job_id, job_identity
-from bedside.domain.pipeline import Decision, Pipeline, Release, Stage, StageKind
+from bedside.domain.pipeline import Decision, Pipeline, Release, ReleaseKind, Stage, StageKind
+from bedside.domain.release import Comparison, How, LabelComparison, Promotion, Role
 from bedside.domain.result import Result
 
 T0 = datetime(2026, 3, 1, 8, 30, 15, 123456, tzinfo=UTC)
@@ -72,13 +73,14 @@ def make_job(
     arrival: Arrival | None = None,
     pipeline: Pipeline | None = None,
     *,
+    role: Role = Role.CURRENT,
     priority: int = 0,
     created_at: datetime = T0,
     not_before: datetime | None = None,
 ) -> Job:
     arrival = arrival or make_arrival()
     pipeline = pipeline or make_pipeline()
-    identity = job_identity(tenant=arrival.tenant, arrival_id=arrival.id, pipeline=pipeline)
+    identity = job_identity(tenant=arrival.tenant, arrival_id=arrival.id, pipeline=pipeline, role=role)
     return Job(
         tenant=arrival.tenant,
         id=job_id(identity, 0),
@@ -89,6 +91,7 @@ def make_job(
         arrival_version=arrival.version,
         pipeline=pipeline,
         rule="every CT",
+        role=role,
         priority=priority,
         not_before=not_before or created_at,
         created_at=created_at,
@@ -124,3 +127,45 @@ def make_decision(
 
 def make_release(digit: str = "a", *, added_at: datetime = T0) -> Release:
     return Release(digest=f"sha256:{digit * 64}", name="spleen", version="1.0", added_at=added_at)
+
+
+def make_promotion(
+    digit: str = "a",
+    *,
+    pipeline: str = "spleen",
+    stage: str = "infer",
+    role: Role = Role.CURRENT,
+    how: How = How.PERSON,
+    share: float = 1.0,
+    promoted_at: datetime = T0,
+) -> Promotion:
+    return Promotion(
+        pipeline=pipeline,
+        stage=stage,
+        role=role,
+        digest=f"sha256:{digit * 64}" if digit else "",
+        kind=ReleaseKind.MAP,
+        share=share,
+        how=how,
+        by="ada",
+        reason="better on thin slices",
+        at=promoted_at,
+    )
+
+
+def make_comparison(
+    shadow: Job, current: Job | None = None, *, dice: float = 0.97, compared_at: datetime = T0
+) -> Comparison:
+    return Comparison(
+        tenant=shadow.tenant,
+        pipeline=shadow.pipeline.name,
+        stage="stage0",
+        release=shadow.stage.release,
+        against="sha256:aa",
+        arrival_id=shadow.arrival_id,
+        shadow_job=shadow.id,
+        current_job=current.id if current else "",
+        labels=(LabelComparison(label="spleen", dice=dice, volume_ml=201.5, against_volume_ml=200.0),),
+        numbers={"malignant": (0.25, 0.75)},
+        compared_at=compared_at,
+    )

@@ -13,6 +13,7 @@ from typing import BinaryIO, Protocol
 from bedside.domain.arrival import Arrival, Entry
 from bedside.domain.job import Failure, Job, JobState, Lease, LedgerEvent
 from bedside.domain.pipeline import Decision, Pipeline, Release, Stage
+from bedside.domain.release import Comparison, Promotion, Role
 from bedside.domain.request import RunRequest
 from bedside.domain.result import Result
 
@@ -124,6 +125,7 @@ class JobFilter:
     """Which jobs to list; empty means any."""
 
     states: frozenset[JobState] = frozenset()
+    roles: frozenset[Role] = frozenset()
     arrival_id: str = ""
     subject: str = ""
     pipeline: str = ""
@@ -196,6 +198,40 @@ class Ledger(Protocol):
         """Return all releases, newest first."""
         ...
 
+    def name_release(self, name: str, digest: str, now: datetime) -> None:
+        """Let a name mean a release from now on; what it meant before is forgotten."""
+        ...
+
+    def release_names(self) -> Mapping[str, str]:
+        """Return the digest of each name."""
+        ...
+
+    # Promotions and trials
+
+    def add_promotion(self, promotion: Promotion) -> None:
+        """Append a promotion; it is in force at once."""
+        ...
+
+    def promotions(self, *, pipeline: str = "", stage: str = "") -> Sequence[Promotion]:
+        """Return promotions in every role, newest first."""
+        ...
+
+    def standing(self) -> Sequence[Promotion]:
+        """Return the newest promotion of each pipeline, stage and role, in order of recording."""
+        ...
+
+    def put_comparison(self, comparison: Comparison) -> None:
+        """Record how a shadow's result compares, or replace what was recorded of that shadow."""
+        ...
+
+    def comparisons(self, tenant: str, *, pipeline: str = "", release: str = "") -> Sequence[Comparison]:
+        """Return comparisons, newest first; ``release`` is the shadow's."""
+        ...
+
+    def uncompared(self, *, limit: int = 100) -> Sequence[Job]:
+        """Return ended shadows that were not compared since, oldest first, cancelled ones left out."""
+        ...
+
     # Jobs
 
     def enqueue(self, job: Job) -> tuple[Job, bool]:
@@ -235,8 +271,9 @@ class Ledger(Protocol):
         """End the job well and make its result current.
 
         Results of the same tenant, subject and pipeline version that came from an earlier arrival
-        version or run are superseded by it; if a later one is there already, it is itself born
-        superseded.
+        version or run are superseded by it, and so are those of the same track (the pipeline under
+        another release) that came from an earlier arrival version; if a later one is there already,
+        it is itself born superseded. Shadows and delivered results do not see one another.
         """
         ...
 
@@ -286,8 +323,13 @@ class Ledger(Protocol):
         """Return a job's result, or None while it has none."""
         ...
 
-    def results(self, tenant: str, *, subject: str = "", current_only: bool = True) -> Sequence[Result]:
-        """Return results, newest first; by default only those that nothing superseded."""
+    def results(
+        self, tenant: str, *, subject: str = "", current_only: bool = True, shadows: bool = False
+    ) -> Sequence[Result]:
+        """Return results, newest first; by default only those that nothing superseded.
+
+        Either those that are delivered, or with ``shadows`` those that are not.
+        """
         ...
 
     def add_event(self, event: LedgerEvent) -> None:

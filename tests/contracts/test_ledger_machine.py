@@ -13,6 +13,7 @@ from bedside.adapters.memory.ledger import MemoryLedger
 from bedside.adapters.sql import SqlLedger
 from bedside.domain.arrival import Arrival
 from bedside.domain.job import Job, Lease
+from bedside.domain.release import Role
 from bedside.errors import BedsideError
 from bedside.ports import JobFilter, Ledger
 from ledger_samples import FAILURE, at, make_arrival, make_job, make_pipeline, make_result
@@ -23,6 +24,7 @@ PIPELINES = (
     make_pipeline("two", pools=("cpu", "gpu"), max_attempts=1),
     make_pipeline("two", pools=("gpu", "gpu"), release="sha256:bb"),
 )
+ROLES = (Role.CURRENT, Role.CANARY, Role.SHADOW, Role.RERUN, Role.CURRENT)
 LEASE_S = 30.0
 
 tenants = st.sampled_from(TENANTS)
@@ -103,6 +105,7 @@ class Ledgers(RuleBasedStateMachine):
         job = make_job(
             recorded,
             PIPELINES[pick % len(PIPELINES)],
+            role=ROLES[pick % len(ROLES)],
             priority=pick % 2,
             created_at=at(self.clock),
             not_before=at(self.clock + (10 if pick % 5 == 0 else 0)),
@@ -171,23 +174,45 @@ class Ledgers(RuleBasedStateMachine):
         self.both(lambda side: side.ledger.depth())
         for tenant in TENANTS:
             self.both(lambda side, tenant=tenant: side.ledger.jobs(tenant, JobFilter()))
-            self.both(lambda side, tenant=tenant: side.ledger.results(tenant, current_only=False))
+            for shadows in (False, True):
+                self.both(
+                    lambda side, tenant=tenant, shadows=shadows: side.ledger.results(
+                        tenant, current_only=False, shadows=shadows
+                    )
+                )
+        self.both(lambda side: side.ledger.uncompared())
+        for tenant in TENANTS:
             self.both(lambda side, tenant=tenant: side.ledger.events(tenant))
 
     @invariant()
-    def one_result_of_each_group_is_current(self) -> None:
+    def current_are_the_results_that_none_follows(self) -> None:
         ledger = self.sides[0].ledger
         for tenant in TENANTS:
             jobs = {job.id: job for job in ledger.jobs(tenant, JobFilter(), limit=10**6)}
-            groups: dict[tuple[str, str], list[Job]] = {}
-            current = set()
-            for result in ledger.results(tenant, current_only=False):
-                job = jobs[result.job_id]
-                groups.setdefault((job.subject, job.pipeline.version), []).append(job)
-                if not result.superseded_by:
-                    current.add(job.id)
-            latest = {max(group, key=lambda j: (j.arrival_version, j.run)).id for group in groups.values()}
-            assert current == latest
+            for shadows in (False, True):
+                found = ledger.results(tenant, current_only=False, shadows=shadows)
+                owners = [jobs[result.job_id] for result in found]
+                assert all((job.role is Role.SHADOW) == shadows for job in owners)
+                current = {result.job_id for result in found if not result.superseded_by}
+                assert current == {job.id for job in owners if not any(follows(o, job) for o in owners)}
+
+
+def follows(later: Job, earlier: Job) -> bool:
+    """Say whether a result takes another's place; both are of one tenant and of the same kind."""
+    if later.subject != earlier.subject:
+        return False
+    if later.pipeline.version == earlier.pipeline.version:
+        return (later.arrival_version, later.run) > (earlier.arrival_version, earlier.run)
+    by_promotion = Role.RERUN not in (later.role, earlier.role)
+    same_but_for_the_release = [
+        (job.pipeline.name, [(s.name, dict(s.settings)) for s in job.pipeline.stages])
+        for job in (later, earlier)
+    ]
+    return (
+        by_promotion
+        and same_but_for_the_release[0] == same_but_for_the_release[1]
+        and later.arrival_version > earlier.arrival_version
+    )
 
 
 TestLedgers = Ledgers.TestCase

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from bedside.domain.identity import short_id
 from bedside.domain.pipeline import Pipeline, Stage
+from bedside.domain.release import Role
 
 
 class JobState(StrEnum):
@@ -61,6 +62,9 @@ ENDED = frozenset({JobState.SUCCEEDED, JobState.REJECTED, JobState.DEAD, JobStat
 #: Of these, those that a person may send again, at the stage where they stopped: what it needs is kept.
 REDRIVABLE = frozenset(state for state, event in TRANSITIONS if event is JobEvent.REDRIVE)
 
+#: Of these, those in which a shadow says something of its release; being cancelled says nothing.
+COMPARED = ENDED - {JobState.CANCELLED}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
@@ -77,9 +81,14 @@ class Failure:
     hint: str = ""
 
 
-def job_identity(*, tenant: str, arrival_id: str, pipeline: Pipeline) -> str:
-    """Return a job's identity without its run number: the seed of derived UIDs."""
-    return short_id([tenant, arrival_id, pipeline.version])
+def job_identity(*, tenant: str, arrival_id: str, pipeline: Pipeline, role: Role = Role.CURRENT) -> str:
+    """Return a job's identity without its run number: the seed of derived UIDs.
+
+    A shadow has another one than a delivered job of the same release: when its release is promoted,
+    the same study is read again and delivered.
+    """
+    shadow = [Role.SHADOW.value] if role is Role.SHADOW else []
+    return short_id([tenant, arrival_id, pipeline.version, *shadow])
 
 
 def job_id(identity: str, run: int) -> str:
@@ -101,6 +110,7 @@ class Job:
         arrival_version: The arrival's version; a later one's result supersedes.
         pipeline: What it runs, as it was when the job was made.
         rule: The rule that started it, or ``""``.
+        role: For whom: the result of a shadow is compared and never delivered.
         stage_index: The stage it is at.
         state: Where it stands.
         priority: Higher is leased first.
@@ -126,6 +136,7 @@ class Job:
     arrival_version: int
     pipeline: Pipeline
     rule: str
+    role: Role = Role.CURRENT
     stage_index: int = 0
     state: JobState = JobState.QUEUED
     priority: int = 0
@@ -148,8 +159,14 @@ class Job:
 
     @property
     def prefix(self) -> str:
-        """The blob prefix of its result."""
-        return f"results/{self.arrival_id}/{self.id}"
+        """The blob prefix of its result; a shadow's lies apart from what is delivered."""
+        place = "shadows" if self.role is Role.SHADOW else "results"
+        return f"{place}/{self.arrival_id}/{self.id}"
+
+    @property
+    def track(self) -> str:
+        """What results of later versions of a study supersede across releases; none for a re-run by hand."""
+        return "" if self.role is Role.RERUN else self.pipeline.track
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

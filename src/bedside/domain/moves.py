@@ -19,6 +19,7 @@ from bedside.domain.job import (
     LedgerEvent,
     job_id,
 )
+from bedside.domain.release import Role
 from bedside.errors import StaleLease, UsageError
 
 
@@ -228,6 +229,22 @@ def note(job: Job, action: str, now: datetime, detail: str = "") -> LedgerEvent:
     )
 
 
+def supersedes(one: Job, other: Job) -> bool:
+    """Return whether the result of one job takes the place of another's.
+
+    Of the same pipeline version: the later version of the study, and of the same version the later
+    run. Of the same track, that is the same pipeline under another release by promotion: the later
+    version of the study only, so that the same study read by two releases is two results.
+    """
+    if (one.tenant, one.subject) != (other.tenant, other.subject):
+        return False
+    if (one.role is Role.SHADOW) != (other.role is Role.SHADOW):
+        return False
+    if one.pipeline.version == other.pipeline.version:
+        return (one.arrival_version, one.run) > (other.arrival_version, other.run)
+    return one.track == other.track != "" and one.arrival_version > other.arrival_version
+
+
 def next_run(newest: Job, now: datetime) -> Job:
     """Return the run after ``newest``, queued, with the pipeline as it was.
 
@@ -250,6 +267,7 @@ def next_run(newest: Job, now: datetime) -> Job:
         arrival_version=newest.arrival_version,
         pipeline=newest.pipeline,
         rule=newest.rule,
+        role=newest.role,
         priority=newest.priority,
         not_before=now,
         created_at=now,

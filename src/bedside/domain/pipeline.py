@@ -8,27 +8,41 @@ from enum import StrEnum
 from bedside.domain.identity import short_id
 
 
+class ReleaseKind(StrEnum):
+    """What a release is made of."""
+
+    BUNDLE = "bundle"  # the files of a MONAI bundle
+    MAP = "map"  # a packaged application: a container image
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
     """A model as it was registered, named by its content.
 
     Attributes:
-        digest: ``sha256:`` and 64 hex digits over the bundle's files.
-        name: The bundle's own name, for people.
-        version: The bundle's own version, for people.
+        digest: ``sha256:`` and 64 hex digits: over a bundle's files, or of a MAP's manifest.
+        name: Its own name, for people.
+        version: Its own version, for people.
         added_at: When this deployment first saw it.
+        kind: What it is made of.
+        source: Where it was had from, as it was named: a registry's reference, or ``""`` for a path.
+        size_bytes: Of all its files; 0 where nobody counted.
     """
 
     digest: str
     name: str
     version: str
     added_at: datetime
+    kind: ReleaseKind = ReleaseKind.BUNDLE
+    source: str = ""
+    size_bytes: int = 0
 
 
 class StageKind(StrEnum):
     """How a stage is run."""
 
     BUNDLE = "bundle"  # a MONAI bundle, in a warm child process
+    MAP = "map"  # a packaged application, in a container
     COMMAND = "command"  # any program that keeps the folder contract (input folder → output folder)
 
 
@@ -40,7 +54,7 @@ class Stage:
         name: Unique in its pipeline.
         kind: How it is run.
         pool: Which workers lease it: each pool is a queue of its own.
-        release: The digest of the bundle, for `StageKind.BUNDLE`.
+        release: The digest of the bundle or MAP; empty for `StageKind.COMMAND`.
         command: Program and arguments, for `StageKind.COMMAND`.
         settings: What changes the result (selection, labels, outputs, precision, engine): part of
             the job's identity. JSON values.
@@ -78,6 +92,15 @@ class Pipeline:
     def version(self) -> str:
         """Hash of what it runs: a new release or another setting is another version."""
         return short_id([self.name, [stage.identity() for stage in self.stages]])
+
+    @property
+    def track(self) -> str:
+        """Hash of what it is whatever releases it runs: versions of one track follow one another."""
+        kept = [
+            {key: value for key, value in stage.identity().items() if key not in ("release", "kind")}
+            for stage in self.stages
+        ]
+        return short_id(["track", self.name, kept])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

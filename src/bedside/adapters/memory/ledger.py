@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from bedside.domain import moves
 from bedside.domain.arrival import Arrival, Entry, EntryState
-from bedside.domain.job import Failure, Job, JobState, Lease, LedgerEvent
+from bedside.domain.job import COMPARED, Failure, Job, JobState, Lease, LedgerEvent
 from bedside.domain.pipeline import Decision, Release
+from bedside.domain.release import Comparison, Promotion, Role
 from bedside.domain.result import Result
 from bedside.domain.serial import pipeline_from_json, pipeline_to_json, plain
 from bedside.errors import NotFound, UsageError
@@ -35,6 +36,9 @@ class MemoryLedger:
         self._entries: dict[Key, Entry] = {}
         self._decisions: dict[tuple[str, str, str, str], Decision] = {}
         self._releases: dict[str, Release] = {}
+        self._names: dict[str, str] = {}
+        self._promotions: list[Promotion] = []
+        self._comparisons: dict[Key, Comparison] = {}
         self._jobs: dict[Key, Job] = {}  # in order of enqueueing, which breaks ties
         self._results: dict[Key, Result] = {}
         self._events: list[LedgerEvent] = []
@@ -119,6 +123,73 @@ class MemoryLedger:
             known = list(self._releases.values())
         return _newest_first(known, lambda release: release.added_at)
 
+    def name_release(self, name: str, digest: str, now: datetime) -> None:  # noqa: ARG002 - kept by SQL
+        """Let a name mean a release from now on."""
+        with self._lock:
+            self._names[name] = digest
+
+    def release_names(self) -> Mapping[str, str]:
+        """Return the digest of each name."""
+        with self._lock:
+            return dict(self._names)
+
+    # Promotions and trials
+
+    def add_promotion(self, promotion: Promotion) -> None:
+        """Append a promotion; it is in force at once."""
+        with self._lock:
+            self._promotions.append(promotion)
+
+    def promotions(self, *, pipeline: str = "", stage: str = "") -> Sequence[Promotion]:
+        """Return promotions in every role, newest first."""
+        with self._lock:
+            return [
+                p
+                for p in reversed(self._promotions)
+                if (not pipeline or p.pipeline == pipeline) and (not stage or p.stage == stage)
+            ]
+
+    def standing(self) -> Sequence[Promotion]:
+        """Return the newest promotion of each pipeline, stage and role, in order of recording."""
+        newest: dict[tuple[str, str, Role], Promotion] = {}
+        with self._lock:
+            for promotion in self._promotions:
+                key = (*promotion.place, promotion.role)
+                newest.pop(key, None)
+                newest[key] = promotion
+        return list(newest.values())
+
+    def put_comparison(self, comparison: Comparison) -> None:
+        """Record how a shadow's result compares, or replace what was recorded of that shadow."""
+        with self._lock:
+            self._comparisons[comparison.tenant, comparison.shadow_job] = comparison
+
+    def comparisons(self, tenant: str, *, pipeline: str = "", release: str = "") -> Sequence[Comparison]:
+        """Return comparisons, newest first."""
+        with self._lock:
+            wanted = [
+                c
+                for c in self._comparisons.values()
+                if c.tenant == tenant
+                and (not pipeline or c.pipeline == pipeline)
+                and (not release or c.release == release)
+            ]
+        return _newest_first(wanted, lambda comparison: comparison.compared_at)
+
+    def uncompared(self, *, limit: int = 100) -> Sequence[Job]:
+        """Return ended shadows that were not compared since, oldest first, cancelled ones left out."""
+        with self._lock:
+            ended = [
+                job
+                for job in self._jobs.values()
+                if job.role is Role.SHADOW and job.state in COMPARED and not self._is_compared(job)
+            ]
+        return sorted(ended, key=lambda job: job.created_at)[:limit]
+
+    def _is_compared(self, job: Job) -> bool:
+        known = self._comparisons.get((job.tenant, job.id))
+        return known is not None and (job.ended_at is None or known.compared_at >= job.ended_at)
+
     # Jobs
 
     def enqueue(self, job: Job) -> tuple[Job, bool]:
@@ -177,13 +248,13 @@ class MemoryLedger:
         kept = replace(result, summary=plain(result.summary, "summary"), superseded_by="")
         with self._lock:
             job = self._apply(moves.complete(self._held(lease), now))
-            later = [other for other in self._rivals(job) if _rank(other) > _rank(job)]
+            later = [other for other in self._rivals(job) if moves.supersedes(other, job)]
             if later:
                 kept = replace(kept, superseded_by=max(later, key=_rank).id)
                 self._note_superseded(job, kept.superseded_by, now)
             for other in self._rivals(job):
                 earlier = self._results[other.tenant, other.id]
-                if _rank(other) < _rank(job) and not earlier.superseded_by:
+                if moves.supersedes(job, other) and not earlier.superseded_by:
                     self._results[other.tenant, other.id] = replace(earlier, superseded_by=job.id)
                     self._note_superseded(other, job.id, now)
             self._results[job.tenant, job.id] = kept
@@ -259,8 +330,10 @@ class MemoryLedger:
         with self._lock:
             return self._results.get((tenant, job_id))
 
-    def results(self, tenant: str, *, subject: str = "", current_only: bool = True) -> Sequence[Result]:
-        """Return results, newest first; by default only those that nothing superseded."""
+    def results(
+        self, tenant: str, *, subject: str = "", current_only: bool = True, shadows: bool = False
+    ) -> Sequence[Result]:
+        """Return results, newest first; by default delivered ones that nothing superseded."""
         with self._lock:
             wanted = [
                 result
@@ -268,6 +341,7 @@ class MemoryLedger:
                 if result.tenant == tenant
                 and not (subject and self._jobs[key].subject != subject)
                 and not (current_only and result.superseded_by)
+                and (self._jobs[key].role is Role.SHADOW) == shadows
             ]
         return _newest_first(wanted, lambda result: result.created_at)
 
@@ -311,10 +385,9 @@ class MemoryLedger:
         self._note(job, "result.superseded", now, by)
 
     def _rivals(self, job: Job) -> list[Job]:
-        """Return the other jobs with a result of the same tenant, subject and pipeline version."""
-        group = (job.tenant, job.subject, job.pipeline.version)
+        """Return the other jobs with a result of the same tenant and subject."""
         owners = [self._jobs[key] for key in self._results]
-        return [o for o in owners if (o.tenant, o.subject, o.pipeline.version) == group and o.id != job.id]
+        return [o for o in owners if (o.tenant, o.subject) == (job.tenant, job.subject) and o.id != job.id]
 
 
 def _newest_first(values: list[T], at: Callable[[T], datetime]) -> list[T]:
@@ -323,13 +396,14 @@ def _newest_first(values: list[T], at: Callable[[T], datetime]) -> list[T]:
 
 
 def _rank(job: Job) -> tuple[int, int]:
-    """Return what decides which of two results is the later one."""
+    """Return what decides which of the later results is named."""
     return (job.arrival_version, job.run)
 
 
 def _matches(job: Job, where: JobFilter) -> bool:
     return (
         (not where.states or job.state in where.states)
+        and (not where.roles or job.role in where.roles)
         and (not where.arrival_id or job.arrival_id == where.arrival_id)
         and (not where.subject or job.subject == where.subject)
         and (not where.pipeline or job.pipeline.name == where.pipeline)

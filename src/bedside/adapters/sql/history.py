@@ -1,4 +1,4 @@
-"""Decisions, releases and the append-only history: what was decided, with what, and what happened."""
+"""Decisions and the append-only history: what was decided, and what happened."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,10 +6,10 @@ from sqlalchemy import select
 
 from bedside.adapters.sql import rows
 from bedside.adapters.sql.engine import Database
-from bedside.adapters.sql.schema import decisions, events, releases
-from bedside.adapters.sql.statements import add_once, append, upsert
+from bedside.adapters.sql.schema import decisions, events
+from bedside.adapters.sql.statements import append, upsert
 from bedside.domain.job import LedgerEvent
-from bedside.domain.pipeline import Decision, Release
+from bedside.domain.pipeline import Decision
 
 
 class History:
@@ -43,17 +43,6 @@ class History:
         )
         with self._database.read() as connection:
             return [rows.decision(row) for row in connection.execute(query)]
-
-    def add_release(self, release: Release) -> None:
-        """Record a release; one recorded before under the same digest stays."""
-        with self._database.write() as connection:
-            add_once(connection, releases, rows.release_row(release))
-
-    def releases(self) -> Sequence[Release]:
-        """Return all releases, newest first."""
-        query = select(releases).order_by(releases.c.added_at.desc(), releases.c.seq.desc())
-        with self._database.read() as connection:
-            return [rows.release(row) for row in connection.execute(query)]
 
     def add_event(self, event: LedgerEvent) -> None:
         """Append a line to the history. Job moves append their own."""

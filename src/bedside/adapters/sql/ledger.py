@@ -6,10 +6,11 @@ from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.history import History
 from bedside.adapters.sql.leases import Leases
 from bedside.adapters.sql.queue import Queue
+from bedside.adapters.sql.releases import Releases
 from bedside.adapters.sql.results import Results
 
 
-class SqlLedger(Arrivals, History, Queue, Leases, Results):
+class SqlLedger(Arrivals, History, Releases, Queue, Leases, Results):
     """A `bedside.ports.Ledger` on SQLite or PostgreSQL; safe between threads and processes.
 
     Args:

@@ -145,6 +145,8 @@ def _filtered(tenant: str, where: JobFilter) -> Select[Any]:
     query = select(jobs).where(jobs.c.tenant == tenant)
     if where.states:
         query = query.where(jobs.c.state.in_(sorted(state.value for state in where.states)))
+    if where.roles:
+        query = query.where(jobs.c.role.in_(sorted(role.value for role in where.roles)))
     if where.arrival_id:
         query = query.where(jobs.c.arrival_id == where.arrival_id)
     if where.subject:

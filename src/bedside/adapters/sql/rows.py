@@ -7,7 +7,8 @@ from sqlalchemy import Row as Found
 from bedside.adapters.sql.types import Row
 from bedside.domain.arrival import Arrival, ArrivalKind, Entry, EntryState
 from bedside.domain.job import Job, JobState, Lease, LedgerEvent
-from bedside.domain.pipeline import Decision, Release
+from bedside.domain.pipeline import Decision
+from bedside.domain.release import Role
 from bedside.domain.result import Result
 from bedside.domain.serial import (
     failure_from_json,
@@ -102,21 +103,6 @@ def decision(row: Found[Any]) -> Decision:
     )
 
 
-def release_row(release: Release) -> Row:
-    """Return a release's columns."""
-    return {
-        "digest": release.digest,
-        "name": release.name,
-        "version": release.version,
-        "added_at": release.added_at,
-    }
-
-
-def release(row: Found[Any]) -> Release:
-    """Return the release of a row."""
-    return Release(digest=row.digest, name=row.name, version=row.version, added_at=row.added_at)
-
-
 def job_row(job: Job) -> Row:
     """Return all columns of a new job."""
     return {
@@ -131,6 +117,7 @@ def job_row(job: Job) -> Row:
         "pipeline_version": job.pipeline.version,
         "pipeline": pipeline_to_json(job.pipeline),
         "rule": job.rule,
+        "role": job.role.value,
         "created_at": job.created_at,
         **job_changes(job),
     }
@@ -168,6 +155,7 @@ def job(row: Found[Any]) -> Job:
         arrival_version=row.arrival_version,
         pipeline=pipeline_from_json(row.pipeline),
         rule=row.rule,
+        role=Role(row.role),
         stage_index=row.stage_index,
         state=JobState(row.state),
         priority=row.priority,
@@ -199,6 +187,8 @@ def result_row(job: Job, result: Result) -> Row:
         "arrival_id": result.arrival_id,
         "subject": job.subject,
         "pipeline_version": job.pipeline.version,
+        "track": job.track,
+        "role": job.role.value,
         "arrival_version": job.arrival_version,
         "run": job.run,
         "prefix": result.prefix,

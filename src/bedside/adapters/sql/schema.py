@@ -6,6 +6,7 @@ A test compares these tables with what the migrations make.
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Float,
@@ -93,7 +94,37 @@ releases = Table(
     _words("name"),
     _words("version"),
     Column("added_at", Moment, nullable=False),
+    _words("kind"),
+    _words("source"),
+    Column("size_bytes", BigInteger, nullable=False),
     UniqueConstraint("digest"),
+)
+
+release_names = Table(
+    "release_names",
+    metadata,
+    _seq(),
+    _words("name"),
+    _words("digest"),
+    Column("named_at", Moment, nullable=False),
+    UniqueConstraint("name"),
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    _seq(),
+    _words("pipeline"),
+    _words("stage"),
+    _words("role"),
+    _words("digest"),
+    _words("kind"),
+    Column("share", Float, nullable=False),
+    _words("how"),
+    _words("by"),
+    _words("reason"),
+    Column("at", Moment, nullable=False),
+    Index("ix_promotions_place", "pipeline", "stage", "role", "seq"),
 )
 
 jobs = Table(
@@ -111,6 +142,7 @@ jobs = Table(
     _words("pipeline_version"),
     Column("pipeline", document(), nullable=False),
     _words("rule"),
+    _words("role"),
     Column("stage_index", Integer, nullable=False),
     _words("pool"),  # of the stage it is at
     _words("state"),
@@ -131,6 +163,7 @@ jobs = Table(
     Index("ix_jobs_arrival", "tenant", "arrival_id"),
     Index("ix_jobs_subject", "tenant", "subject", "pipeline_version"),
     Index("ix_jobs_age", "tenant", "created_at", "seq"),
+    Index("ix_jobs_role", "role", "state", "created_at", "seq"),
 )
 # In the order in which jobs are leased, so that the first due row is the answer; not_before is there to
 # skip delayed jobs without reading them. Neither holds a column that a heartbeat changes.
@@ -147,6 +180,8 @@ results = Table(
     _words("arrival_id"),
     _words("subject"),
     _words("pipeline_version"),
+    _words("track"),
+    _words("role"),
     Column("arrival_version", Integer, nullable=False),
     Column("run", Integer, nullable=False),
     _words("prefix"),
@@ -157,6 +192,27 @@ results = Table(
     ForeignKeyConstraint(["tenant", "job_id"], ["jobs.tenant", "jobs.id"]),
     Index("ix_results_subject", "tenant", "subject", "pipeline_version"),
     Index("ix_results_age", "tenant", "created_at", "seq"),
+)
+
+comparisons = Table(
+    "comparisons",
+    metadata,
+    _seq(),
+    _words("tenant"),
+    _words("pipeline"),
+    _words("stage"),
+    _words("release"),
+    _words("against"),
+    _words("arrival_id"),
+    _words("shadow_job"),
+    _words("current_job"),
+    Column("labels", document(), nullable=False),
+    Column("numbers", document(), nullable=False),
+    _words("problem"),
+    Column("compared_at", Moment, nullable=False),
+    UniqueConstraint("tenant", "shadow_job"),
+    ForeignKeyConstraint(["tenant", "shadow_job"], ["jobs.tenant", "jobs.id"]),
+    Index("ix_comparisons_release", "tenant", "pipeline", "release", "compared_at", "seq"),
 )
 
 events = Table(
