@@ -98,7 +98,8 @@ def make():
         stream.write("made\\n")
     time.sleep(0.3)
     return [Entry(path="f", content=b"1" * 100000)]
-print(bake(Recipe(key="k", comment="", entries=make), cache=LayerCache(root / "cache")).part.descriptor.digest)
+layer = bake(Recipe(key="k", comment="", entries=make), cache=LayerCache(root / "cache"))
+print(layer.part.descriptor.digest)
 """
     running = [
         subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
@@ -115,7 +116,7 @@ def test_full_disk_leaves_nothing_and_says_so(cache: LayerCache, monkeypatch: py
         yield Entry(path="f", content=b"1")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with pytest.raises(Unavailable, match="the disk is full, .* MiB are free"):
+    with pytest.raises(Unavailable, match=r"the disk is full, \d+ MiB are free"):
         bake(Recipe(key="k", comment="", entries=full), cache=cache)
     assert [p for p in cache.root.rglob("*") if p.is_file() and storage.TEMPORARY in p.name] == []
     assert cache.known("k") is None

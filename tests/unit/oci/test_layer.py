@@ -148,6 +148,7 @@ def test_sizes_beyond_ustar_get_a_pax_header(tmp_path: Path) -> None:
     header = b"".join(
         piece for piece, _ in zip(tar([Entry(path="huge", content=huge)]), range(3), strict=False)
     )
-    member = tarfile.open(fileobj=io.BytesIO(header)).next()
+    with tarfile.open(fileobj=io.BytesIO(header)) as archive:
+        member = archive.next()
     assert member is not None
     assert member.size == 8 << 30
