@@ -5,6 +5,7 @@ library, not an array that never left the model.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,42 @@ def read_masks(seg: Path, sop_instance_uids: Sequence[str]) -> Mapping[str, NDAr
         str(description.segment_label): array[..., index].astype(bool)
         for index, description in enumerate(found.get_segment_description(n) for n in found.segment_numbers)
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """One segment where a SEG's own geometry puts it, whatever its source images say.
+
+    Attributes:
+        mask: (slices, rows, columns), bool; only as many slices as the segment needs.
+        affine: 4×4 float64, maps (k, i, j, 1) to LPS millimetres.
+    """
+
+    mask: NDArray[np.bool_]
+    affine: NDArray[np.float64]
+
+
+def read_places(seg: Path) -> Mapping[str, Placed]:
+    """Return each segment of a SEG by its label, in patient space; segments without a voxel are left out.
+
+    Args:
+        seg: A Segmentation instance, PS3.3 A.51. Places come from Plane Position (Patient), C.7.6.16.2.3.
+
+    Raises:
+        InputRejected: It is no segmentation that lies on a regular grid.
+    """
+    try:
+        found = segread(str(seg))
+        placed = {}
+        for number in found.segment_numbers:
+            volume = found.get_volume(segment_numbers=[number], combine_segments=True, relabel=False)
+            mask = np.asarray(volume.array) == number
+            if mask.any():
+                label = str(found.get_segment_description(number).segment_label)
+                placed[label] = Placed(mask=mask, affine=np.asarray(volume.affine, dtype=np.float64))
+    except (ValueError, KeyError, AttributeError, TypeError, RuntimeError) as exc:
+        raise InputRejected("segmentation: its frames lie on no regular grid") from exc
+    return placed
 
 
 def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:

@@ -43,6 +43,12 @@ class Windows(nn.Module):
             self.progress("forward", min(1.0, self.calls / max(self.total, self.calls, 1)))
         return result
 
+    def see(self, item: Any) -> None:
+        """Show a whole prepared study to an engine that wants to see it before its windows."""
+        look = getattr(self.run, "see", None)
+        if look is not None:
+            look(item)
+
     def __getattr__(self, name: str) -> Any:
         try:
             return super().__getattr__(name)

@@ -68,6 +68,7 @@ class Pipeline:
         tell = progress or (lambda _doing, _fraction: None)
         tell("pre", 0.0)
         item = self._prepared(volume)
+        self._windows.see(item)
         if self._program.evaluator:
             output, effort = self._by_evaluator(list_data_collate([item]), tell, lap)
         elif self._fast and self._is_usual(item):

@@ -25,6 +25,11 @@ from bedside.model.layout import unpack_bundle
 if TYPE_CHECKING:
     from bedside.model.forward import Effort, Progress
     from bedside.model.pipeline import Pipeline
+    from bedside.model.probe import Probe
+    from bedside.model.program import Program
+
+#: The engine of a proof of geometry. No configuration and no command offers it.
+PROBE = "probe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +38,8 @@ class SessionOptions:
 
     Attributes:
         device: ``auto`` (CUDA where there is one), ``cpu``, ``cuda`` or ``cuda:N``.
-        engine: ``torch``; ``openvino`` or ``compile`` run the network's forward pass by other means.
+        engine: ``torch``; ``openvino`` or ``compile`` run the network's forward pass by other means;
+            ``probe`` answers in its place, for a proof of geometry (`bedside.model.probe`).
         precision: Of the network's forward pass: ``fp32``, ``bf16``, or ``fp16`` on CUDA.
         threads: CPU threads; 0 is all cores.
         tolerance_dice: Least Dice of every label against fp32 torch that engine and precision may have.
@@ -78,6 +84,7 @@ class Session:
         self.deviation: Deviation | None = None
         self._reference: Pipeline | None = None
         self._pipeline: Pipeline | None = None
+        self._probe: Probe | None = None
         self._scratch = Path(tempfile.mkdtemp(prefix="bedside-bundle-"))
         try:
             self._load()
@@ -101,6 +108,11 @@ class Session:
         _set_threads(self.options.threads)
         (self._scratch / "output").mkdir()
         program = load_program(self.bundle, root, self._device, self._scratch / "output")
+        if self.options.engine == PROBE:
+            self._probe = self._make_probe(program)
+            self._pipeline = Pipeline(program, self._device, self._probe, fast=self.options.fast)
+            self._reference = self._pipeline  # there is nothing to compare it with
+            return
         self._reference = Pipeline(program, self._device, None, fast=self.options.fast)
         runner = make_runner(
             program, engine=self.options.engine, precision=self.options.precision, device=self._device
@@ -108,6 +120,13 @@ class Session:
         self._pipeline = (
             Pipeline(program, self._device, runner, fast=self.options.fast) if runner else self._reference
         )
+
+    def _make_probe(self, program: Program) -> Probe:
+        from bedside.model.probe import Probe  # noqa: PLC0415 - imports torch
+
+        if not self.bundle.labels:
+            raise ConfigError(f"bundle {self.bundle.name}: gives numbers, no masks whose place can be proved")
+        return Probe(program.network, self.bundle.labels)
 
     def run(
         self, volume: Volume, *, labels: tuple[Label, ...] | None = None, progress: Progress | None = None
@@ -201,6 +220,8 @@ class Session:
             "stitched_on": effort.stitched_on,
             "memory_retries": effort.retries,
         }
+        if self._probe is not None:
+            notes["probe"] = self._probe.notes()
         if self.deviation is not None:
             notes["deviation"] = self.deviation.as_note() | {"tolerance_dice": self.options.tolerance_dice}
         return notes
