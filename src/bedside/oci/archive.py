@@ -7,16 +7,19 @@ does not know, ``manifest.json`` names the first member; the whole index is in t
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bedside.errors import ConfigError
-from bedside.oci.descriptor import LAYER_ZSTD
+from bedside.oci.descriptor import LAYER_ZSTD, Descriptor
 from bedside.oci.layout import BLOBS, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, index_bytes, named
 from bedside.oci.parts import Assembled, Entry, EntryKind, Part
+from bedside.oci.reference import names_host
 from bedside.oci.storage import file_digest, new_file
 from bedside.oci.tar import tar
 
 MANIFEST_FILE = "manifest.json"
+CONTAINERD_NAME = "io.containerd.image.name"
 
 
 def write_archive(
@@ -52,8 +55,7 @@ def first_member(assembled: Assembled) -> Assembled:
 
 def _entries(assembled: Assembled, name: str, attached: tuple[Assembled, ...]) -> Iterator[Entry]:
     yield Entry(path=LAYOUT_FILE, content=LAYOUT_CONTENT)
-    tag = name.rpartition(":")[2]
-    entries = [named(assembled.descriptor, tag), *(named(one.descriptor, "") for one in attached)]
+    entries = [_called(assembled.descriptor, name), *(named(one.descriptor, "") for one in attached)]
     yield Entry(path=INDEX_FILE, content=index_bytes([entry.to_json() for entry in entries]))
     config, *layers = first_member(assembled).parts
     loaded = [{"Config": _path(config), "RepoTags": [name], "Layers": [_path(layer) for layer in layers]}]
@@ -63,6 +65,13 @@ def _entries(assembled: Assembled, name: str, attached: tuple[Assembled, ...]) -
     for one in (assembled, *attached):
         blobs.update({entry.path: entry for entry in _blobs(one)})
     yield from blobs.values()
+
+
+def _called(descriptor: Descriptor, name: str) -> Descriptor:
+    """Return a descriptor with the names that engines look for: podman the one, containerd the other."""
+    entry = named(descriptor, name)
+    host = "" if names_host(name) else "docker.io/" if "/" in name else "docker.io/library/"
+    return replace(entry, annotations={**entry.annotations, CONTAINERD_NAME: host + name})
 
 
 def _blobs(assembled: Assembled) -> Iterator[Entry]:
