@@ -69,10 +69,10 @@ class Deployment:
 
     @cached_property
     def pipelines(self) -> dict[str, Pipeline]:
-        """The configured pipelines by name, their bundles registered as releases."""
+        """The configured pipelines by name, their bundles and MAPs registered as releases."""
         from bedside.worker.plans import pipelines_of
 
-        return pipelines_of(self.settings.pipeline, self.releases.register)
+        return pipelines_of(self.settings.pipeline, self.releases.register, self.releases.register_map)
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -89,11 +89,29 @@ class Deployment:
         intake = self.settings.intake
         return DropboxWatch(self.blobs, intake.quiet_s, self.clock, intake.file_set)
 
+    def adopt(self, *, only_first: bool = False) -> None:
+        """Count what the configuration names as promoted, where it names another release than before."""
+        from bedside.worker.promote import adopt
+
+        kinds = {release.digest: release.kind for release in self.ledger.releases()}
+        adopted = adopt(
+            self.pipelines.values(), ledger=self.ledger, clock=self.clock, kinds=kinds, only_first=only_first
+        )
+        for promotion in adopted:
+            self.log(
+                "release.promoted",
+                pipeline=promotion.pipeline,
+                stage=promotion.stage,
+                release=promotion.digest,
+                by=promotion.by,
+            )
+
     @cached_property
     def intake(self) -> "Intake":
-        """What turns drop-box entries into arrivals and jobs."""
+        """What turns drop-box entries into arrivals and jobs, under what the configuration promotes."""
         from bedside.worker.intake import Intake
 
+        self.adopt()
         return Intake(
             ledger=self.ledger,
             blobs=self.blobs,

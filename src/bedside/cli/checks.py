@@ -105,6 +105,8 @@ def _stages(settings: "Settings") -> Iterator[tuple[str, "StageSettings"]]:
 
 
 def _stage(name: str, stage: "StageSettings") -> Finding:
+    if stage.map:
+        return ok(name, f"runs the MAP {stage.map}")
     if stage.bundle is None:
         program = stage.command[0]
         if shutil.which(program) is None:

@@ -30,6 +30,7 @@ COMMANDS = {
     "worker": ("bedside.cli.worker:worker", "Work on jobs, without watching the drop-box."),
     "submit": ("bedside.cli.submit:submit", "Put studies into the drop-box."),
     "job": ("bedside.cli.job:job", "List, show, follow, explain, repeat and cancel jobs."),
+    "release": ("bedside.cli.release:release", "Promote, take back, try and compare releases of models."),
     "config": ("bedside.cli.config:config", "Show and check the configuration."),
     "doctor": ("bedside.cli.doctor:doctor", "Check this machine and say how to mend what is missing."),
 }

@@ -91,6 +91,7 @@ class StageSettings(_Section):
 
     name: str = Field("", description="Name of the stage, unique in its pipeline; empty is its number.")
     bundle: Path | None = Field(None, description="MONAI bundle: a folder or an archive.")
+    map: str = Field("", description="MAP: an OCI layout folder, an archive of one, a registry reference.")
     command: tuple[str, ...] = Field((), description="Program that reads {input} and writes {output}.")
     pool: str = Field("default", description="Queue of the workers that run it.")
     select: str = Field("", description="Which series to read, e.g. 'Modality == \"CT\"'.")

@@ -125,12 +125,12 @@ def in_force(history: Iterable[Promotion]) -> list[Promotion]:
 
     Args:
         history: Promotions of one pipeline and stage as `Role.CURRENT`, oldest first. A rollback
-            takes the newest away; promoting what is in force adds nothing.
+            takes away what came after the release it names; promoting what is in force adds nothing.
     """
     stack: list[Promotion] = []
     for promotion in history:
         if promotion.how is How.ROLLBACK:
-            if stack:
+            while len(stack) > 1 and stack[-1].digest != promotion.digest:
                 stack.pop()
         elif not stack or stack[-1].digest != promotion.digest:
             stack.append(promotion)

@@ -1,11 +1,13 @@
 """From what of one study came to an arrival with its jobs: stored, recorded, decided, queued.
 
+Releases are looked up anew for each arrival, so that a promotion counts from the next study on.
+
 Owns versions: what came is joined with the newest version of the same study, so that a late slice
 makes a whole study and not a fragment. Every step may be repeated; the ledger and the store give the
 same answer to the same content.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,13 +16,23 @@ from bedside.config import FileSetSettings
 from bedside.dicom.attributes import series_attributes
 from bedside.domain.arrival import Arrival, ArrivalKind, StoredFile, arrival_id
 from bedside.domain.identity import canonical_json
-from bedside.domain.job import LedgerEvent
+from bedside.domain.job import Job, LedgerEvent
 from bedside.domain.pipeline import Decision, Pipeline, Rule
+from bedside.domain.release import Plan, Promotion, Role, plans
 from bedside.domain.serial import files_to_json
 from bedside.log import Log
 from bedside.ports import BlobStore, Clock, JobFilter, Ledger
 from bedside.worker.receive import Received, extension
 from bedside.worker.rules import RuleBook, Verdicts, new_job
+
+#: Roles of the one job that a rule starts and that somebody waits for.
+BY_RULE = frozenset({Role.CURRENT, Role.CANARY})
+
+#: Entries looked through for one that tells of an arrival; only where it has jobs already.
+LOOKED_THROUGH = 1000
+
+#: Characters of a digest in a log line: ``sha256:`` and twelve digits.
+SHOWN = 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +43,7 @@ class Admission:
         ledger: Where arrivals, decisions and jobs are kept.
         blobs: The store, of any tenant.
         clock: The time.
-        pipelines: By name.
+        pipelines: By name, as configured; promotions say which releases they run.
         rulebook: What starts them.
         file_sets: Sets of other files than DICOM.
         log: Takes notes.
@@ -81,6 +93,8 @@ class Admission:
         local: Mapping[StoredFile, Path],
         file_set: FileSetSettings | None,
         folder: Path,
+        *,
+        repairs: bool = False,
     ) -> None:
         """Record the decisions on an arrival and queue its jobs.
 
@@ -89,6 +103,7 @@ class Admission:
             local: Which of its files lie here; the others are brought from the store.
             file_set: What it is an instance of, where that is known.
             folder: For files under way.
+            repairs: Whether only to make what an earlier call did not come to.
         """
         now = self.clock.now()
         if arrival.kind is ArrivalKind.FILES:
@@ -97,11 +112,13 @@ class Admission:
             attributes = series_attributes(self._at_hand(arrival, local, folder))
             verdicts = self.rulebook.judge(arrival, attributes, now)
         self.ledger.add_decisions(verdicts.decisions)
+        standing = self.ledger.standing()
         for name, rule in verdicts.starts.items():
-            job = new_job(arrival, self.pipelines[name], rule=rule.name, priority=rule.priority, now=now)
-            job, new = self.ledger.enqueue(job)
-            if new:
-                self.log("job.queued", tenant=job.tenant, job=job.id, arrival=arrival.id, rule=rule.name)
+            for plan in self._plans(arrival, self.pipelines[name], standing, repairs=repairs):
+                job = new_job(
+                    arrival, plan.pipeline, rule=rule.name, priority=rule.priority, now=now, role=plan.role
+                )
+                self._enqueue(job)
         if not verdicts.starts:
             detail = f"none of {len(verdicts.decisions)} rules matched"
             self.ledger.add_event(
@@ -112,6 +129,43 @@ class Admission:
                     arrival_id=arrival.id,
                     detail=detail,
                 )
+            )
+
+    def _plans(
+        self, arrival: Arrival, pipeline: Pipeline, standing: Sequence[Promotion], *, repairs: bool
+    ) -> Sequence[Plan]:
+        """Return what a pipeline runs on an arrival, less what an unfinished earlier call queued.
+
+        That call may have been before a promotion: what it queued keeps its release, and nothing is
+        read twice. The same study sent again after a promotion is read by the new release.
+        """
+        found = plans(pipeline, standing, tenant=arrival.tenant, subject=arrival.subject)
+        where = JobFilter(arrival_id=arrival.id, pipeline=pipeline.name)
+        there = self.ledger.jobs(arrival.tenant, where, limit=1000)
+        if not there or not (repairs or self._unfinished(arrival)):
+            return found
+        shadowed = any(job.role is Role.SHADOW for job in there)
+        delivered = any(job.role in BY_RULE for job in there)
+        return [p for p in found if not (shadowed if p.role is Role.SHADOW else delivered)]
+
+    def _unfinished(self, arrival: Arrival) -> bool:
+        """Whether no entry tells of an arrival: whoever took one before did not come to its end."""
+        return not any(
+            arrival.id in entry.arrivals
+            for entry in self.ledger.entries(arrival.tenant, limit=LOOKED_THROUGH)
+        )
+
+    def _enqueue(self, job: Job) -> None:
+        job, new = self.ledger.enqueue(job)
+        if new:
+            self.log(
+                "job.queued",
+                tenant=job.tenant,
+                job=job.id,
+                arrival=job.arrival_id,
+                rule=job.rule,
+                role=job.role.value if job.role is not Role.CURRENT else "",
+                release=job.pipeline.stages[-1].release[:SHOWN],
             )
 
     def _at_hand(self, arrival: Arrival, local: Mapping[StoredFile, Path], folder: Path) -> Iterable[Path]:
@@ -127,7 +181,7 @@ class Admission:
     def lacks_jobs(self, arrival: Arrival) -> bool:
         """Whether a decision was not followed by its job, or none was made at all."""
         decisions = self.ledger.decisions(arrival.tenant, arrival.id)
-        where = JobFilter(arrival_id=arrival.id)
+        where = JobFilter(arrival_id=arrival.id, roles=BY_RULE)
         there = {job.pipeline.name for job in self.ledger.jobs(arrival.tenant, where, limit=1000)}
         if decisions:
             wanted = {d.pipeline for d in decisions if d.matched}

@@ -140,7 +140,7 @@ class Intake:
                 arrival = self.ledger.arrival(tenant, found)
                 if self._admission.lacks_jobs(arrival):
                     with self._folder(tenant, f"sweep-{found}") as folder:
-                        self._admission.start(arrival, {}, None, folder)
+                        self._admission.start(arrival, {}, None, folder, repairs=True)
                     self.log("arrival.repaired", tenant=tenant, arrival=found)
                     repaired += 1
         self._swept_at[tenant] = now

@@ -8,6 +8,7 @@ not change the identity of yesterday's jobs.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bedside.config import PipelineSettings, RuleSettings, StageSettings
@@ -26,28 +27,33 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def pipelines_of(
-    settings: Sequence[PipelineSettings], register: Callable[[Path], Release]
+    settings: Sequence[PipelineSettings],
+    register: Callable[[Path], Release],
+    register_map: Callable[[str], Release] | None = None,
 ) -> dict[str, Pipeline]:
-    """Return the configured pipelines by name, their bundles registered.
+    """Return the configured pipelines by name, their releases registered.
 
     Args:
         settings: Of ``[[pipeline]]``.
         register: Makes a release of a bundle.
+        register_map: Makes a release of a MAP; without it, a stage that names one is refused.
 
     Raises:
-        ConfigError: A stage cannot be meant, or its bundle cannot be read.
+        ConfigError: A stage cannot be meant, or its bundle or MAP cannot be read.
+        Unavailable: A MAP's registry is out of reach.
     """
+    registered = _Register(bundle=register, map=register_map)
     pipelines: dict[str, Pipeline] = {}
     for given in settings:
         if given.name in pipelines:
             raise ConfigError(f"pipeline {given.name}: there are two of this name")
-        if given.stage and (given.bundle or given.command):
+        if given.stage and (given.bundle or given.map or given.command):
             raise ConfigError(
-                f"pipeline {given.name}: has stages, and a bundle or command beside them",
+                f"pipeline {given.name}: has stages, and a bundle, MAP or command beside them",
                 hint="move it into a [[pipeline.stage]]",
             )
         stages = [
-            _stage(stage, where=f"pipeline {given.name}", name=stage.name or default, register=register)
+            _stage(stage, where=f"pipeline {given.name}", name=stage.name or default, register=registered)
             for stage, default in _stages(given)
         ]
         if len({stage.name for stage in stages}) < len(stages):
@@ -96,21 +102,38 @@ def _stages(given: PipelineSettings) -> list[tuple[StageSettings, str]]:
     return [(stage, f"stage{number}") for number, stage in enumerate(given.stage, start=1)]
 
 
-def _stage(given: StageSettings, *, where: str, name: str, register: Callable[[Path], Release]) -> Stage:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Register:
+    """What makes a release of a stage's bundle or MAP."""
+
+    bundle: Callable[[Path], Release]
+    map: Callable[[str], Release] | None
+
+    def release(self, given: StageSettings, where: str) -> str:
+        """Return the digest of what a stage runs; empty for a command."""
+        if given.bundle:
+            return self.bundle(given.bundle).digest
+        if given.map and self.map is None:
+            raise ConfigError(f"{where}: MAPs cannot be run here")
+        return self.map(given.map).digest if given.map and self.map else ""
+
+
+def _stage(given: StageSettings, *, where: str, name: str, register: _Register) -> Stage:
     if not _NAME.fullmatch(name):
         raise ConfigError(f"{where}: stage name {name!r} has more than letters, digits, - and _")
-    if bool(given.bundle) == bool(given.command):
+    if [bool(given.bundle), bool(given.map), bool(given.command)].count(True) != 1:
         raise ConfigError(
-            f"{where}, stage {name}: needs either a bundle or a command",
+            f"{where}, stage {name}: needs either a bundle or a command, or a MAP",
             hint="bedside init BUNDLE shows what a pipeline looks like",
         )
     _check(given.select)
     chosen = given.model_dump(mode="json", exclude_defaults=True, include=set(RESULT_SETTINGS))
+    kind = StageKind.MAP if given.map else StageKind.BUNDLE
     return Stage(
         name=name,
-        kind=StageKind.BUNDLE if given.bundle else StageKind.COMMAND,
+        kind=StageKind.COMMAND if given.command else kind,
         pool=given.pool,
-        release=register(given.bundle).digest if given.bundle else "",
+        release=register.release(given, f"{where}, stage {name}"),
         command=given.command,
         settings=chosen,
         timeout_s=given.timeout_s,

@@ -1,35 +1,92 @@
-"""The bundles a deployment runs, kept by digest: what ran yesterday is still there unchanged.
+"""The releases of a deployment, kept by digest: what ran yesterday is still there unchanged.
 
-Owns the folder ``releases/<hex digits>/``. A bundle is copied before it is run, so that an edit of
-the original is another release and never changes one that has results. A changed copy is refused
-where it is used: here at registering, and in the child before it loads.
+Owns the folder ``releases/<hex digits>/`` of bundles; MAPs lie in a store of their own. A bundle is
+copied before it is run, so that an edit of the original is another release and never changes one that
+has results. A changed copy is refused where it is used: here at registering, and in the child before
+it loads. A name is a name: it is looked up when a release is added, and the digest is what is kept.
 """
 
 import os
 import tempfile
+from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 from bedside.domain.pipeline import Release
-from bedside.errors import ConfigError, NotFound, Unavailable
+from bedside.errors import ConfigError, NotFound, Unavailable, UsageError
 from bedside.model.bundle import Bundle, open_bundle
 from bedside.model.layout import unpack_bundle
 from bedside.ports import Clock, Ledger
+from bedside.worker.naming import find_release
+
+
+class Maps(Protocol):
+    """Where MAPs are kept."""
+
+    def holds(self, source: str) -> bool:
+        """Say whether a text names a MAP: an OCI layout, an archive of one, a registry's reference."""
+        ...
+
+    def add(self, source: str, now: datetime) -> Release:
+        """Bring a MAP into the store, and say what it is.
+
+        Raises:
+            ConfigError: It is no MAP, or its bytes are not what their digests say.
+            Unavailable: The registry is out of reach, or the store is full.
+        """
+        ...
 
 
 class Releases:
-    """Registers bundles and finds them by digest.
+    """Registers releases and finds them.
 
     Args:
-        folder: Where the copies lie.
+        folder: Where the copies of bundles lie.
         ledger: Where releases are recorded.
         clock: The time.
+        maps: Where MAPs lie; without it, none can be registered.
     """
 
-    def __init__(self, folder: Path, *, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, folder: Path, *, ledger: Ledger, clock: Clock, maps: Maps | None = None) -> None:
         self._folder = folder
         self._ledger = ledger
         self._clock = clock
+        self._maps = maps
         self._known: dict[str, Release] = {}
+
+    def add(self, source: str) -> Release:
+        """Register what a person names: a MAP or a bundle.
+
+        Args:
+            source: A bundle's folder or archive, an OCI layout folder, an archive of one, or a
+                registry's reference.
+
+        Raises:
+            ConfigError: It is neither, or the copy made earlier was changed since.
+            UsageError: There is no such path, and it is no reference.
+            Unavailable: It cannot be brought here.
+        """
+        if self._maps is not None and self._maps.holds(source):
+            return self.register_map(source)
+        if not Path(source).exists():
+            raise UsageError(f"{source}: no such file or folder", hint="bedside release add --help")
+        return self.register(Path(source))
+
+    def register_map(self, source: str) -> Release:
+        """Bring a MAP into the deployment, and record its release under the name it was had by.
+
+        Raises:
+            ConfigError: It is no MAP.
+            Unavailable: It cannot be brought here.
+        """
+        if self._maps is None:
+            raise ConfigError("this deployment has no place for MAPs")
+        release = self._maps.add(source, self._clock.now())
+        return self._record(release)
+
+    def resolve(self, text: str) -> Release:
+        """Return the release that a person means. See `bedside.worker.naming.find_release`."""
+        return find_release(text, self._ledger.releases(), self._ledger.release_names())
 
     def register(self, bundle: Path) -> Release:
         """Copy a bundle into the deployment unless it is there, and record its release.
@@ -47,12 +104,15 @@ class Releases:
             self.verify(opened.digest)
         else:
             self._copy(opened, target)
-        self._ledger.add_release(
+        return self._record(
             Release(
-                digest=opened.digest, name=opened.name, version=opened.version, added_at=self._clock.now()
+                digest=opened.digest,
+                name=opened.name,
+                version=opened.version,
+                added_at=self._clock.now(),
+                size_bytes=sum(path.stat().st_size for path in target.rglob("*") if path.is_file()),
             )
         )
-        return self.find(opened.digest)
 
     def find(self, digest: str) -> Release:
         """Return what is recorded of a release, or raise `NotFound`."""
@@ -89,6 +149,14 @@ class Releases:
                 f"release {digest}: its files were changed, their digest is now {found}",
                 hint="remove that folder under releases/; bedside serve registers the bundle again",
             )
+
+    def _record(self, release: Release) -> Release:
+        self._ledger.add_release(release)
+        names = self._ledger.release_names()
+        for name in (f"{release.name}:{release.version}", release.source):
+            if name and names.get(name) != release.digest:
+                self._ledger.name_release(name, release.digest, self._clock.now())
+        return self.find(release.digest)
 
     def _place(self, digest: str) -> Path:
         return self._folder / digest.removeprefix("sha256:")

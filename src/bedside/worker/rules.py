@@ -14,10 +14,14 @@ from bedside.domain.arrival import Arrival
 from bedside.domain.expression import WITHHELD, Expression, Value, identifies_a_patient, parse
 from bedside.domain.job import Job, job_id, job_identity
 from bedside.domain.pipeline import Decision, Pipeline, Rule
+from bedside.domain.release import Role
 from bedside.errors import ConfigError
 
 #: Of each series, keyword to value.
 Attributes = Mapping[str, Mapping[str, Value]]
+
+#: How far a shadow's priority is below its rule's: behind every job that somebody waits for.
+SHADOW_BEHIND = 1_000_000
 
 _REASONS_TOLD = 3
 _SERIES_KEPT = 200
@@ -87,9 +91,17 @@ class RuleBook:
         return Verdicts(decisions=tuple(decisions), starts=starts)
 
 
-def new_job(arrival: Arrival, pipeline: Pipeline, *, rule: str, priority: int, now: datetime) -> Job:
-    """Return the first run of a pipeline on an arrival, queued."""
-    identity = job_identity(tenant=arrival.tenant, arrival_id=arrival.id, pipeline=pipeline)
+def new_job(
+    arrival: Arrival,
+    pipeline: Pipeline,
+    *,
+    rule: str,
+    priority: int,
+    now: datetime,
+    role: Role = Role.CURRENT,
+) -> Job:
+    """Return the first run of a pipeline on an arrival, queued; a shadow behind all that is delivered."""
+    identity = job_identity(tenant=arrival.tenant, arrival_id=arrival.id, pipeline=pipeline, role=role)
     return Job(
         tenant=arrival.tenant,
         id=job_id(identity, 0),
@@ -100,7 +112,8 @@ def new_job(arrival: Arrival, pipeline: Pipeline, *, rule: str, priority: int, n
         arrival_version=arrival.version,
         pipeline=pipeline,
         rule=rule,
-        priority=priority,
+        role=role,
+        priority=priority - SHADOW_BEHIND if role is Role.SHADOW else priority,
         not_before=now,
         created_at=now,
     )

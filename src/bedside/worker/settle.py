@@ -3,6 +3,7 @@
 Owns the decision where it goes: to ``inferred/``, or to ``rejected/`` where every job found its input
 unreadable. Dead and cancelled jobs settle too: the arrival holds its own copy of every file, so a
 re-drive needs nothing of the drop-box, and a drop-box that fills up with old trouble hides the new.
+Nobody waits for shadows, nor for past studies that a person runs again.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from bedside.domain.arrival import Entry, EntryState
 from bedside.domain.job import ENDED, Job, JobState
 from bedside.errors import Unavailable
 from bedside.ports import BlobStore, JobFilter, Ledger
+from bedside.worker.admit import BY_RULE
 from bedside.worker.depart import INFERRED, REJECTED, depart, things_in
 from bedside.worker.dropbox import Thing
 
@@ -43,7 +45,7 @@ def settle(
         jobs = [
             job
             for arrival_id in entry.arrivals
-            for job in ledger.jobs(tenant, JobFilter(arrival_id=arrival_id), limit=_MOST_JOBS)
+            for job in ledger.jobs(tenant, JobFilter(arrival_id=arrival_id, roles=BY_RULE), limit=_MOST_JOBS)
         ]
         if all(job.state in ENDED for job in jobs):
             ended.append((entry, _newest_runs(jobs)))

@@ -1,0 +1,180 @@
+"""What the commands about releases share: an open deployment, the stage that is meant, who speaks.
+
+Refuses to guess a stage: where the configuration has several that run a release, one is named.
+"""
+
+import getpass
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from bedside.cli.base import load_settings
+from bedside.errors import ConfigError, UsageError
+
+if TYPE_CHECKING:
+    from bedside.config import Settings
+    from bedside.domain.pipeline import Release
+    from bedside.domain.release import How, Promotion
+    from bedside.wiring import Deployment
+    from bedside.worker.promote import Place, Said
+
+_Decorated = TypeVar("_Decorated", bound=Callable[..., object])
+
+#: The default name of the only stage of a pipeline, as `bedside.worker.plans` gives it.
+ONLY_STAGE = "infer"
+
+
+def place_options(command: _Decorated) -> _Decorated:
+    """Add ``--pipeline`` and ``--stage``: which stage is meant, where there are several."""
+    named = click.option("--pipeline", default="", show_default="the only one", help="Name of the pipeline.")
+    stage = click.option("--stage", default="", show_default="the only one", help="Name of its stage.")
+    return named(stage(command))
+
+
+def reason_option(command: _Decorated) -> _Decorated:
+    """Add ``--reason``: kept in the history."""
+    text = "Why, for the history; no patient data."
+    return click.option("--reason", default="", show_default=False, help=text)(command)
+
+
+@contextmanager
+def deployment_of(config_path: Path | None) -> Iterator["Deployment"]:
+    """Open the deployment of a configuration.
+
+    Raises:
+        ConfigError: The configuration is wrong, or there is neither one nor a deployment here.
+        Unavailable: The ledger cannot be reached.
+    """
+    from bedside.config import DEFAULT_FILE
+    from bedside.wiring import open_deployment
+
+    loaded = load_settings(config_path)
+    root = loaded.settings.system.root
+    if loaded.path is None and not root.exists() and not loaded.sources:
+        raise ConfigError(
+            f"no deployment here: neither {DEFAULT_FILE} nor {root.name}",
+            hint="bedside init BUNDLE, or name the configuration with -c",
+        )
+    deployment = open_deployment(loaded.settings)
+    try:
+        yield deployment
+    finally:
+        deployment.close()
+
+
+def places(settings: "Settings") -> "list[Place]":
+    """Return the configured stages that run a release, in order."""
+    from bedside.worker.promote import Place
+
+    found = []
+    for pipeline in settings.pipeline:
+        stages = [(stage, stage.name or f"stage{n}") for n, stage in enumerate(pipeline.stage, start=1)]
+        found += [
+            Place(pipeline=pipeline.name, stage=name)
+            for stage, name in stages or [(pipeline, ONLY_STAGE)]
+            if stage.bundle or stage.map
+        ]
+    return found
+
+
+def chosen_place(settings: "Settings", pipeline: str, stage: str) -> "Place":
+    """Return the stage that a person means.
+
+    Raises:
+        UsageError: There is none so named, or several.
+    """
+    every = places(settings)
+    fitting = [
+        place
+        for place in every
+        if (not pipeline or place.pipeline == pipeline) and (not stage or place.stage == stage)
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    there = ", ".join(map(str, fitting or every)) or "none"
+    if fitting:
+        raise UsageError(f"{len(fitting)} stages run a release: {there}", hint="add --pipeline and --stage")
+    raise UsageError(f"no such stage runs a release; configured: {there}", hint="bedside config show")
+
+
+def speaker(reason: str) -> "Said":
+    """Return who types, for the history."""
+    from bedside.worker.promote import Said
+
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a user id without an entry, as in a container
+        name = f"uid {os.getuid()}"
+    return Said(by=name, reason=reason)
+
+
+def named_release(deployment: "Deployment", text: str) -> "Release":
+    """Return the release that a person means; a path or reference that is not registered yet is added.
+
+    Raises:
+        NotFound: There is none, and no such file.
+        UsageError: Several are called so.
+    """
+    from bedside.cli.output import note
+    from bedside.errors import NotFound
+    from bedside.worker.naming import described
+
+    try:
+        return deployment.releases.resolve(text)
+    except NotFound:
+        if not (Path(text).exists() or "/" in text):
+            raise
+    found = deployment.releases.add(text)
+    note(f"added {described(found)}")
+    return found
+
+
+def uses(standing: "Sequence[Promotion]") -> Mapping[str, list[str]]:
+    """Return what each release is used for now, by digest: ``current in spleen/infer``."""
+    found: dict[str, list[str]] = {}
+    for promotion in standing:
+        if promotion.digest:
+            share = f" ({promotion.share:.0%})" if promotion.share < 1 else ""
+            text = f"{promotion.role.value}{share} in {promotion.pipeline}/{promotion.stage}"
+            found.setdefault(promotion.digest, []).append(text)
+    return found
+
+
+def release_json(release: "Release", used: Sequence[str], names: Sequence[str]) -> dict[str, object]:
+    """Return a release for ``--json``."""
+    return {
+        "digest": release.digest,
+        "name": release.name,
+        "version": release.version,
+        "kind": release.kind.value,
+        "source": release.source,
+        "size_bytes": release.size_bytes,
+        "added_at": release.added_at,
+        "names": list(names),
+        "used": list(used),
+    }
+
+
+def promotion_json(promotion: "Promotion") -> dict[str, object]:
+    """Return a promotion for ``--json``."""
+    return {
+        "pipeline": promotion.pipeline,
+        "stage": promotion.stage,
+        "role": promotion.role.value,
+        "release": promotion.digest,
+        "kind": promotion.kind.value,
+        "share": promotion.share,
+        "how": promotion.how.value,
+        "by": promotion.by,
+        "reason": promotion.reason,
+        "at": promotion.at,
+    }
+
+
+def how_words(how: "How") -> str:
+    """Return what made a promotion, for a person."""
+    return {"file": "by the file", "person": "promoted", "rollback": "rolled back"}[how.value]
