@@ -38,6 +38,7 @@ class Probe:
         self._contrast = 0.0
         self._spacing_mm: tuple[float, ...] = ()
         self._form: Any = None
+        self._form_size: tuple[int, ...] = ()
 
     def see(self, item: Any) -> None:
         """Look at a whole study as preprocessing leaves it, before its windows come.
@@ -58,6 +59,7 @@ class Probe:
         """Answer a batch of windows, (windows, channels, *space)."""
         if self._form is None:
             self._form = self._network(windows[:1], *args, **kwargs)
+            self._form_size = tuple(windows.shape[2:])
         bright = windows[:, windows.shape[1] // 2, None] > self._threshold
         return self._answer(self._form, bright)
 
@@ -80,7 +82,11 @@ class Probe:
 
     def _filled(self, form: torch.Tensor, bright: torch.Tensor) -> torch.Tensor:
         """Return a tensor of the real answer's form that holds the label where it is bright."""
-        size = tuple(form.shape[2:])
+        # Networks may answer at another resolution; studies differ in size where there are no windows.
+        size = tuple(
+            round(length * answered / shown)
+            for length, answered, shown in zip(bright.shape[2:], form.shape[2:], self._form_size, strict=True)
+        )
         if tuple(bright.shape[2:]) != size:
             bright = nn.functional.interpolate(bright.float(), size=size, mode="nearest") > 0
         channels = int(form.shape[1])

@@ -1,7 +1,7 @@
 """Says whether a mask came back where it belongs in the patient, and if not, what became of it.
 
 Owns the comparison of a re-read SEG with the solid that was acquired, in patient millimetres, and the
-words for what a wrong pipeline does: mirrored, turned, shifted, lost, grown. It refuses more than a third
+words for what a wrong pipeline does: mirrored, turned, shifted, lost, deformed. It refuses more than a third
 of a voxel of the coarser grid, because an error of convention (a voxel's corner for its centre) is half
 a voxel.
 """
@@ -94,8 +94,14 @@ def compare(
         return deviation(offset, overlap, f"{outside} voxels of the mask lie outside the series")
     if overlap >= LEAST_DICE and bool((np.abs(offset) <= tolerance).all()):
         return deviation(offset, overlap, "")
+    shifted = _shifted(offset, tolerance)
+    moved = np.roll(
+        mask, -np.rint(np.linalg.solve(acquisition.affine[:3, :3], offset)).astype(int), (0, 1, 2)
+    )
     problem = _turned(mask, truth, acquisition) if overlap < _EVIDENT else ""
-    problem = problem or _shifted(offset, tolerance) or _grown(mask, truth)
+    if not problem and shifted and dice(moved, truth) >= _EVIDENT:
+        problem = shifted
+    problem = problem or _deformed(mask, truth)
     return deviation(offset, overlap, f"{problem} (Dice {overlap:.2f})")
 
 
@@ -173,6 +179,6 @@ def _shifted(offset: NDArray[np.float64], tolerance: NDArray[np.float64]) -> str
     return f"the mask comes back shifted by {' and '.join(parts)}" if parts else ""
 
 
-def _grown(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> str:
+def _deformed(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> str:
     ratio = np.count_nonzero(mask) / np.count_nonzero(truth)
-    return f"the mask comes back with {ratio:.2f} times the solid's volume, at the right place"
+    return f"the mask comes back in another shape, with {ratio:.2f} times the solid's volume"

@@ -67,7 +67,8 @@ def prove(
         study: Folder of a de-identified study for the golden case; a phantom by default.
 
     Raises:
-        ConfigError: The bundle crashes, or its masks come back flipped, turned, shifted, lost or grown.
+        ConfigError: The bundle crashes, or its masks come back flipped, turned, shifted, deformed or not
+            at all.
         UsageError: The study for the golden case cannot travel in a release.
         Unavailable: The runner cannot work now, or the disk is full.
     """
