@@ -5,6 +5,7 @@ refuses what the machine lacks before the first study comes. How much each devia
 promised here but measured (`bedside.model.deviation`).
 """
 
+import os
 import shutil
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ from bedside.errors import ConfigError
 from bedside.model.program import Program
 
 Runner = Callable[..., Any]
+
+_INSTEAD = 'set engine = "openvino"'
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -94,11 +97,34 @@ def _as_float(output: Any) -> Any:
 
 
 def _compiled(network: nn.Module, precision: str, device: torch.device) -> Runner:
-    if device.type == "cpu" and not (shutil.which("g++") or shutil.which("clang++")):
-        raise ConfigError(
-            "engine compile: needs a C++ compiler on this machine", hint='set engine = "openvino"'
-        )
     if isinstance(network, torch.jit.ScriptModule):
-        raise ConfigError("engine compile: cannot compile TorchScript", hint='set engine = "openvino"')
-    compiled: Runner = torch.compile(network, dynamic=False)
-    return _cast(compiled, precision, device)
+        raise ConfigError("engine compile: cannot compile TorchScript", hint=_INSTEAD)
+    compiler = os.environ.get("CXX", "g++")  # torch's own choice
+    if device.type == "cpu" and shutil.which(compiler) is None:
+        raise ConfigError(f"engine compile: {compiler} not found, which compiles the network", hint=_INSTEAD)
+    from torch._dynamo.exc import TorchDynamoException  # noqa: PLC0415 - an optional engine
+
+    # A compiler without the headers of C++ or Python is found out now, not by every study.
+    try:
+        torch.compile(_next, dynamic=False)(torch.zeros(8, device=device))
+    except TorchDynamoException as exc:
+        raise ConfigError(f"engine compile: {_first_line(exc)}", hint=_INSTEAD) from exc
+    compiled = torch.compile(network, dynamic=False)
+
+    def forward(windows: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return compiled(windows, *args, **kwargs)
+        except TorchDynamoException as exc:
+            raise ConfigError(
+                f"engine compile: cannot compile this network ({_first_line(exc)})", hint=_INSTEAD
+            ) from exc
+
+    return _cast(forward, precision, device)
+
+
+def _next(numbers: torch.Tensor) -> torch.Tensor:
+    return numbers + 1
+
+
+def _first_line(exc: Exception) -> str:
+    return str(exc).strip().partition("\n")[0][:200]

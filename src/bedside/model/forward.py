@@ -74,10 +74,12 @@ class Effort:
 
 
 def is_out_of_memory(exc: BaseException) -> bool:
-    """Return whether an error says that the device's or the machine's memory ran out."""
+    """Return whether an error, or what MONAI wrapped in it, says that memory ran out."""
     if isinstance(exc, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(exc, RuntimeError) and any(word in str(exc).lower() for word in _OOM_WORDS)
+    if isinstance(exc, RuntimeError) and any(word in str(exc).lower() for word in _OOM_WORDS):
+        return True
+    return exc.__cause__ is not None and is_out_of_memory(exc.__cause__)
 
 
 def predict(

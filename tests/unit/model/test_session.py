@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from bedside.model.bundle import open_bundle
 from bedside.model.deviation import Deviation, probe_of
 from bedside.model.session import Session, SessionOptions
 from bundles.build import lps_softmax, overlapping_sigmoid, torchscript
+from pretended import CUDA, PretendedCuda
 
 SMALL_WINDOWS = {
     "_target_": "SlidingWindowInferer",
@@ -123,6 +126,38 @@ def test_stitching_moves_to_the_machine_before_giving_up() -> None:
         assert (inferer.device, inferer.sw_device) == (torch.device("cpu"), torch.device("cuda"))
         assert inferer.roi_size == [32, 32, 32]
     assert (inferer.sw_batch_size, inferer.device, inferer.sw_device) == (4, None, None)
+
+
+BYTES = {"windows": 8 * 3 * 16**3 * 4, "prediction": 3 * 31 * 42 * 26 * 4, "volume": 3 * 30 * 60 * 64 * 4}
+
+
+@pytest.mark.parametrize(
+    ("most_bytes", "retries", "stitched_on"),
+    [
+        pytest.param(1e9, 0, "cuda", id="enough"),
+        pytest.param(BYTES["prediction"] * 1.1, 0, "cuda", id="finishing"),
+        pytest.param(BYTES["prediction"] * 0.99, 4, "cpu", id="stitching"),
+        pytest.param(BYTES["windows"] * 0.9, 4, "cpu", id="windows"),
+    ],
+)
+def test_a_device_with_little_memory_gives_the_same_masks(
+    bundle: Path, volume: Volume, tmp_path: Path, most_bytes: float, retries: int, stitched_on: str
+) -> None:
+    """It runs out where windows are put together (3 labels on the network's grid), or on the way back."""
+    root = edited(bundle, tmp_path / "b", inferer=SMALL_WINDOWS)
+    session = Session(open_bundle(root), OPTIONS)
+    expected = session.run(volume)
+    with PretendedCuda(most_bytes) as device:
+        session._device = session._pipeline._device = CUDA
+        session._pipeline._windows.to(CUDA)
+        output = session.run(volume)
+        assert all(map(device.holds, session._pipeline._windows.network.parameters()))
+    assert np.array_equal(output.segmentation.array, expected.segmentation.array)
+    notes = [output.notes[name] for name in ("device", "memory_retries", "stitched_on", "sw_batch_size")]
+    assert notes == ["cuda", retries, stitched_on, 1 if retries else 8]
+    assert bool(device.refused) == (most_bytes < BYTES["volume"])
+    assert session._pipeline._program.inferer.device is None  # the bundle's own comes back
+    session.close()
 
 
 def test_other_errors_of_the_network_are_not_taken_for_memory(session: Session, volume: Volume) -> None:
@@ -242,7 +277,18 @@ def test_result_off_the_source_grid_is_refused(bundle: Path, volume: Volume, tmp
     session.close()
 
 
-@pytest.mark.parametrize(("engine", "precision"), [("torch", "bf16"), ("openvino", "fp32")])
+COMPILED = (pytest.mark.slow, pytest.mark.needs("g++"))
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision"),
+    [
+        ("torch", "bf16"),
+        ("openvino", "fp32"),
+        pytest.param("compile", "fp32", marks=COMPILED),
+        pytest.param("compile", "bf16", marks=COMPILED),
+    ],
+)
 def test_other_engines_note_how_far_they_are(
     engine: str, precision: str, bundle: Path, volume: Volume, session: Session
 ) -> None:
@@ -258,6 +304,54 @@ def test_other_engines_note_how_far_they_are(
     expected = session.run(volume).segmentation.array
     assert np.mean(output.segmentation.array != expected) < 0.05
     other.close()
+
+
+@pytest.mark.slow
+@pytest.mark.needs("g++")
+def test_a_compiled_network_is_compiled_once_for_each_number_of_windows(
+    bundle: Path, volume: Volume, tmp_path: Path
+) -> None:
+    """And is the compiled one: torch falls back to the network itself without a word where it gives up."""
+    from torch._dynamo.utils import counters
+
+    root = edited(bundle, tmp_path / "b", inferer=SMALL_WINDOWS)
+    session = Session(open_bundle(root), dataclasses.replace(OPTIONS, engine="compile"))
+    expected = Session(open_bundle(root), OPTIONS)
+    counters.clear()
+    assert np.array_equal(session.run(volume).segmentation.array, expected.run(volume).segmentation.array)
+    once = counters["stats"]["unique_graphs"]
+    assert 1 <= once <= 8
+    assert not counters["graph_break"]
+    session.run(volume)
+    assert counters["stats"]["unique_graphs"] == once
+    session.close()
+    expected.close()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_compiler_that_does_not_compile_is_said_at_once(there: bool, bundle: Path, tmp_path: Path) -> None:
+    if there:
+        compiler = tmp_path / "g++"
+        compiler.write_text("#!/bin/sh\nexit 1\n")
+        compiler.chmod(0o755)
+    program = f"""
+from pathlib import Path
+from bedside.model.bundle import open_bundle
+from bedside.model.session import Session, SessionOptions
+
+Session(open_bundle(Path({str(bundle)!r})), SessionOptions(device="cpu", engine="compile"))
+"""
+    # In a process of its own: torch remembers a compiler that it has found.
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PATH": str(tmp_path), "HOME": str(tmp_path), "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith("bedside.errors.ConfigError: engine compile: "), done.stderr
+    assert ("No working C++ compiler" if there else "g++ not found") in said
 
 
 def test_deviation_beyond_the_tolerance_is_refused(bundle: Path, volume: Volume) -> None:
