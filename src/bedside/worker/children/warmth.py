@@ -80,6 +80,10 @@ class WarmChildren:
         """Return the process ids of the warm children."""
         return tuple(child.pid for child in self._children.values())
 
+    def all(self) -> tuple[WarmChild, ...]:
+        """Return the warm children, the least recently used first."""
+        return tuple(self._children.values())
+
     def run(self, task: Task, progress: Progress, seen: Seen) -> Outcome:
         """Have a warm child run one stage to its end. See `bedside.ports.ModelRunner.run`.
 
