@@ -5,6 +5,7 @@ the same bytes by either: the identity of derived objects follows from the files
 what was run on them.
 """
 
+import hashlib
 import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -65,3 +66,9 @@ def move_in(written: Path, output: Path, result: bytes) -> None:
     temporary = written / RESULT_FILE
     temporary.write_bytes(result)
     temporary.rename(output / RESULT_FILE)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, 64 hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
