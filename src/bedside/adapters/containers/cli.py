@@ -104,7 +104,7 @@ class CommandLineEngine(ABC):
             *("--name", box.name, "--label", f"{LABEL}={box.owner}"),
             *("--network", "none", "--ipc", "private"),
             *("--cap-drop", "ALL", "--security-opt", "no-new-privileges"),
-            *("--ulimit", "core=0:0", "--pids-limit", str(limits.pids)),
+            *("--pids-limit", str(limits.pids)),
             *("--shm-size", str(limits.shared_memory_bytes)),
             *([] if box.writable else ["--read-only"]),
             *self._memory(limits.memory_bytes),

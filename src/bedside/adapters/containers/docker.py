@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from bedside.adapters.containers.box import Box
-from bedside.adapters.containers.cli import ASK_S, BRING_S, CommandLineEngine
+from bedside.adapters.containers.cli import BRING_S, CommandLineEngine
 from bedside.errors import Unavailable
 from bedside.oci.descriptor import LAYER_ZSTD
 from bedside.oci.open import ContainerImage
@@ -74,7 +74,14 @@ class Docker(CommandLineEngine):
 
     def _own_flags(self, box: Box) -> list[str]:
         uid, gid = box.user
-        return ["--user", f"{uid}:{gid}", *(["--gpus", _gpus(box.gpus)] if box.gpus else [])]
+        # podman would take the ulimits of its own configuration away for this one.
+        return [
+            "--user",
+            f"{uid}:{gid}",
+            "--ulimit",
+            "core=0:0",
+            *(["--gpus", _gpus(box.gpus)] if box.gpus else []),
+        ]
 
 
 def _gpus(chosen: str) -> str:
@@ -97,6 +104,3 @@ def _entries(image: ContainerImage, folder: Path) -> list[Entry]:
         entries.append(Entry(path=names[-1], content=blob))
     manifest = [{"Config": f"{config}.json", "RepoTags": None, "Layers": names}]
     return [*entries, Entry(path="manifest.json", content=json.dumps(manifest).encode())]
-
-
-__all__ = ["ASK_S", "Docker"]

@@ -6,6 +6,7 @@ to the worker, which comes however the worker ends, and removes the container th
 """
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,9 @@ from bedside.worker.children.spawned import Spawned
 
 #: What the engines answer with where the container could not be started, not the program in it.
 ENGINE_FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
+
+#: What they say of a program that is not there or is none.
+_NOT_THERE = re.compile(rb"executable file|exec format|exec:|exec /|No such file|no such file")
 
 #: Longer than an engine takes to end and remove a container.
 REMOVE_S = 30.0
@@ -89,11 +93,15 @@ class ContainerProcess(Spawned):
             ConfigError: There is no such program in the container.
         """
         status = self.process.wait()
-        if status == ENGINE_FAILED:
+        self._drain.join(timeout=1.0)
+        not_there = status in (NOT_FOUND, NOT_EXECUTABLE) and any(
+            _NOT_THERE.search(line) for line in self._last
+        )
+        if status == ENGINE_FAILED or (status == NOT_EXECUTABLE and not not_there):
             raise Unavailable(
                 f"{who}: {self._engine.name} could not start the container", hint="bedside doctor"
             )
-        if status in (NOT_FOUND, NOT_EXECUTABLE):
+        if not_there:
             raise ConfigError(f"{who}: {self.box.command[0]} cannot be executed in the container")
         return super().death(who)
 
