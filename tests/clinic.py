@@ -9,12 +9,13 @@ import contextlib
 import io
 import json
 import shutil
-import sqlite3
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import create_engine, inspect
 
 import nothing_bundle
 from bedside.adapters.process import ChildRunner, ProcessRunner
@@ -40,6 +41,9 @@ tenants = ["default", "ward-3"]
 [intake]
 quiet_s = 0
 {intake}
+
+[ledger]
+url = "{ledger_url}"
 
 [worker]
 backoff_s = 0
@@ -89,10 +93,20 @@ class Clinic:
         models: Children to work with.
         pipelines: ``[[pipeline]]`` and ``[[rule]]`` as bedside.toml has them.
         intake: Further keys of ``[intake]``.
+        ledger_url: Of a database; empty is SQLite in the folder.
     """
 
-    def __init__(self, folder: Path, models: Models, *, pipelines: str = SPLEEN, intake: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        models: Models,
+        *,
+        pipelines: str = SPLEEN,
+        intake: str = "",
+        ledger_url: str = "",
+    ) -> None:
         self.folder = folder
+        self.ledger_url = ledger_url
         self.models = models
         self.configuration = folder / "bedside.toml"
         self.said: list[str] = []
@@ -104,7 +118,7 @@ class Clinic:
 
     def configure(self, pipelines: str, *, intake: str = "") -> None:
         """Write bedside.toml and start anew with it."""
-        self.configuration.write_text(SYSTEM.format(intake=intake) + pipelines)
+        self.configuration.write_text(SYSTEM.format(intake=intake, ledger_url=self.ledger_url) + pipelines)
         self.restart()
 
     def restart(self) -> None:
@@ -247,14 +261,16 @@ class Clinic:
     def ledger_columns(self) -> dict[str, str]:
         """Return every column of every table as one text, read past the ledger's own code."""
         found: dict[str, str] = {}
-        with contextlib.closing(sqlite3.connect(self.root / "ledger.db")) as connection:
-            tables = [r[0] for r in connection.execute("select name from sqlite_master where type='table'")]
-            for table in tables:
-                cursor = connection.execute(f"select * from {table}")
-                names = [column[0] for column in cursor.description]
-                rows = cursor.fetchall()
-                for number, name in enumerate(names):
-                    found[f"{table}.{name}"] = "\n".join(str(row[number]) for row in rows)
+        url = self.ledger_url.replace("postgresql:", "postgresql+psycopg:")
+        engine = create_engine(url or f"sqlite:///{self.root / 'ledger.db'}")
+        with contextlib.closing(engine.connect()) as connection:
+            for table in inspect(connection).get_table_names():
+                rows = connection.exec_driver_sql(f"select * from {table}")
+                columns = list(rows.keys())
+                values = rows.fetchall()
+                for number, name in enumerate(columns):
+                    found[f"{table}.{name}"] = "\n".join(str(row[number]) for row in values)
+        engine.dispose()
         return found
 
 

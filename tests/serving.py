@@ -22,6 +22,9 @@ CONFIGURATION = """
 [system]
 root = "data"
 
+[ledger]
+url = "{ledger_url}"
+
 [intake]
 quiet_s = 0.2
 poll_s = 0.1
@@ -65,17 +68,27 @@ class Serving:
         stage: The keys of its only stage, TOML.
         lease_s: Of its workers.
         grace_s: Of its workers.
+        ledger_url: Of a database; empty is SQLite in the folder.
     """
 
-    def __init__(self, folder: Path, stage: str, *, lease_s: float = 30, grace_s: float = 20) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        stage: str,
+        *,
+        lease_s: float = 30,
+        grace_s: float = 20,
+        ledger_url: str = "",
+    ) -> None:
         self.folder = folder
         self.root = folder / "data"
+        self.ledger_url = ledger_url or f"sqlite:///{self.root / 'ledger.db'}"
         self.lines: list[str] = []
         self.process: subprocess.Popen[bytes] | None = None
         self._started = 0
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "bedside.toml").write_text(
-            CONFIGURATION.format(stage=stage, lease_s=lease_s, grace_s=grace_s)
+            CONFIGURATION.format(stage=stage, lease_s=lease_s, grace_s=grace_s, ledger_url=ledger_url)
         )
         self.inbox = self.root / "default" / "input"
         self.inbox.mkdir(parents=True)
@@ -83,7 +96,7 @@ class Serving:
     @property
     def ledger(self) -> SqlLedger:
         """The ledger, opened anew: what another process wrote is seen."""
-        ledger = SqlLedger(f"sqlite:///{self.root / 'ledger.db'}")
+        ledger = SqlLedger(self.ledger_url)
         ledger.prepare()
         return ledger
 

@@ -21,14 +21,15 @@ PROGRAM = '#!/bin/sh\nenv > "$2/environment.txt"\nls "$1" > "$2/names.txt"\n'
 
 
 @pytest.fixture
-def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serving]:
+def serving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ledger_url: str) -> Iterator[Serving]:
     program = tmp_path / "program"
     program.write_text(PROGRAM)
     program.chmod(0o755)
     monkeypatch.setenv("BEDSIDE_INTAKE_QUIET_S", str(QUIET_S))
     for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "GITHUB_TOKEN", "PGPASSWORD"):
         monkeypatch.setenv(name, "credential")
-    serving = Serving(tmp_path / "deployment", f'command = ["{program}", "{{input}}", "{{output}}"]')
+    stage = f'command = ["{program}", "{{input}}", "{{output}}"]'
+    serving = Serving(tmp_path / "deployment", stage, ledger_url=ledger_url)
     serving.start()
     yield serving
     serving.close()
