@@ -212,7 +212,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Length"] = str(len(content))
         if isinstance(what, Cut) and what.of_answer is not None:
             self._answer(answer.status, headers, content[: what.of_answer])
-            self._hang_up()
+            self.close_connection = True
             return
         self._answer(answer.status, headers, content)
 

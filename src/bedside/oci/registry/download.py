@@ -97,7 +97,8 @@ def _go_on(repository: Repository, descriptor: Descriptor, path: Path, tell: Tel
                 if have and response.status_code == httpx.codes.OK:
                     stream.truncate(0)  # the registry knows no ranges: from the beginning
                     digest, have = _new_hash(descriptor), 0
-                for chunk in response.iter_raw(_CHUNK_BYTES):
+                # As they come: whatever arrived before a cut is kept.
+                for chunk in response.iter_raw():
                     digest.update(chunk)
                     stream.write(chunk)
                     have += len(chunk)
