@@ -26,6 +26,7 @@ COMMANDS = {
     "demo": ("bedside.cli.demo:demo", "Watch a real model read a real DICOM study, start to end."),
     "init": ("bedside.cli.init:init", "Write a commented bedside.toml for a bundle."),
     "run": ("bedside.cli.run:run", "Run a bundle on one study, without a queue."),
+    "package": ("bedside.cli.package:package", "Make a MAP of a bundle, without Docker and without root."),
     "serve": ("bedside.cli.serve:serve", "Watch the drop-box and read every study that arrives."),
     "worker": ("bedside.cli.worker:worker", "Work on jobs, without watching the drop-box."),
     "submit": ("bedside.cli.submit:submit", "Put studies into the drop-box."),

@@ -1,0 +1,308 @@
+"""The steps of ``bedside package``: check, prove, compose, publish.
+
+Owns their order: all that a person typed is checked before the first slow step, nothing is published
+before everything is made, and a proof that was passed is kept, so that the same bundle is proved once.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bedside.errors import UsageError
+from bedside.model.bundle import Bundle, open_bundle
+from bedside.oci.cache import LayerCache, cache_folder
+from bedside.oci.compress import Compression
+from bedside.oci.descriptor import Platform
+from bedside.oci.manifest import created_at
+from bedside.oci.map import Resources
+from bedside.oci.map.spec import model_folder
+from bedside.oci.parts import Assembled, Entry
+from bedside.oci.registry.call import Options
+from bedside.oci.registry.progress import Progress, Step
+from bedside.oci.registry.registries import Registries
+from bedside.package.base.mirrors import given_mirrors
+from bedside.package.build import Saying, build
+from bedside.package.order import Order
+from bedside.package.publish import Publication, Target, check_tag, parse_target, publish, tag_of
+from bedside.package.stack import Below, Resolved, resolve_stack
+from bedside.package.wheels.lock import Variant
+
+_GIB = 1 << 30
+#: What a MAP says it needs where nobody measured.
+UNMEASURED_BYTES = 4 * _GIB
+_ARCHITECTURES = ("amd64", "arm64")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What a person asked for, as typed.
+
+    Attributes:
+        bundles: Folders or archives.
+        given: Options by their names.
+        environment: Of the process.
+    """
+
+    bundles: tuple[Path, ...]
+    given: Mapping[str, Any]
+    environment: Mapping[str, str]
+
+    @property
+    def cache(self) -> Path:
+        """Bedside's cache folder."""
+        chosen = self.given.get("cache_folder")
+        return Path(chosen).absolute() if chosen else cache_folder(self.environment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSize:
+    """One layer, for a person."""
+
+    comment: str
+    digest: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A MAP for one platform, for a person."""
+
+    platform: Platform
+    digest: str
+    size_bytes: int
+    layers: tuple[LayerSize, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packaged:
+    """What came of it.
+
+    Attributes:
+        name: ``repository:tag``.
+        digest: The release's identity.
+        targets: Where it is now.
+        members: One per platform.
+        warnings: What a person should know, in sentences.
+        proved: Whether the bundle was proved.
+    """
+
+    name: str
+    digest: str
+    targets: tuple[str, ...]
+    members: tuple[Member, ...]
+    warnings: tuple[str, ...] = ()
+    proved: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "name": self.name,
+            "digest": self.digest,
+            "targets": list(self.targets),
+            "proved": self.proved,
+            "warnings": list(self.warnings),
+            "members": [
+                {
+                    "platform": str(member.platform),
+                    "digest": member.digest,
+                    "size_bytes": member.size_bytes,
+                    "layers": [
+                        {"comment": one.comment, "digest": one.digest, "size_bytes": one.size_bytes}
+                        for one in member.layers
+                    ],
+                }
+                for member in self.members
+            ],
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Proved:
+    """What a proof leaves for the MAP."""
+
+    entries: tuple[Entry, ...] = ()
+    memory_bytes: int = UNMEASURED_BYTES
+    warnings: tuple[str, ...] = ()
+    proved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Checked:
+    """What was typed, checked."""
+
+    bundles: tuple[Bundle, ...]
+    platforms: tuple[Platform, ...]
+    targets: tuple[Target, ...]
+    name: str
+    below: Below
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+def wishes_of(bundles: Sequence[Path], given: Mapping[str, object], environment: Mapping[str, str]) -> Wishes:
+    """Return what was typed as one value."""
+    return Wishes(bundles=tuple(bundles), given=given, environment=environment)
+
+
+def clear(wishes: Wishes) -> int:
+    """Remove cached layers, and return the bytes freed."""
+    return LayerCache(wishes.cache).clear()
+
+
+def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
+    """Make a MAP and bring it to its places.
+
+    Raises:
+        UsageError: Something was typed wrongly.
+        ConfigError: The bundle does not pass its proof, or something is not what it says.
+        Unavailable: A disk is full, or a mirror, an index or a registry is not there.
+    """
+    checked = _check(wishes)
+    cache = LayerCache(wishes.cache)
+    options = Options(insecure=bool(wishes.given["insecure"]))
+    with (
+        tempfile.TemporaryDirectory(prefix="bedside-package-") as scratch,
+        Registries.of(wishes.environment, options) as registries,
+    ):
+        proved = _prove(wishes, checked, Path(scratch), say)
+        say("finding base and wheels", None)
+        resolved = [
+            resolve_stack(checked.below, checked.bundles, platform=platform, cache=wishes.cache)
+            for platform in checked.platforms
+        ]
+        order = _order(wishes, checked, proved)
+        made = build(order, [one.stack for one in resolved], cache=cache, scratch=Path(scratch), say=say)
+        publication = Publication(assembled=made, attached=(), name=checked.name)
+        say("publishing", None)
+        publish(publication, checked.targets, cache=cache, registries=registries, tell=_telling(say))
+    cache.sweep()
+    return Packaged(
+        name=checked.name,
+        digest=made.descriptor.digest,
+        targets=tuple(map(str, checked.targets)),
+        members=tuple(_member(one, order, resolved) for one in made.members or (made,)),
+        warnings=proved.warnings,
+        proved=proved.proved,
+    )
+
+
+def _check(wishes: Wishes) -> _Checked:
+    given = wishes.given
+    bundles = tuple(open_bundle(path) for path in wishes.bundles)
+    tag = check_tag(given["tag"] or tag_of(bundles[0].version))
+    repository = model_folder(bundles[0].name)
+    outputs = [parse_target(text) for text in given["outputs_to"]]
+    pushes = [parse_target(text, registry=True) for text in given["pushes"]]
+    targets = (*outputs, *pushes) or (parse_target(f"{repository}-{tag}"),)
+    requirements = given["requirements"]
+    if requirements and not requirements.is_file():
+        raise UsageError(f"--requirements {requirements}: no such file")
+    if given["golden"] and not given["golden"].exists():
+        raise UsageError(f"--golden {given['golden']}: no such file or folder")
+    return _Checked(
+        bundles=bundles,
+        platforms=tuple(_platform(text) for text in dict.fromkeys(given["platforms"])),
+        targets=targets,
+        name=f"{repository}:{tag}",
+        below=Below(
+            variant=Variant(given["variant"]),
+            base_lock=given["base_lock"],
+            mirrors=given_mirrors(given["mirrors"]) if given["mirrors"] else None,
+            requirements=tuple(requirements.read_text().splitlines()) if requirements else (),
+        ),
+        settings=_settings(given),
+    )
+
+
+def _platform(text: str) -> Platform:
+    system, _, rest = text.partition("/")
+    architecture, _, variant = rest.partition("/")
+    if system != "linux" or architecture not in _ARCHITECTURES:
+        known = ", ".join(f"linux/{one}" for one in _ARCHITECTURES)
+        raise UsageError(f"--platform {text}: expected {known}", hint="bedside package --help")
+    return Platform(os=system, architecture=architecture, variant=variant)
+
+
+def _settings(given: Mapping[str, Any]) -> dict[str, object]:
+    from bedside.domain.expression import parse
+    from bedside.domain.request import OUTPUTS
+
+    names = [part.strip() for part in given["outputs"].split(",") if part.strip()]
+    for name in names:
+        if name not in OUTPUTS:
+            raise UsageError(
+                f"--outputs {name}: expected {', '.join(OUTPUTS)}", hint="bedside package --help"
+            )
+    settings: dict[str, object] = {"outputs": names}
+    if given["select"]:
+        parse(given["select"])
+        settings["select"] = given["select"]
+    if given["precision"] != "fp32":
+        settings["precision"] = given["precision"]
+    return settings
+
+
+def _prove(wishes: Wishes, checked: _Checked, scratch: Path, say: Saying) -> _Proved:
+    if not wishes.given["prove"]:
+        return _Proved(warnings=("the bundle was not proved: nobody knows where its masks come back",))
+    from bedside.cli.proving import proved_bundle
+
+    entries, memory_bytes, warnings = proved_bundle(
+        checked.bundles[0], wishes.given["golden"], cache=wishes.cache, scratch=scratch, say=say
+    )
+    # Rounded up to whole GiB with a quarter to spare, so that the noise of one run changes no digest.
+    needed = -(-memory_bytes * 5 // 4 // _GIB) * _GIB if memory_bytes else UNMEASURED_BYTES
+    return _Proved(entries=entries, memory_bytes=needed, warnings=warnings, proved=True)
+
+
+def _order(wishes: Wishes, checked: _Checked, proved: _Proved) -> Order:
+    bundle = checked.bundles[0]
+    return Order(
+        bundles=checked.bundles,
+        # By the bundle's own version: another tag or registry must not change the digest.
+        name=f"{model_folder(bundle.name)}:{tag_of(bundle.version)}",
+        compression=Compression(wishes.given["compression"]),
+        settings=checked.settings,
+        timeout_s=int(wishes.given["timeout_s"]),
+        resources=Resources(
+            memory_bytes=proved.memory_bytes, gpu=1 if wishes.given["variant"] == "cuda" else 0
+        ),
+        evidence=proved.entries,
+        created_at=created_at(wishes.environment),
+    )
+
+
+def _telling(say: Saying) -> Callable[[Progress], None]:
+    moved: dict[str, tuple[int, int]] = {}
+
+    def tell(progress: Progress) -> None:
+        size = progress.descriptor.size_bytes
+        done = progress.done_bytes if progress.step is Step.MOVING else size
+        moved[progress.descriptor.digest] = (done, size)
+        whole = sum(total for _, total in moved.values())
+        sent = sum(part for part, _ in moved.values())
+        say(f"publishing, {sent / 1e6:.0f} of {whole / 1e6:.0f} MB", sent / whole if whole else None)
+
+    return tell
+
+
+def _member(one: Assembled, order: Order, resolved: Sequence[Resolved]) -> Member:
+    platform = one.descriptor.platform or Platform()
+    stack = next(each.stack for each in resolved if each.stack.base.platform == platform)
+    evidence = ["evidence"] if order.evidence or stack.record else []
+    comments = [
+        *(layer.comment for layer in (*stack.base.layers, *stack.packages)),
+        *(f"model {bundle.name} {bundle.version}" for bundle in order.bundles),
+        *evidence,
+        "manifests and tools",
+    ]
+    return Member(
+        platform=platform,
+        digest=one.descriptor.digest,
+        size_bytes=sum(part.descriptor.size_bytes for part in one.parts),
+        layers=tuple(
+            LayerSize(comment=comment, digest=part.descriptor.digest, size_bytes=part.descriptor.size_bytes)
+            for comment, part in zip(comments, one.parts[1:], strict=True)
+        ),
+    )
