@@ -1,0 +1,1 @@
+"""What the runtime imports: wheels of a lock, pruned, with bytecode, as layers."""
