@@ -62,9 +62,12 @@ def main(arguments: list[str]) -> int:
         _checked(_libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
         try:
             _enclose(box)
-            os.execvpe(box["command"][0], box["command"], box["environment"])  # noqa: S606 - no shell
         except OSError as exc:
             os._exit(_failed(exc))
+        try:
+            os.execvpe(box["command"][0], box["command"], box["environment"])  # noqa: S606 - no shell
+        except OSError as exc:
+            os._exit(_failed(OSError(exc.errno, f"exec: {exc.strerror}")))
     _release_streams()
     _, status = os.waitpid(child, 0)
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status)

@@ -21,8 +21,11 @@ from bedside.worker.children.spawned import Spawned
 #: What the engines answer with where the container could not be started, not the program in it.
 ENGINE_FAILED, NOT_EXECUTABLE, NOT_FOUND = 125, 126, 127
 
+#: What runc and our own cage say in that case, whatever their exit status is.
+_NOT_STARTED = re.compile(rb"runc run failed|^cage: ")
+
 #: What they say of a program that is not there or is none.
-_NOT_THERE = re.compile(rb"executable file|exec format|exec:|exec /|No such file|no such file")
+_NOT_THERE = re.compile(rb"executable file|exec format|exec:|exec /")
 
 #: Longer than an engine takes to end and remove a container.
 REMOVE_S = 30.0
@@ -94,16 +97,19 @@ class ContainerProcess(Spawned):
         """
         status = self.process.wait()
         self._drain.join(timeout=1.0)
-        not_there = status in (NOT_FOUND, NOT_EXECUTABLE) and any(
-            _NOT_THERE.search(line) for line in self._last
-        )
-        if status == ENGINE_FAILED or (status == NOT_EXECUTABLE and not not_there):
+        if self._not_started(status):
+            if any(_NOT_THERE.search(line) for line in self._last):
+                raise ConfigError(f"{who}: {self.box.command[0]} cannot be executed in the container")
             raise Unavailable(
                 f"{who}: {self._engine.name} could not start the container", hint="bedside doctor"
             )
-        if not_there:
-            raise ConfigError(f"{who}: {self.box.command[0]} cannot be executed in the container")
         return super().death(who)
+
+    def _not_started(self, status: int) -> bool:
+        """Say whether the engine failed, not the program: by the status, or where that is 1, by its words."""
+        if status == 1:
+            return any(_NOT_STARTED.search(line) for line in self._last)
+        return status in (ENGINE_FAILED, NOT_FOUND, NOT_EXECUTABLE)
 
     def _remove(self) -> None:
         try:

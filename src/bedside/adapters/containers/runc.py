@@ -93,7 +93,8 @@ class Runc(UnpackedEngine):
 
 def specification(box: Box, root: Path, *, rootless: bool) -> dict[str, Any]:
     """Return the ``config.json`` of a run. See the OCI runtime specification, "Configuration"."""
-    uid, gid = box.user
+    # Without root, runc insists on a root in the container: it is this user on the outside.
+    uid, gid = (0, 0) if rootless else box.user
     found = driver() if box.gpus else None
     environment = variables(box)
     if found and found.libraries:
@@ -107,8 +108,8 @@ def specification(box: Box, root: Path, *, rootless: bool) -> dict[str, Any]:
         "seccomp": _seccomp(),
     }
     if rootless:
-        linux["uidMappings"] = [{"containerID": uid, "hostID": os.getuid(), "size": 1}]
-        linux["gidMappings"] = [{"containerID": gid, "hostID": os.getgid(), "size": 1}]
+        linux["uidMappings"] = [{"containerID": 0, "hostID": box.user[0], "size": 1}]
+        linux["gidMappings"] = [{"containerID": 0, "hostID": box.user[1], "size": 1}]
     else:
         linux["cgroupsPath"] = f"/bedside/{box.name}"
         linux["resources"] = _resources(box, found.devices if found else ())
