@@ -24,9 +24,11 @@ from bedside.oci.registry.progress import Progress, Step
 from bedside.oci.registry.registries import Registries
 from bedside.package.base.mirrors import given_mirrors
 from bedside.package.build import Saying, build
-from bedside.package.order import Order
+from bedside.package.licences import Licence, licence_entries, licence_of
+from bedside.package.order import Order, Stack
 from bedside.package.publish import Publication, Target, check_tag, parse_target, publish, tag_of
-from bedside.package.stack import Below, Resolved, resolve_stack
+from bedside.package.record import attached, recorded
+from bedside.package.stack import Below, resolve_stack
 from bedside.package.wheels.lock import Variant
 
 _GIB = 1 << 30
@@ -171,9 +173,17 @@ def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
             resolve_stack(checked.below, checked.bundles, platform=platform, cache=wishes.cache)
             for platform in checked.platforms
         ]
-        order = _order(wishes, checked, proved)
-        made = build(order, [one.stack for one in resolved], cache=cache, scratch=Path(scratch), say=say)
-        publication = Publication(assembled=made, attached=(), name=checked.name)
+        licences = [licence_of(bundle) for bundle in checked.bundles]
+        order = _order(wishes, checked, proved, licences)
+        asked = _asked(wishes, order)
+        stacks = [recorded(order, one, asked) for one in resolved]
+        made = build(order, stacks, cache=cache, scratch=Path(scratch), say=say)
+        publication = Publication(
+            assembled=made,
+            attached=attached(order, resolved, made, asked, cache=cache),
+            signatures=_signatures(wishes, checked, made, cache),
+            name=checked.name,
+        )
         say("publishing", None)
         publish(publication, checked.targets, cache=cache, registries=registries, tell=_telling(say))
     cache.sweep()
@@ -181,8 +191,8 @@ def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
         name=checked.name,
         digest=made.descriptor.digest,
         targets=tuple(map(str, checked.targets)),
-        members=tuple(_member(one, order, resolved) for one in made.members or (made,)),
-        warnings=proved.warnings,
+        members=tuple(_member(one, order, stacks) for one in made.members or (made,)),
+        warnings=(*proved.warnings, *(one.warning for one in licences if one.warning)),
         proved=proved.proved,
     )
 
@@ -256,7 +266,7 @@ def _prove(wishes: Wishes, checked: _Checked, scratch: Path, say: Saying) -> _Pr
     return _Proved(entries=entries, memory_bytes=needed, warnings=warnings, proved=True)
 
 
-def _order(wishes: Wishes, checked: _Checked, proved: _Proved) -> Order:
+def _order(wishes: Wishes, checked: _Checked, proved: _Proved, licences: Sequence[Licence]) -> Order:
     bundle = checked.bundles[0]
     return Order(
         bundles=checked.bundles,
@@ -268,9 +278,36 @@ def _order(wishes: Wishes, checked: _Checked, proved: _Proved) -> Order:
         resources=Resources(
             memory_bytes=proved.memory_bytes, gpu=1 if wishes.given["variant"] == "cuda" else 0
         ),
-        evidence=proved.entries,
+        licenses=licences[0].expression,
+        evidence=(*proved.entries, *(entry for one in checked.bundles for entry in licence_entries(one))),
         created_at=created_at(wishes.environment),
     )
+
+
+def _asked(wishes: Wishes, order: Order) -> dict[str, object]:
+    """Return what was asked for, as the provenance says it; no path and no place, they change nothing."""
+    return {
+        "variant": str(wishes.given["variant"]),
+        "base": str(wishes.given["base"]),
+        "compression": str(order.compression),
+        "settings": dict(order.settings),
+        "timeout_s": order.timeout_s,
+    }
+
+
+def _signatures(
+    wishes: Wishes, checked: _Checked, made: Assembled, cache: LayerCache
+) -> dict[str, Assembled]:
+    if not wishes.given["sign_key"]:
+        return {}
+    from bedside.package.sign import read_private_key, sign, signature_tag
+
+    key = read_private_key(wishes.given["sign_key"], wishes.environment.get("BEDSIDE_SIGN_PASSPHRASE", ""))
+    references = [target.reference for target in checked.targets if target.reference]
+    here = checked.name.partition(":")[0]
+    repository = f"{references[0].host}/{references[0].repository}" if references else here
+    signature = sign(made.descriptor, key, repository=repository, cache=cache)
+    return {signature_tag(made.descriptor.digest): signature}
 
 
 def _telling(say: Saying) -> Callable[[Progress], None]:
@@ -287,10 +324,10 @@ def _telling(say: Saying) -> Callable[[Progress], None]:
     return tell
 
 
-def _member(one: Assembled, order: Order, resolved: Sequence[Resolved]) -> Member:
+def _member(one: Assembled, order: Order, stacks: Sequence[Stack]) -> Member:
     platform = one.descriptor.platform or Platform()
-    stack = next(each.stack for each in resolved if each.stack.base.platform == platform)
-    evidence = ["evidence"] if order.evidence or stack.record else []
+    stack = next(each for each in stacks if each.base.platform == platform)
+    evidence = ["evidence: golden case, SBOM, provenance, licences"] if order.evidence or stack.record else []
     comments = [
         *(layer.comment for layer in (*stack.base.layers, *stack.packages)),
         *(f"model {bundle.name} {bundle.version}" for bundle in order.bundles),

@@ -6,8 +6,8 @@ inside the registry where it is the same one.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bedside.errors import ConfigError, UsageError
@@ -51,11 +51,13 @@ class Publication:
     Attributes:
         assembled: The MAP, or an index over one per platform.
         attached: Artifacts about it (SBOM, provenance, signatures), each with its subject.
+        signatures: Artifacts that get a name of their own too, under which verifiers look for them.
         name: ``repository:tag``, as engines will call it.
     """
 
     assembled: Assembled
     attached: tuple[Assembled, ...] = ()
+    signatures: Mapping[str, Assembled] = field(default_factory=dict)
     name: str
 
     @property
@@ -166,13 +168,12 @@ def _fetched(part: Part, cache: LayerCache, registries: Registries, tell: Tell) 
 
 def _write(publication: Publication, target: Target) -> None:
     if target.archive is not None:
-        write_archive(
-            publication.assembled, target.archive, name=publication.name, attached=publication.attached
-        )
+        beside = (*publication.attached, *publication.signatures.values())
+        write_archive(publication.assembled, target.archive, name=publication.name, attached=beside)
         return
     assert target.layout is not None
     layout = OciLayout(target.layout)
-    for one in publication.attached:
+    for one in (*publication.attached, *publication.signatures.values()):
         layout.add(one)
     layout.add(publication.assembled, tag=publication.tag)
 
@@ -182,4 +183,6 @@ def _push(publication: Publication, reference: Reference, registries: Registries
     # The artifacts' subject need not be there yet: registries take them in any order.
     for one in publication.attached:
         push(one, reference.at(one.descriptor.digest), registries, tell)
+    for tag, one in publication.signatures.items():
+        push(one, replace(reference, tag=tag), registries, tell)
     push(publication.assembled, named, registries, tell)
