@@ -184,6 +184,7 @@ class Clinic:
                 releases=self.here.releases,
                 clock=self.here.clock,
                 log=self._log,
+                aside=self.here.comparer(self.here.scratch / name / "compare").step,
             ),
             WorkerOptions(
                 name=name,

@@ -21,6 +21,7 @@ from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
 
 if TYPE_CHECKING:
     from bedside.adapters.process import ProcessRunner
+    from bedside.worker.compare import Comparer
     from bedside.worker.intake import Intake
     from bedside.worker.loop import Worker
     from bedside.worker.releases import Releases
@@ -139,6 +140,12 @@ class Deployment:
             commands=CommandRunner(scratch=scratch, environment=os.environ),
         )
 
+    def comparer(self, scratch: Path) -> "Comparer":
+        """Return what compares shadows with what was delivered."""
+        from bedside.worker.compare import Comparer
+
+        return Comparer(ledger=self.ledger, blobs=self.blobs, clock=self.clock, scratch=scratch, log=self.log)
+
     def worker(self, name: str, runner: "ProcessRunner", stop: "Stop") -> "Worker":
         """Return a worker of this deployment."""
         from bedside.worker.loop import Parts, Worker, WorkerOptions
@@ -152,6 +159,7 @@ class Deployment:
                 releases=self.releases,
                 clock=self.clock,
                 log=self.log,
+                aside=self.comparer(self.scratch / name / "compare").step,
             ),
             WorkerOptions(
                 name=name,

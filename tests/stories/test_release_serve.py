@@ -28,7 +28,7 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
 def test_twenty_queued_jobs_a_promotion_and_a_killed_worker(
     serving: Serving, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Twenty wait; their worker is killed, a release promoted, five more come, and a worker is killed again."""
+    """Twenty wait, a worker is killed, a release promoted; five more come, and a worker is killed again."""
     configuration = str(serving.folder / "bedside.toml")
     old, new = tmp_path / "bundle", nothing_bundle.write_bundle(tmp_path / "new", version="2.0")
     serving.start("--workers", "0")

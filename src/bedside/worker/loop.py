@@ -8,11 +8,12 @@ catches everything, because a worker that dies of one job's surprise takes the n
 import contextlib
 import shutil
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bedside.domain.job import ENDED, REDRIVABLE, Failure, Job, Lease
+from bedside.domain.release import Role
 from bedside.errors import BY_NAME, BedsideError, ModelFailed, StaleLease, Unavailable
 from bedside.log import Log, silent
 from bedside.ports import BlobStore, Clock, Ledger, ModelRunner
@@ -26,6 +27,9 @@ from bedside.worker.stop import Stop
 #: Pause after the ledger was out of reach, so that a restart of it is not met by a storm.
 OUT_OF_REACH_S = 2.0
 
+#: Between two looks for work that nobody waits for, and after one that went wrong.
+ASIDE_S, SURPRISED_S = 2.0, 60.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
@@ -38,6 +42,8 @@ class Parts:
         releases: Knows bundles by digest.
         clock: The time.
         log: Takes notes.
+        aside: What is done when nobody waits, e.g. comparing shadows; returns how much it did.
+        lookout: Looks for releases that will be needed, before each job and when there is none.
     """
 
     ledger: Ledger
@@ -46,6 +52,8 @@ class Parts:
     releases: Releases
     clock: Clock
     log: Log = silent
+    aside: Callable[[], int] | None = None
+    lookout: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +90,15 @@ class Worker:
         self._parts = parts
         self._options = options
         self._stop = stop
+        self._aside_at = 0.0
 
     def run(self) -> None:
         """Work until asked to stop."""
         while not self._stop.requested:
             try:
-                worked = self.step()
+                if self._parts.lookout is not None:
+                    self._parts.lookout()
+                worked = self.step() or self._step_aside()
             except Unavailable as missing:
                 self._parts.log("worker.waits", reason=missing.message)
                 self._stop.wait(OUT_OF_REACH_S)
@@ -118,16 +129,30 @@ class Worker:
         except BedsideError as failed:
             self._end(heartbeat.lease, failed)
         except Exception as surprise:  # noqa: BLE001 - one job's surprise must not end the worker
-            traceback.print_tb(surprise.__traceback__)  # without its text, which may quote a header
-            where = traceback.extract_tb(surprise.__traceback__)[-1]
-            self._end(
-                heartbeat.lease,
-                ModelFailed(
-                    f"worker: {type(surprise).__name__} at {Path(where.filename).name}:{where.lineno}",
-                    hint="this is a fault of bedside; please report it with this line",
-                ),
-            )
+            hint = "this is a fault of bedside; please report it with this line"
+            self._end(heartbeat.lease, ModelFailed(f"worker: {_told(surprise)}", hint=hint))
+        if lease.job.role is Role.SHADOW:
+            self._step_aside(at_once=True)  # a serve that only drains its queue ends after the last job
         return True
+
+    def _step_aside(self, *, at_once: bool = False) -> bool:
+        """Do what nobody waits for, now and then; return whether there was any.
+
+        Raises:
+            Unavailable: The ledger or the store is out of reach.
+        """
+        now = self._parts.clock.monotonic()
+        if self._parts.aside is None or (now < self._aside_at and not at_once):
+            return False
+        self._aside_at = now + ASIDE_S
+        try:
+            return self._parts.aside() > 0
+        except Unavailable:
+            raise
+        except Exception as surprise:  # noqa: BLE001 - what nobody waits for must not end the worker
+            self._aside_at = now + SURPRISED_S
+            self._parts.log("worker.surprised", reason=_told(surprise))
+            return False
 
     def _attempt(self, job: Job, heartbeat: Heartbeat) -> None:
         """Run a stage and deliver what it gave."""
@@ -228,6 +253,13 @@ _PAST = {
     Next.RETRY: "failed",
     Next.BURY: "dead",
 }
+
+
+def _told(surprise: Exception) -> str:
+    """Return an error's type and place; its text may quote a header, and goes nowhere."""
+    traceback.print_tb(surprise.__traceback__)
+    where = traceback.extract_tb(surprise.__traceback__)[-1]
+    return f"{type(surprise).__name__} at {Path(where.filename).name}:{where.lineno}"
 
 
 def _name(failed: BedsideError) -> str:
