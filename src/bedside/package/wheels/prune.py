@@ -8,7 +8,7 @@ import re
 from pathlib import PurePosixPath
 
 #: Changes with the rules, so that no cache takes a layer of other rules for this one's.
-RULES = 1
+RULES = 2
 #: Distributions that are needed to build or to install, never to run.
 NEVER = frozenset({"pip", "setuptools", "wheel"})
 #: Sources and stubs of compiled modules, headers, static libraries, files of build systems.
@@ -30,6 +30,8 @@ _FOLDERS = (
 #: Programs beside libraries; GDCM's own are named so and have no suffix.
 _PROGRAMS = re.compile(r"torch/bin/|_gdcm/gdcm[^/.]*(-\d[\d.]*)?$")
 _KEPT_PROGRAMS = ("torch/bin/torch_shm_manager",)
+#: Stubs that are read at run time: lazy_loader takes from them what a package has.
+_READ_STUBS = re.compile(r"skimage/(\w+/)*__init__\.pyi$")
 
 
 def travels(path: str) -> bool:
@@ -45,4 +47,4 @@ def travels(path: str) -> bool:
         return path in _KEPT_PROGRAMS
     if path.startswith(_FOLDERS) or _TEST_FOLDERS.intersection(parts[:-1]):
         return _LICENCE.match(parts[-1]) is not None
-    return PurePosixPath(path).suffix.lower() not in _SUFFIXES
+    return PurePosixPath(path).suffix.lower() not in _SUFFIXES or _READ_STUBS.match(path) is not None
