@@ -25,7 +25,7 @@ from bedside.ports import ModelRunner, Outcome, Progress, Task
 #: Of every object that a proof writes; a proof has no date of its own, so that it can be repeated.
 CONTENT_AT = datetime(2026, 1, 15, 9, 30, tzinfo=UTC)
 #: A phantom is no patient of the model's: what the model accepts is not asked.
-_ANYTHING: Mapping[str, object] = {"modality": [], "body_part": [], "min_slices": 1, "spacing_mm": [0, 1e6]}
+ANYTHING: Mapping[str, object] = {"modality": [], "body_part": [], "min_slices": 1, "spacing_mm": [0, 1e6]}
 _TIMEOUT_S = 3600.0
 _HINT = "docs/proof.md says how to find the cause; --no-prove packages it unproved"
 
@@ -137,7 +137,7 @@ def _request(bundle: Bundle, name: str, *, anything: bool) -> RunRequest:
         release_version=bundle.version,
         content_at=CONTENT_AT,
         outputs=("seg",),
-        accept=_ANYTHING if anything else {},
+        accept=ANYTHING if anything else {},
     )
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "canary": (f"{_HERE}.trial:canary", "Give a share of the studies to a release."),
     "compare": (f"{_HERE}.compare:compare", "Show how a shadow's results compare."),
     "rerun": (f"{_HERE}.rerun:rerun", "Run past studies under a release."),
+    "verify": (f"{_HERE}.verify:verify", "Replay a MAP's golden case here, and check its signature."),
     "history": (f"{_HERE}.look:history", "Show who promoted what, when and why."),
 }
 

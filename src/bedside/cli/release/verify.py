@@ -204,6 +204,7 @@ def _runner(engine: str, device: str, found: _Found, scratch: Path) -> "Iterator
     from bedside.adapters.process import ChildOptions, ChildRunner
     from bedside.domain.pipeline import Stage, StageKind
     from bedside.model.bundle import open_bundle
+    from bedside.oci.map.image import LABEL_MODEL
     from bedside.package.replay import take_out
 
     options = ChildOptions(device=device)
@@ -211,10 +212,11 @@ def _runner(engine: str, device: str, found: _Found, scratch: Path) -> "Iterator
     children.mkdir()
     runner: ContainerRunner | ChildRunner
     if engine == "process":
-        models = scratch / "models"
-        if not take_out(found.image, "opt/holoscan/models", models):
-            raise NotFound(f"release {found.named.digest}: holds no model", hint="choose another --engine")
-        bundle = open_bundle(sorted(models.iterdir())[0])
+        labels = found.image.config.get("config", {}).get("Labels") or {}
+        model = str(labels.get(LABEL_MODEL, "")).strip("/")
+        if not model or not take_out(found.image, model, scratch / "model"):
+            raise NotFound(f"release {found.named.digest}: names no model", hint="choose another --engine")
+        bundle = open_bundle(scratch / "model")
         stage = Stage(name="verify", kind=StageKind.BUNDLE, release=bundle.digest)
         runner = ChildRunner(
             bundles=lambda _digest: bundle.path, scratch=children, environment=os.environ, options=options
