@@ -140,11 +140,11 @@ def _codecs() -> Iterator[Finding]:
     except ImportError as exc:
         yield fail("decoders", f"Python package {exc.name} cannot be imported", INSTALL_WORKER)
         return
-    gaps = [syntax for syntax in found.values() if not syntax.importable]
+    gaps = [syntax for syntax in found.values() if syntax.fault]
     for syntax in gaps:
-        yield fail("decoders", f"{syntax.name} cannot be read: {syntax.decoder} is missing", INSTALL_WORKER)
+        yield fail("decoders", f"{syntax.name} cannot be read: {syntax.fault}", INSTALL_WORKER)
     if not gaps:
-        yield ok("decoders", f"all {len(found)} compressed transfer syntaxes")
+        yield ok("decoders", f"all {len(found)} compressed transfer syntaxes give a sample's values")
 
 
 def _existing(folder: Path) -> Path:

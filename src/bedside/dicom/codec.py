@@ -83,8 +83,11 @@ def decode(frame: Encoded) -> NDArray[np.integer]:
         InputRejected: It cannot be decoded, or is not what the image attributes say.
     See PS3.5 8.2.
     """
-    header = frame.header
-    codestream = read_spans(header, list(frame.spans))
+    return decode_codestream(frame.header, read_spans(frame.header, list(frame.spans)))
+
+
+def decode_codestream(header: InstanceHeader, codestream: bytes) -> NDArray[np.integer]:
+    """Decode the bytes of one frame; see `decode`."""
     check_claim(header, codestream)
     plugin = PLUGINS[header.transfer_syntax_uid]
     try:
