@@ -7,24 +7,33 @@ no bundle and imports no DICOM library.
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedside.config import Settings
-from bedside.domain.pipeline import Pipeline, Rule
+from bedside.domain.pipeline import Pipeline, ReleaseKind, Rule, StageKind
+from bedside.domain.release import Promotion
 from bedside.errors import ConfigError, Unavailable
 from bedside.log import Log, silent
 from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
 
 if TYPE_CHECKING:
-    from bedside.adapters.process import ProcessRunner
+    from bedside.adapters.containers import ContainerRunner
+    from bedside.adapters.process import ChildOptions
+    from bedside.oci.descriptor import Descriptor, Platform
+    from bedside.oci.layout import OciLayout
+    from bedside.oci.reference import Reference
+    from bedside.oci.registry import Authority, Registries
     from bedside.worker.compare import Comparer
     from bedside.worker.intake import Intake
+    from bedside.worker.lookout import Lookout
     from bedside.worker.loop import Worker
+    from bedside.worker.maps import MapStore
     from bedside.worker.releases import Releases
+    from bedside.worker.runners import StageRunners
     from bedside.worker.stop import Stop
 
 #: Names below the root that are no tenants.
@@ -66,7 +75,14 @@ class Deployment:
         """The bundles it runs."""
         from bedside.worker.releases import Releases
 
-        return Releases(self.root / "releases", ledger=self.ledger, clock=self.clock)
+        return Releases(self.root / "releases", ledger=self.ledger, clock=self.clock, maps=self.maps)
+
+    @cached_property
+    def maps(self) -> "MapStore":
+        """The MAPs among them."""
+        from bedside.worker.maps import MapStore, this_platform
+
+        return MapStore(folder=self.root / "releases" / "maps", pull=_pull, platform=this_platform())
 
     @cached_property
     def pipelines(self) -> dict[str, Pipeline]:
@@ -125,20 +141,47 @@ class Deployment:
             log=self.log,
         )
 
-    def runner(self, scratch: Path) -> "ProcessRunner":
-        """Return a runner of stages with its own warm children."""
-        from bedside.adapters.process import ChildOptions, ChildRunner, CommandRunner, ProcessRunner
+    def runner(self, scratch: Path) -> "StageRunners":
+        """Return a runner of stages of every kind, with its own warm children and containers."""
+        from bedside.adapters.process import ChildOptions, ChildRunner, CommandRunner
+        from bedside.worker.runners import StageRunners
 
         worker = self.settings.worker
-        return ProcessRunner(
-            bundles=ChildRunner(
-                bundles=self.releases.path,
-                scratch=scratch,
-                environment=os.environ,
-                options=ChildOptions(device=worker.device, threads=_threads(self.settings), warm=worker.warm),
-            ),
-            commands=CommandRunner(scratch=scratch, environment=os.environ),
+        options = ChildOptions(device=worker.device, threads=_threads(self.settings), warm=worker.warm)
+        return StageRunners(
+            {
+                StageKind.BUNDLE: lambda: ChildRunner(
+                    bundles=self.releases.path, scratch=scratch, environment=os.environ, options=options
+                ),
+                StageKind.COMMAND: lambda: CommandRunner(scratch=scratch, environment=os.environ),
+                StageKind.MAP: lambda: self._containers(scratch, options),
+            }
         )
+
+    def _containers(self, scratch: Path, options: "ChildOptions") -> "ContainerRunner":
+        from bedside.adapters.containers import ContainerOptions, ContainerRunner, Limits, choose_engine
+
+        worker = self.settings.worker
+        limits = Limits(memory_bytes=worker.container_memory_bytes, pids=worker.container_pids)
+        return ContainerRunner(
+            maps=lambda digest: self.maps.bring(self.releases.find(digest)),
+            engine=choose_engine(worker.engine, os.environ),
+            scratch=scratch,
+            environment=os.environ,
+            options=ContainerOptions(child=options, limits=limits),
+        )
+
+    def lookout(self, runner: "StageRunners") -> "Lookout":
+        """Return what brings promoted releases to a worker ahead of their first job."""
+        from bedside.worker.lookout import Lookout
+
+        def bring(promotion: Promotion) -> None:
+            if promotion.kind is ReleaseKind.BUNDLE:
+                self.releases.path(promotion.digest)
+            else:
+                runner.prepare(StageKind.MAP, promotion.digest)
+
+        return Lookout(ledger=self.ledger, bring=bring, clock=self.clock, log=self.log)
 
     def comparer(self, scratch: Path) -> "Comparer":
         """Return what compares shadows with what was delivered."""
@@ -146,7 +189,7 @@ class Deployment:
 
         return Comparer(ledger=self.ledger, blobs=self.blobs, clock=self.clock, scratch=scratch, log=self.log)
 
-    def worker(self, name: str, runner: "ProcessRunner", stop: "Stop") -> "Worker":
+    def worker(self, name: str, runner: "StageRunners", stop: "Stop") -> "Worker":
         """Return a worker of this deployment."""
         from bedside.worker.loop import Parts, Worker, WorkerOptions
 
@@ -160,6 +203,7 @@ class Deployment:
                 clock=self.clock,
                 log=self.log,
                 aside=self.comparer(self.scratch / name / "compare").step,
+                lookout=self.lookout(runner).look,
             ),
             WorkerOptions(
                 name=name,
@@ -228,9 +272,34 @@ def ledger_state(settings: Settings) -> str:
     return f"{scheme}, {waiting} jobs wait"
 
 
+def open_registries(environment: Mapping[str, str], *, insecure: bool = False) -> "Registries":
+    """Return registries with the credentials that are at hand: AWS's for ECR, else docker's and podman's.
+
+    Args:
+        environment: Says where docker and podman keep theirs.
+        insecure: Accept plain http and unknown certificates.
+    """
+    from bedside.adapters.aws.hosts import is_ecr
+    from bedside.oci.registry import Chain, Keyring, Later, Options, Registries
+
+    authority = Chain([Later(is_ecr, _ecr), Keyring.of(environment)])
+    return Registries(authority, Options(insecure=insecure))
+
+
 def worker_name() -> str:
     """Return a name for this process that no other worker has or had."""
     return f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
+
+
+def _ecr() -> "Authority":
+    from bedside.adapters.local.clock import SystemClock
+    from bedside.oci.registry import Nobody
+
+    try:
+        from bedside.adapters.aws.ecr import EcrAuthority
+    except ImportError:
+        return Nobody("AWS: not asked, pip install 'bedside[aws]'")
+    return EcrAuthority(SystemClock().now)
 
 
 def _ledger(settings: Settings) -> Ledger:
@@ -238,6 +307,14 @@ def _ledger(settings: Settings) -> Ledger:
 
     file = (settings.system.root / "ledger.db").absolute()
     return SqlLedger(settings.ledger.url or f"sqlite:///{file}")
+
+
+def _pull(reference: "Reference", layout: "OciLayout", platform: "Platform") -> "Descriptor":
+    """Bring a container image from its registry, with the credentials that are at hand."""
+    from bedside.oci.registry import Pulling, pull
+
+    with open_registries(os.environ) as registries:
+        return pull(reference, layout, registries, Pulling(platform=platform))
 
 
 def _threads(settings: Settings) -> int:

@@ -61,11 +61,18 @@ class Authority(Protocol):
 
 
 class Nobody:
-    """Has no credentials: public repositories only."""
+    """Has no credentials: public repositories only.
+
+    Args:
+        why: A note, for the message of a refusal.
+    """
+
+    def __init__(self, why: str = "") -> None:
+        self._answer = Answer(notes=(why,) if why else ())
 
     def ask(self, host: str, repository: str) -> Answer:  # noqa: ARG002
         """Return none."""
-        return Answer()
+        return self._answer
 
 
 class Chain:
