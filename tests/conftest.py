@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from map_samples import example_map  # noqa: F401  # a fixture, built once per session
 from services import postgres  # noqa: F401  # a fixture, once per session for all files
 
 #: Debian keeps the servers of PostgreSQL, and what root starts, out of PATH.

@@ -1,7 +1,15 @@
 """MAPs for tests: a tiny one that is only files, made in a moment, and the packaged example bundle."""
 
+import os
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from bedside.oci.cache import LayerCache
 from bedside.oci.compress import Compression
@@ -9,6 +17,7 @@ from bedside.oci.descriptor import Platform
 from bedside.oci.layer import bake
 from bedside.oci.manifest import Making, assemble
 from bedside.oci.parts import Assembled, Entry, Recipe
+from bedside.oci.storage import locked, write_file
 
 #: Paths of a MAP as every reader expects them, with contents that only a test would write.
 TINY_FILES: Mapping[str, bytes] = {
@@ -59,3 +68,47 @@ def tiny_map(
         annotations={"org.opencontainers.image.title": "tiny"},
     )
     return assemble(layers, making, cache=cache)
+
+
+def packaging_cache() -> Path:
+    """Folder for base and wheels, kept from one test session to the next: they are 300 MB to fetch."""
+    named = os.environ.get("BEDSIDE_TEST_CACHE")
+    return Path(named) if named else Path(tempfile.gettempdir()) / f"bedside-test-cache-{os.getuid()}"
+
+
+def package(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run ``bedside package`` as a person would, with the tests' cache and a lock that mirrors still have."""
+    cache = packaging_cache()
+    lock = [] if "--base-lock" in arguments else ["--base-lock", str(fresh_lock())]
+    return subprocess.run(
+        [sys.executable, "-m", "bedside", "package", *map(str, arguments), "--cache", str(cache), *lock],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+
+
+def fresh_lock() -> Path:
+    """Return a lock of Debian packages of today: mirrors forget what the committed one names."""
+    from bedside.package.base.mirrors import apt_mirrors
+    from bedside.package.base.resolve import lock_debian
+
+    cache = packaging_cache()
+    place = cache / "debian-lock.json"
+    with locked(cache / "debian-lock.lock"):
+        if not place.is_file() or place.stat().st_mtime < time.time() - 12 * 3600:
+            made = lock_debian(apt_mirrors(), now=datetime.now(UTC))
+            write_file(place, made.to_json().encode())
+    return place
+
+
+@pytest.fixture(scope="session")
+def example_map(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example bundle, packaged for this machine as an OCI layout with the tag ``1.0.0``."""
+    from bedside.phantom.example import example_bundle
+
+    layout = tmp_path_factory.mktemp("example-map") / "layout"
+    done = package(example_bundle(), "-o", layout, "--no-prove", "--compression", "zstd")
+    assert done.returncode == 0, done.stderr
+    return layout
