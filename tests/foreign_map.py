@@ -21,83 +21,156 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import bedside
 from nothing_bundle import BEHAVIOURS
 
-#: What the application of the container image does, told by the brightest voxel of the study.
-APPLICATION = f"""
+#: What the samples do with a study; its brightest voxel says what. It tells what it was not kept from.
+BEHAVE = f"""
 import array
 import json
 import os
 import pathlib
-import sys
 import time
 
-generation = sys.argv[1]
-prefix, infix = ("HOLOSCAN", "_") if generation == "holoscan" else ("MONAI", "")
-source = pathlib.Path(os.environ[prefix + "_INPUT" + infix + "PATH"])
-target = pathlib.Path(os.environ[prefix + "_OUTPUT" + infix + "PATH"])
-assert source.is_absolute() and target.is_absolute()
-files = sorted(path for path in source.rglob("*") if path.is_file())
-brightest = max(max(array.array("H", path.read_bytes()[-24 * 24 * 2 :])) for path in files) - 1024
-behaviour = {BEHAVIOURS!r}[(brightest - 100) // 10]
-if behaviour == "needs_clean_environment":
-    held = [name for name, value in os.environ.items() if "credential" in value]
-    assert not held and os.environ["OMP_NUM_THREADS"] == "1"
-if behaviour == "fails":
-    raise ValueError("Doe^Jane")
-if behaviour == "dies":
-    os._exit(9)
-if behaviour == "rejects":
-    (target / "report.json").write_text('{{"reason": "two slices are missing"}}')
-    sys.exit(4)
-if behaviour == "prints":
-    print("a program prints " * 100000)
-if behaviour == "sleeps":
-    for _ in range(3000):
-        time.sleep(0.1)
-if behaviour == "takes_1":
-    time.sleep(1)
+
+class Rejected(Exception):
+    pass
 
 
-def answer(act):
+def behave(source, target, check=lambda: None):
+    files = sorted(path for path in source.rglob("*") if path.is_file())
+    if b"CS\\x02\\x00MR" in files[0].read_bytes():
+        raise Rejected("two slices are missing")
+    brightest = max(max(array.array("H", path.read_bytes()[-24 * 24 * 2 :])) for path in files) - 1024
+    behaviour = {BEHAVIOURS!r}[(brightest - 100) // 10]
+    if behaviour == "needs_clean_environment":
+        held = [name for name, value in os.environ.items() if "credential" in value]
+        assert not held and os.environ["OMP_NUM_THREADS"] == "1"
+    if behaviour == "fails":
+        raise ValueError("Doe^Jane")
+    if behaviour == "dies":
+        os._exit(9)
+    if behaviour == "prints":
+        print("a program prints " * 100000)
+        os.write(1, b"\\x00\\x00\\x00\\x05hello" * 100)
+    if behaviour == "sleeps":
+        for _ in range(3000):
+            check()
+            time.sleep(0.1)
+    if behaviour == "takes_1":
+        time.sleep(1)
+    (target / "count.txt").write_text(str(len(files)))
+    (target / "limits.json").write_text(json.dumps(limits(source)))
+
+
+def limits(source):
+    status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+    found = {{
+        "input": tried(lambda: (source / "new").write_text("x")),
+        "root": tried(lambda: pathlib.Path("/etc/new").write_text("x")),
+        "application": tried(lambda: pathlib.Path(__file__).write_text("x")),
+        "sysctl": tried(lambda: pathlib.Path("/proc/sys/kernel/core_pattern").write_text("core")),
+        "namespace": tried(unshare),
+        "tmp": tried(lambda: pathlib.Path("/tmp/new").write_text("x")),
+        "home": tried(lambda: (pathlib.Path.home() / "new").write_text("x")),
+        "network": tried(connect),
+        "interfaces": sorted(line.split(":")[0].strip() for line in open("/proc/net/dev").readlines()[2:]),
+        "capabilities": [int(status[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")],
+        "no_new_privileges": status["NoNewPrivs"].strip(),
+        "pid": os.getpid(),
+        "model": pathlib.Path("/opt/holoscan/models/model/model.ts").read_text(),
+        "removed": os.path.exists("/opt/holoscan/app/old.txt"),
+    }}
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        if os.path.exists(path):
+            found["memory"] = open(path).read().strip()
+    return found
+
+
+def tried(act):
     try:
         act()
-    except OSError as refused:
-        return type(refused).__name__
+    except OSError:
+        return "refused"
     return "allowed"
 
 
 def connect():
     import socket
 
-    with socket.socket() as tried:
-        tried.settimeout(3)
-        tried.connect(("192.0.2.1", 80))
+    with socket.socket() as one:
+        one.settimeout(3)
+        one.connect(("192.0.2.1", 80))
 
 
-status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-limits = {{
-    "input": answer(lambda: (source / "new").write_text("x")),
-    "root": answer(lambda: pathlib.Path("/etc/new").write_text("x")),
-    "application": answer(lambda: pathlib.Path(sys.argv[0]).write_text("x")),
-    "tmp": answer(lambda: pathlib.Path("/tmp/new").write_text("x")),
-    "home": answer(lambda: (pathlib.Path.home() / "new").write_text("x")),
-    "network": answer(connect),
-    "interfaces": sorted(line.split(":")[0].strip() for line in open("/proc/net/dev").readlines()[2:]),
-    "capabilities": [int(status[name], 16) for name in ("CapEff", "CapPrm", "CapBnd", "CapAmb")],
-    "no_new_privileges": status["NoNewPrivs"].strip(),
-    "uid": os.getuid(),
-    "gid": os.getgid(),
-    "pid": os.getpid(),
-    "files": len(files),
-    "model": pathlib.Path("/opt/holoscan/models/model/model.ts").read_text(),
-    "removed": os.path.exists("/opt/holoscan/app/old.txt"),
-}}
-for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-    if os.path.exists(path):
-        limits["memory"] = open(path).read().strip()
-(target / "count.txt").write_text(str(len(files)))
-(target / "limits.json").write_text(json.dumps(limits))
+def unshare():
+    import ctypes
+
+    if ctypes.CDLL(None).unshare(0x10000000):
+        raise OSError("unshare")
+"""
+
+#: The application of a foreign MAP: the folder contract of its generation.
+APPLICATION = """
+import json
+import os
+import pathlib
+import sys
+
+from behave import Rejected, behave
+
+generation = sys.argv[1]
+prefix, infix = ("HOLOSCAN", "_") if generation == "holoscan" else ("MONAI", "")
+source = pathlib.Path(os.environ[prefix + "_INPUT" + infix + "PATH"])
+target = pathlib.Path(os.environ[prefix + "_OUTPUT" + infix + "PATH"])
+assert source.is_absolute() and target.is_absolute()
+try:
+    behave(source, target)
+except Rejected as rejected:
+    (target / "report.json").write_text(json.dumps({"reason": str(rejected)}))
+    sys.exit(4)
+"""
+
+#: The child of a MAP that carries a bedside, without a model: the real protocol and channel.
+CHILD = """
+import os
+import pathlib
+import sys
+
+from bedside.errors import BedsideError, InputRejected
+from bedside.runtime.channel import Channel
+from bedside.runtime.protocol import Bye, Error, Hello, Load, Progress, Result, Run
+
+sys.path.append("/opt/holoscan/app")
+from behave import Rejected, behave
+
+channel = Channel.of_this_process()
+channel.send(
+    Hello(protocols=(1,), capabilities=(), bedside="0", python="3", torch="", pid=os.getpid())
+)
+channel.start()
+loaded = None
+while True:
+    match channel.receive():
+        case Load() as load:
+            loaded = load
+        case Bye():
+            os._exit(0)
+        case Run() as run:
+            def check():
+                channel.check(run.id)
+                channel.send(Progress(id=run.id, doing="forward", fraction=0.5))
+
+            try:
+                behave(pathlib.Path(run.input), pathlib.Path(run.output), check)
+                report = {"bundle": loaded.bundle, "release": loaded.release}
+                channel.send(Result(id=run.id, report=report, timings_s={"run": 0.1}))
+            except Rejected as failed:
+                channel.send(Error.of(run.id, InputRejected(str(failed))))
+            except BedsideError as failed:
+                channel.send(Error.of(run.id, failed))
+            except Exception as failed:
+                channel.send(Error(id=run.id, name="ModelFailed", message=f"model: {type(failed).__name__}"))
 """
 
 #: An entry point as the field has it: needs what is not there, and answers 0.
@@ -107,6 +180,7 @@ PLATFORM = {"x86_64": "amd64", "aarch64": "arm64"}
 
 #: Modules in shared objects that the sample's Python needs.
 _DYNAMIC = (
+    "_ctypes",
     "_struct",
     "math",
     "select",
@@ -143,6 +217,7 @@ _PACKAGES = (
     "re",
     "logging",
     "concurrent",
+    "ctypes",
     "email",
     "urllib",
     "zipfile",
@@ -238,6 +313,7 @@ def write_map(
     ]
     application = [
         File("opt/holoscan/app/app.py", program.encode()),
+        File("opt/holoscan/app/behave.py", BEHAVE.encode()),
         File("opt/holoscan/app/.wh.old.txt"),
         File("opt/holoscan/models/model/model.ts", b"a model"),
         File(f"{root}/input", folder=True, mode=0o755),
@@ -267,6 +343,27 @@ def write_map(
         },
     }
     return write_layout(folder, [python_layer(), layer(application), layer(manifests)], config)
+
+
+def write_bedside_map(folder: Path) -> Layout:
+    """Write a MAP that speaks the protocol: bedside's own channel, and no model."""
+    package = Path(bedside.__file__).parent
+    needed = [package / "__init__.py", package / "errors.py", *(package / "domain").glob("*.py")]
+    needed += [package / "runtime" / f"{name}.py" for name in ("__init__", "channel", "protocol")]
+    runtime = "opt/bedside/runtime/bedside"
+    return write_map(
+        folder,
+        more=[
+            *(File(f"{runtime}/{path.relative_to(package)}", path.read_bytes()) for path in needed),
+            File(f"{runtime}/runtime/__main__.py", CHILD.encode()),
+        ],
+        environment={"PYTHONPATH": "/opt/bedside/runtime", "PYTHONDONTWRITEBYTECODE": "1"},
+        labels={
+            "org.bedside.protocol": "1",
+            "org.bedside.bundle.digest": f"sha256:{'b' * 64}",
+            "org.bedside.model": "/opt/holoscan/models/model",
+        },
+    )
 
 
 def write_layout(folder: Path, layers: list[bytes], config: Mapping[str, object]) -> Layout:

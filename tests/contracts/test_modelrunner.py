@@ -8,18 +8,28 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+import foreign_map
 import nothing_bundle
+from bedside.adapters.containers import ContainerOptions, ContainerRunner, Limits
 from bedside.adapters.process import ChildOptions, ChildRunner, CommandRunner, ProcessRunner
 from bedside.domain.pipeline import Pipeline, Stage, StageKind
 from bedside.domain.request import RunRequest
 from bedside.errors import BedsideError, Cancelled, InputRejected, ModelFailed, OutOfMemory
+from bedside.oci.layout import open_layout
+from bedside.oci.open import read_container_image
 from bedside.ports import ModelRunner, Outcome, Task
+from engines import PROGRAMS, running_engine
+
+#: Engines, and what runs in them: warm MAPs that speak the protocol, and others' of both generations.
+CONTAINERS = (("podman", "warm"), ("docker", "monai"), ("runc", "holoscan"), ("none", "warm"))
+SLOW_CONTAINERS = (("podman", "holoscan"), ("docker", "warm"), ("runc", "warm"), ("none", "monai"))
 
 #: Given to the runner as the worker's environment: a child sees none of the last five.
 ENVIRONMENT = {
@@ -42,6 +52,8 @@ class Bench:
     stage: Callable[[str], Stage]
     folder: Path
     scratch: Path
+    pids: Callable[[], list[int]]
+    contained: bool = False
 
     def task(self, behaviour: str, **changes: object) -> Task:
         stage = replace(self.stage(behaviour), **changes)  # type: ignore[arg-type]
@@ -80,9 +92,21 @@ def processes_of(folder: Path) -> list[int]:
     return found
 
 
-@pytest.fixture(scope="module", params=["bundle", "command"])
-def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    folder = tmp_path_factory.mktemp("runner")
+def processes_marked(mark: str) -> list[int]:
+    """Return the processes that have a mark in their environment: those in containers."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and mark.encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+@contextmanager
+def processes(folder: Path, kind: str) -> Iterator[Bench]:
+    """Give a bench of child processes."""
     scratch = folder / "scratch"
     bundle = nothing_bundle.write_bundle(folder / "bundle")
     program = folder / "program.py"
@@ -105,14 +129,72 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         command = (str(program), behaviour, "{input}", "{output}")
         return Stage(name="prepare", kind=StageKind.COMMAND, command=command)
 
-    stage = bundle_stage if request.param == "bundle" else command_stage
-    yield Bench(runner=runner, stage=stage, folder=folder, scratch=scratch)
+    yield Bench(
+        runner=runner,
+        stage=bundle_stage if kind == "bundle" else command_stage,
+        folder=folder,
+        scratch=scratch,
+        pids=lambda: processes_of(scratch),
+    )
     runner.close()
-    assert processes_of(scratch) == []
-    assert list(scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize("adapter", [ProcessRunner, ChildRunner, CommandRunner])
+@contextmanager
+def containers(folder: Path, name: str, kind: str) -> Iterator[Bench]:
+    """Give a bench of containers: warm ones that speak the protocol, or others' MAPs, one for each run."""
+    mark = f"bedside_{os.urandom(6).hex()}"
+    if kind == "warm":
+        written = foreign_map.write_bedside_map(folder / "map")
+    else:
+        written = foreign_map.write_map(folder / "map", kind)
+    layout = open_layout(written.path)
+    with running_engine(name) as (engine, environment):
+        runner = ContainerRunner(
+            maps=lambda digest: read_container_image(layout, layout.resolve(digest)),
+            engine=engine,
+            scratch=folder / "scratch",
+            environment={**ENVIRONMENT, **environment, "LC_MEASUREMENT": mark},
+            options=ContainerOptions(
+                child=ChildOptions(device="cpu", threads=1), limits=Limits(memory_bytes=512 * 2**20)
+            ),
+        )
+        yield Bench(
+            runner=runner,
+            stage=lambda _: Stage(name="infer", kind=StageKind.MAP, release=written.digest),
+            folder=folder,
+            scratch=folder / "scratch",
+            pids=lambda: processes_marked(mark),
+            contained=True,
+        )
+        runner.close()
+        assert processes_marked(mark) == []
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "bundle",
+        "command",
+        *(
+            pytest.param(f"{name} {kind}", marks=pytest.mark.needs(*PROGRAMS[name]))
+            for name, kind in CONTAINERS
+        ),
+        *(
+            pytest.param(f"{name} {kind}", marks=[pytest.mark.slow, pytest.mark.needs(*PROGRAMS[name])])
+            for name, kind in SLOW_CONTAINERS
+        ),
+    ],
+)
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    folder = tmp_path_factory.mktemp("runner")
+    first, _, second = request.param.partition(" ")
+    with containers(folder, first, second) if second else processes(folder, first) as made:
+        yield made
+    assert processes_of(made.scratch) == []
+    assert list(made.scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("adapter", [ProcessRunner, ChildRunner, CommandRunner, ContainerRunner])
 def test_signatures_are_the_ports(adapter: type) -> None:
     for name in ("run", "close"):
         assert inspect.signature(getattr(adapter, name)) == inspect.signature(getattr(ModelRunner, name))
@@ -158,8 +240,11 @@ def test_a_child_that_dies_costs_one_run(
     bench: Bench, sign: signal.Signals, error: type[BedsideError], says: str
 ) -> None:
     def kill(doing: str, fraction: float) -> None:
-        for pid in processes_of(bench.scratch):
+        for pid in bench.pids():
             os.kill(pid, sign)
+
+    if bench.contained and sign is not signal.SIGKILL:
+        pytest.skip("the kernel keeps other signals from a container's first process")
 
     with pytest.raises(error, match=says):
         bench.runner.run(bench.task("sleeps"), kill)

@@ -152,7 +152,10 @@ class Engine(Protocol):
         ...
 
     def removal(self, name: str) -> list[str]:
-        """Return the command that ends and removes a container, whether it runs or not."""
+        """Return the command that ends and removes a container, whether it runs or not.
+
+        Empty where a container dies with the process that `command` starts, and that with its worker.
+        """
         ...
 
     def environment(self, given: Mapping[str, str]) -> dict[str, str]:

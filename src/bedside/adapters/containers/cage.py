@@ -64,8 +64,8 @@ class Cage(UnpackedEngine):
         return [sys.executable, "-I", "-S", str(caged.__file__), str(description)]
 
     def removal(self, name: str) -> list[str]:  # noqa: ARG002 - the protocol's
-        """Return a command that does nothing: the container dies with its first process."""
-        return ["true"]
+        """Return nothing: the container dies with its first process, and with its worker."""
+        return []
 
     def shortfalls(self) -> Sequence[str]:
         """Return the limits that it cannot keep here, each with the reason."""

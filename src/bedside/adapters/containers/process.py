@@ -53,16 +53,18 @@ class ContainerProcess(Spawned):
         scratch.mkdir(parents=True, exist_ok=True)
         self._folder = Path(tempfile.mkdtemp(prefix="box-", dir=scratch))
         self._own = engine.environment(environment)
-        removal = engine.removal(box.name)
+        self._removal = engine.removal(box.name)
+        self._guard: subprocess.Popen[bytes] | None = None
         try:
             command = engine.command(box, self._folder)
-            # Its own session: what ends the worker's group must not end it too.
-            self._guard = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARD, "guard", *removal],
-                env=self._own,
-                stdin=subprocess.PIPE,
-                start_new_session=True,
-            )
+            if self._removal:
+                # Its own session: what ends the worker's group must not end it too.
+                self._guard = subprocess.Popen(
+                    ["/bin/sh", "-c", _GUARD, "guard", *self._removal],
+                    env=self._own,
+                    stdin=subprocess.PIPE,
+                    start_new_session=True,
+                )
             super().__init__(command, environment={}, extra=self._own, scratch=scratch, piped=piped)
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -74,12 +76,11 @@ class ContainerProcess(Spawned):
             self.ended_by_us = True
             if grace_s:
                 self.wait(grace_s)
-        ended = self.process.poll() is not None
-        if not ended:
+        if self.process.poll() is None and self._removal:
             self._remove()
             self.wait(REMOVE_S)
         super().end()
-        self._dismiss(b"done\n")
+        self._dismiss()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def ended_as(self, status: int) -> int:
@@ -114,7 +115,7 @@ class ContainerProcess(Spawned):
     def _remove(self) -> None:
         try:
             subprocess.run(
-                self._engine.removal(self.box.name),
+                self._removal,
                 env=self._own,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
@@ -124,10 +125,12 @@ class ContainerProcess(Spawned):
         except (OSError, subprocess.TimeoutExpired):
             return  # the guard tries again when it is let go
 
-    def _dismiss(self, word: bytes) -> None:
+    def _dismiss(self) -> None:
+        if self._guard is None:
+            return
         assert self._guard.stdin is not None
         try:
-            self._guard.stdin.write(word)
+            self._guard.stdin.write(b"done\n")
             self._guard.stdin.close()
         except BrokenPipeError:
             pass
