@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -107,6 +108,7 @@ def _infer(
     bundle: Bundle, stage: Stage, wishes: Wishes, scratch: Path, progress: Callable[[str, float], None]
 ) -> tuple[Outcome, str, datetime]:
     """Load the model while the study is hashed, then run it."""
+    begun = time.perf_counter()
     paths = sorted(path for path in wishes.input.rglob("*") if path.is_file())
     if not paths:
         raise InputRejected(f"study: {wishes.input} holds no files")
@@ -118,6 +120,7 @@ def _infer(
         chosen = {name: stage.settings[name] for name in SESSION_SETTINGS if name in stage.settings}
         options = SessionOptions(device=wishes.device, threads=wishes.threads)
         session = Session(bundle, replace(options, **chosen))  # type: ignore[arg-type]
+        loaded_s = round(time.perf_counter() - begun, 4)
         arrival = arrival_id(hashed.result())
     from bedside.runtime.study import run_study  # noqa: PLC0415 - its imports hold the lock that torch's need
 
@@ -135,7 +138,7 @@ def _infer(
         )
     finally:
         session.close()
-    return outcome, arrival, received_at
+    return replace(outcome, timings_s={"load": loaded_s, **outcome.timings_s}), arrival, received_at
 
 
 def _stored(paths: list[Path]) -> list[StoredFile]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import bedside
 from bedside.errors import BedsideError, ConfigError, ModelFailed
 from bedside.runtime.channel import Channel
+from bedside.runtime.home import settle_in
 from bedside.runtime.lifeline import bind_forks, die_with_parent
 from bedside.runtime.protocol import (
     VERSIONS,
@@ -97,8 +98,10 @@ def _load(load: Load) -> Loaded:
     Raises:
         ConfigError: The protocol's version is not ours, the files are not the release's, or the
             bundle cannot be loaded.
+        Unavailable: Nothing can be written, not even temporary files.
     """
     begun = time.perf_counter()
+    settle_in()
     if load.protocol not in VERSIONS:
         raise ConfigError(f"protocol: the worker chose version {load.protocol}, this side has {VERSIONS}")
     from bedside.model.bundle import open_bundle  # noqa: PLC0415 - after hello
