@@ -8,7 +8,7 @@ version of Python, so the one that runs bedside is never used.
 
 import platform
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,15 +24,16 @@ _LOADERS = {
     "arm64": ("usr/lib/aarch64-linux-gnu", "ld-linux-aarch64.so.1"),
 }
 TIMEOUT_S = 1800.0
-#: Runs inside the target's Python: folder, then the path that tracebacks shall name. Sorted, in one
-#: process, so that nothing left over from one file differs for the next; what does not compile (templates,
-#: files for another Python) is no module either.
+#: Runs inside the target's Python: folder, the path that tracebacks shall name, what is left out. Sorted,
+#: in one process, so that nothing left over from one file differs for the next; what does not compile
+#: (templates, files for another Python) is no module either.
 _COMPILE = """
 import os, py_compile, sys
 mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
-root, shown = sys.argv[1:]
+root, shown, *left_out = sys.argv[1:]
+left_out = tuple(os.path.join(root, name) for name in left_out)
 found = (os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names)
-for path in sorted(path for path in found if path.endswith(".py")):
+for path in sorted(path for path in found if path.endswith(".py") and not path.startswith(left_out)):
     folder, name = os.path.split(path)
     compiled = os.path.join(folder, "__pycache__", name[:-3] + "." + sys.implementation.cache_tag + ".pyc")
     try:
@@ -62,12 +63,13 @@ class Interpreter:
     cache: Path
     entries: Callable[[], Iterable[Entry]]
 
-    def compile(self, folder: Path, *, shown: str) -> None:
+    def compile(self, folder: Path, *, shown: str, left_out: Sequence[str] = ()) -> None:
         """Write the bytecode of every module below a folder beside it, as unchecked-hash ``.pyc``.
 
         Args:
             folder: Holds the sources.
             shown: Absolute path that the folder has in the container image; tracebacks name it.
+            left_out: Beginnings of paths below the folder; their modules are compiled when imported.
 
         Raises:
             Unavailable: the interpreter does not run here, or the disk is full.
@@ -82,6 +84,7 @@ class Interpreter:
             *("-S", "-s", "-B", "-X", "utf8", "-W", "ignore", "-c", _COMPILE),
             str(folder),
             shown,
+            *left_out,
         ]
         environment = {"PYTHONHOME": str(root / "usr"), "PYTHONHASHSEED": "0", "PATH": "/nonexistent"}
         try:

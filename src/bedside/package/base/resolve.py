@@ -41,8 +41,8 @@ WANTED = (
 #: Dependencies that nothing in a MAP uses: configuration at installation, terminals, databases and
 #: network services of the standard library that no longer exist.
 LEFT_OUT = frozenset({
-    "awk", "debconf", "debconf-2.0", "dpkg", "libdb5.3", "libncursesw6", "libnsl2", "libreadline8", "libtinfo6",
-    "libtirpc3", "mawk", "media-types", "mime-support", "openssl",
+    "awk", "debconf", "debconf-2.0", "dpkg", "libdb5.3", "libncursesw6", "libnsl2", "libreadline8",
+    "libtinfo6", "libtirpc3", "mawk", "media-types", "mime-support", "openssl",
 })  # fmt: skip
 _SHA256_LINE = re.compile(r"^ ([0-9a-f]{64})\s+(\d+)\s+(\S+)$", re.MULTILINE)
 _Stanza = Mapping[str, str]

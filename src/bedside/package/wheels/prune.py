@@ -8,7 +8,7 @@ import re
 from pathlib import PurePosixPath
 
 #: Changes with the rules, so that no cache takes a layer of other rules for this one's.
-RULES = 2
+RULES = 3
 #: Distributions that are needed to build or to install, never to run.
 NEVER = frozenset({"pip", "setuptools", "wheel"})
 #: Sources and stubs of compiled modules, headers, static libraries, files of build systems.
@@ -27,6 +27,15 @@ _FOLDERS = (
     "torch/lib/libshm_windows/", "nibabel/benchmarks/", "nisext/", "sympy/benchmarks/",
     "skimage/_build_utils/", "numpy/distutils/", "numpy/_pyinstaller/",
 )  # fmt: skip
+#: Modules that no inference imports: their sources travel, their bytecode does not.
+SELDOM_IMPORTED = (
+    "fsspec/", "imageio/", "jinja2/", "networkx/algorithms/", "networkx/generators/",
+    "networkx/readwrite/", "numpy/f2py/", "scipy/io/", "sympy/physics/", "sympy/parsing/",
+    "sympy/stats/", "torch/_dynamo/", "torch/_export/", "torch/_inductor/", "torch/_vendor/",
+    "torch/ao/", "torch/onnx/", "torch/testing/", "torchgen/",
+)  # fmt: skip
+#: Pictures for examples; only the modules beside them are ever imported.
+_PICTURES = re.compile(r"skimage/data/.*\.(?!pyi?$|txt$)\w+$")
 #: Programs beside libraries; GDCM's own are named so and have no suffix.
 _PROGRAMS = re.compile(r"torch/bin/|_gdcm/gdcm[^/.]*(-\d[\d.]*)?$")
 _KEPT_PROGRAMS = ("torch/bin/torch_shm_manager",)
@@ -47,4 +56,6 @@ def travels(path: str) -> bool:
         return path in _KEPT_PROGRAMS
     if path.startswith(_FOLDERS) or _TEST_FOLDERS.intersection(parts[:-1]):
         return _LICENCE.match(parts[-1]) is not None
+    if _PICTURES.match(path):
+        return False
     return PurePosixPath(path).suffix.lower() not in _SUFFIXES or _READ_STUBS.match(path) is not None

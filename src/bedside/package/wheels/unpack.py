@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from bedside.errors import ConfigError
 from bedside.package.base.interpreter import Interpreter
 from bedside.package.base.unpacked import unpacking
-from bedside.package.wheels.prune import travels
+from bedside.package.wheels.elf import blank_symbols
+from bedside.package.wheels.prune import SELDOM_IMPORTED, travels
 
 #: Where wheels lie in the container image, and what ``PYTHONPATH`` names.
 SITE_PACKAGES = "opt/bedside/lib/python3.11/site-packages"
@@ -39,7 +40,11 @@ def unpack_wheel(wheel: Path, place: Path, *, interpreter: Interpreter, prune: b
         except (zipfile.BadZipFile, ValueError) as exc:
             raise ConfigError(f"{wheel.name}: not a wheel ({exc})") from exc
         _link_twins(folder)
-        interpreter.compile(folder, shown=f"/{SITE_PACKAGES}")
+        if prune:
+            for library in folder.rglob("*.so*"):
+                if library.is_file() and not library.is_symlink():
+                    blank_symbols(library)
+        interpreter.compile(folder, shown=f"/{SITE_PACKAGES}", left_out=SELDOM_IMPORTED if prune else ())
 
 
 def _extract(archive: zipfile.ZipFile, folder: Path, *, prune: bool) -> None:
