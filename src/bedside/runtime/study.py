@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING
 
@@ -124,7 +125,7 @@ def _report(
         "inputs": _inputs(choice.series),
         "numbers": dict(answer.numbers),
         "notes": dict(answer.notes),
-        "versions": versions(),
+        "versions": dict(versions()),
         "peak_memory_bytes": peak_memory_bytes(),
     }
 
@@ -137,7 +138,8 @@ def _inputs(series: Series) -> dict[str, object]:
     }
 
 
-def versions() -> dict[str, str]:
+@cache  # for the life of the process: looking them up reads a file for each
+def versions() -> Mapping[str, str]:
     """Return the versions of bedside, Python and the libraries a result depends on."""
     found = {"bedside": bedside.__version__, "python": sys.version.split()[0]}
     for name in NAMED_VERSIONS:

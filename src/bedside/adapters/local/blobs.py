@@ -139,9 +139,7 @@ class FolderBlobStore:
     def fetch(self, key: str, destination: Path) -> None:
         """Bring an object to a new local file, read-only, perhaps by linking it."""
         path = path_of(self._base, key)
-        if destination.exists():
-            raise UsageError("store: the file to fetch to exists")
-        with as_ours("fetch"):
+        with as_ours("fetch"):  # neither a link nor an exclusive opening takes a name that is taken
             found = path.lstat()
             if not stat.S_ISREG(found.st_mode):
                 raise NotFound("store: no such object")
