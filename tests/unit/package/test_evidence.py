@@ -12,10 +12,12 @@ import nothing_bundle
 from bedside.model.bundle import Bundle, open_bundle
 from bedside.oci.cache import LayerCache
 from bedside.oci.descriptor import MANIFEST, Descriptor, Platform
+from bedside.package.attach import attachments
 from bedside.package.base.lock import DebianPackage
 from bedside.package.base.values import Base
-from bedside.package.evidence import Record, duties_of, record_of
-from bedside.package.licences import licence_of, spdx_expression
+from bedside.package.licences import licence_entries, licence_of, spdx_expression
+from bedside.package.provenance import Making, provenance_bytes
+from bedside.package.sbom import Contents, sbom_bytes
 from bedside.package.wheels.lock import Wheel, WheelFile
 from bedside.phantom import example_bundle
 
@@ -53,14 +55,25 @@ _WHEELS = (
 )
 
 
-def record(*bundles: Bundle) -> Record:
-    return record_of(
-        "spleen:1.0.0",
-        bundles or (open_bundle(example_bundle()),),
-        _BASE,
-        wheels=_WHEELS,
+def document_of(*bundles: Bundle) -> bytes:
+    return sbom_bytes(
+        Contents(
+            name="spleen:1.0.0",
+            bundles=bundles or (open_bundle(example_bundle()),),
+            base=_BASE,
+            wheels=_WHEELS,
+            created_at=_AT,
+        )
+    )
+
+
+def making() -> Making:
+    return Making(
+        name="spleen:1.0.0",
+        bundles=(open_bundle(example_bundle()),),
+        base=_BASE,
         locks={"wheels": "sha256:" + "34" * 32},
-        created_at=_AT,
+        parameters={"variant": "cpu"},
     )
 
 
@@ -71,7 +84,7 @@ def package(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 def test_the_sbom_keeps_the_rules_of_spdx() -> None:
     """SPDX 2.3 clauses 6, 7 and 11; the whole schema was checked once with the SPDX tools."""
-    document = json.loads(record().document)
+    document = json.loads(document_of())
     assert document["spdxVersion"] == "SPDX-2.3"
     assert document["dataLicense"] == "CC0-1.0"
     assert document["creationInfo"]["created"] == "2026-01-01T00:00:00Z"
@@ -89,7 +102,7 @@ def test_the_sbom_keeps_the_rules_of_spdx() -> None:
 
 
 def test_the_sbom_names_every_kind_of_content_by_its_purl_and_hash() -> None:
-    document = json.loads(record().document)
+    document = json.loads(document_of())
     purls = {
         one["name"]: one["externalRefs"][0]["referenceLocator"]
         for one in document["packages"]
@@ -109,17 +122,17 @@ def test_the_sbom_names_every_kind_of_content_by_its_purl_and_hash() -> None:
 
 
 def test_equal_inputs_give_equal_bytes_and_others_another_namespace(tmp_path: Path) -> None:
-    assert record().document == record().document
-    other = json.loads(record(open_bundle(nothing_bundle.write_bundle(tmp_path / "b"))).document)
-    assert other["documentNamespace"] != json.loads(record().document)["documentNamespace"]
+    assert document_of() == document_of()
+    other = json.loads(document_of(open_bundle(nothing_bundle.write_bundle(tmp_path / "b"))))
+    assert other["documentNamespace"] != json.loads(document_of())["documentNamespace"]
 
 
-def test_provenance_names_model_base_and_locks(tmp_path: Path) -> None:
-    made = record()
-    inside = json.loads(next(one.content for one in made.entries if one.path.endswith("provenance.json")))
+def test_provenance_names_model_base_and_locks() -> None:
+    inside = json.loads(provenance_bytes(making()))
     assert inside["_type"] == "https://in-toto.io/Statement/v1"
     assert inside["predicateType"] == "https://slsa.dev/provenance/v1"
     definition = inside["predicate"]["buildDefinition"]
+    assert definition["externalParameters"] == {"platform": "linux/amd64", "variant": "cpu"}
     digests = {one["name"]: one["digest"] for one in definition["resolvedDependencies"]}
     assert digests["base"] == {"sha256": "12" * 32}
     assert digests["wheels"] == {"sha256": "34" * 32}
@@ -131,7 +144,7 @@ def test_provenance_names_model_base_and_locks(tmp_path: Path) -> None:
 def test_attached_artifacts_are_about_the_manifest(tmp_path: Path) -> None:
     cache = LayerCache(tmp_path)
     subject = Descriptor.of(b"{}", MANIFEST)
-    sbom, provenance = record().attached(subject, cache=cache)
+    sbom, provenance = attachments(subject, document=document_of(), making=making(), cache=cache)
     for one in (sbom, provenance):
         manifest = json.loads(one.manifest)
         assert manifest["subject"]["digest"] == subject.digest
@@ -145,10 +158,10 @@ def test_attached_artifacts_are_about_the_manifest(tmp_path: Path) -> None:
 
 
 def test_a_models_licence_travels() -> None:
-    duties = duties_of([open_bundle(example_bundle())])
-    assert duties.expression == "Apache-2.0"
-    assert duties.warnings == ()
-    (entry,) = duties.entries
+    bundle = open_bundle(example_bundle())
+    licence = licence_of(bundle)
+    assert (licence.expression, licence.warning) == ("Apache-2.0", "")
+    (entry,) = licence_entries(bundle)
     assert re.fullmatch(r"opt/holoscan/docs/[^/]+/LICENSE", entry.path)
     assert entry.content == (example_bundle() / "LICENSE").read_bytes()
 
@@ -164,11 +177,12 @@ def test_notice_and_data_licence_travel_too(tmp_path: Path) -> None:
 
 
 def test_a_model_without_a_licence_is_said_to_have_none(tmp_path: Path) -> None:
-    duties = duties_of([open_bundle(nothing_bundle.write_bundle(tmp_path / "bundle"))])
-    assert duties.expression == ""
-    (warning,) = duties.warnings
-    assert "bundle nothing holds no LICENSE" in warning
-    assert "add the authors' LICENSE" in warning
+    bundle = open_bundle(nothing_bundle.write_bundle(tmp_path / "bundle"))
+    assert licence_entries(bundle) == []
+    found = licence_of(bundle)
+    assert (found.expression, found.files) == ("", ())
+    assert "bundle nothing holds no LICENSE" in found.warning
+    assert "add the authors' LICENSE" in found.warning
 
 
 @pytest.mark.parametrize(
