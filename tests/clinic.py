@@ -47,6 +47,7 @@ url = "{ledger_url}"
 
 [worker]
 backoff_s = 0
+engine = "none"
 """
 
 #: One model with one rule.

@@ -127,7 +127,12 @@ def test_without_a_file_the_defaults_are_in_force(tmp_path: Path, monkeypatch: p
             "names no pipeline; the nearest is 'spleen'",
         ),
         (GOOD.replace('name = "two"', 'name = "spleen"'), 19, "'spleen' is used before"),
-        (GOOD.replace('bundle = "/abs/bundle"', ""), 23, "needs a bundle or a command, it has neither"),
+        (GOOD.replace('bundle = "/abs/bundle"', ""), 23, "needs a bundle, a map or a command, it has none"),
+        (
+            GOOD.replace('bundle = "/abs/bundle"', 'bundle = "/abs/bundle"\nmap = "x.tar"'),
+            23,
+            "it has bundle and map",
+        ),
         ('[[pipeline]]\nbundle = "x"\n', 1, "pipeline.0.name is missing"),
         (GOOD.replace('== "CT"', '= "CT"'), 29, "rule.0.when"),
     ],
@@ -235,3 +240,16 @@ def test_lines_are_those_of_the_text(tables: dict[str, dict[str, str]]) -> None:
     tomllib.loads(text)
     found = key_lines(text)
     assert {key: found[key] for key in expected} == expected
+
+
+def test_a_map_that_lies_here_is_named_from_the_files_place_and_a_reference_stays(tmp_path: Path) -> None:
+    (tmp_path / "layout").mkdir()
+    places = {
+        "layout": str(tmp_path / "layout"),
+        "./later.tar": str(tmp_path / "later.tar"),
+        "localhost:5000/spleen:1": "localhost:5000/spleen:1",
+    }
+    for text, meant in places.items():
+        (tmp_path / "bedside.toml").write_text(f'[[pipeline]]\nname = "a"\nmap = "{text}"\n')
+        loaded = load(tmp_path / "bedside.toml", environment={}, flags={})
+        assert loaded.settings.pipeline[0].map == meant

@@ -130,6 +130,8 @@ def _resolve_paths(document: dict[str, object], base: Path) -> None:
         for stage in (pipeline, *_tables(pipeline.get("stage"))):
             if isinstance(stage.get("bundle"), str):
                 stage["bundle"] = _absolute(str(stage["bundle"]), base)
+            if isinstance(stage.get("map"), str) and _is_place(str(stage["map"]), base):
+                stage["map"] = _absolute(str(stage["map"]), base)
 
 
 def _tables(value: object) -> list[dict[str, object]]:
@@ -145,6 +147,11 @@ def _resolved(key: tuple[str, str], value: object, base: Path) -> object:
     if key == ("ledger", "url") and slashes and scheme.startswith("sqlite") and file not in ("", ":memory:"):
         return f"{scheme}:///{_absolute(file, base)}"
     return value
+
+
+def _is_place(value: str, base: Path) -> bool:
+    """Say whether a MAP lies on this machine; else its text names one in a registry."""
+    return value.startswith((".", "~")) or (bool(value) and (base / value).exists())
 
 
 def _absolute(value: str, base: Path) -> str:

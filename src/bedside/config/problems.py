@@ -13,7 +13,7 @@ from typing import get_args
 from pydantic import BaseModel, ValidationError
 
 from bedside.config.lines import KeyPath
-from bedside.config.settings import PipelineSettings, Settings
+from bedside.config.settings import PipelineSettings, Settings, StageSettings
 from bedside.config.shown import SECRETS
 from bedside.domain.expression import parse
 from bedside.errors import ConfigError
@@ -139,13 +139,14 @@ def _no_pipeline(name: str, pipelines: list[str], key: KeyPath, places: Places) 
 def _wrong_stages(pipeline: PipelineSettings, key: KeyPath, places: Places) -> list[str]:
     found = _wrong_expression(pipeline.select, (*key, "select"), places)
     if not pipeline.stage:
-        return found + _wrong_stage(pipeline.bundle, pipeline.command, key, places)
-    if pipeline.bundle or pipeline.command:
+        return found + _wrong_stage(pipeline, key, places)
+    if pipeline.bundle or pipeline.map or pipeline.command:
         found.append(
-            f"{places.of(key)}: {dotted(key)} has stages, so bundle and command belong in [[pipeline.stage]]"
+            f"{places.of(key)}: {dotted(key)} has stages, "
+            "so bundle, map and command belong in [[pipeline.stage]]"
         )
     for number, stage in enumerate(pipeline.stage):
-        found += _wrong_stage(stage.bundle, stage.command, (*key, "stage", number), places)
+        found += _wrong_stage(stage, (*key, "stage", number), places)
         found += _wrong_expression(stage.select, (*key, "stage", number, "select"), places)
     return found
 
@@ -159,8 +160,9 @@ def _wrong_expression(text: str, key: KeyPath, places: Places) -> list[str]:
     return []
 
 
-def _wrong_stage(bundle: Path | None, command: tuple[str, ...], key: KeyPath, places: Places) -> list[str]:
-    if (bundle is None) == (not command):
-        has = "neither" if bundle is None else "both"
-        return [f"{places.of(key)}: {dotted(key)} needs a bundle or a command, it has {has}"]
+def _wrong_stage(stage: StageSettings, key: KeyPath, places: Places) -> list[str]:
+    given = [name for name in ("bundle", "map", "command") if getattr(stage, name)]
+    if len(given) != 1:
+        has = " and ".join(given) or "none"
+        return [f"{places.of(key)}: {dotted(key)} needs a bundle, a map or a command, it has {has}"]
     return []

@@ -66,6 +66,14 @@ class WorkerSettings(_Section):
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N.")
     warm: int = Field(2, ge=1, description="Models kept loaded; the least recently used goes first.")
     threads: int = Field(0, ge=0, description="CPU threads of a model; 0 is all cores.")
+    engine: Literal["auto", "podman", "docker", "runc", "none"] = Field(
+        "auto",
+        description="Runs MAPs: podman, docker, runc, none (the kernel alone), or the first that works.",
+    )
+    container_memory_bytes: int = Field(
+        0, ge=0, description="Most memory of a MAP's container; 0 is no limit."
+    )
+    container_pids: int = Field(4096, ge=1, description="Most processes and threads of a MAP's container.")
 
 
 class LabelSettings(_Section):
