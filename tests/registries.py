@@ -218,6 +218,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
+    def do_CONNECT(self) -> None:
+        """Refuse a way through to another machine, as a proxy without TLS does."""
+        self.owner.note(self.command, self.path, self.headers)
+        self._answer(502, {"Content-Length": "0"}, b"")
+
     def _body(self, length: int) -> bytes:
         body = self.rfile.read(length)
         with self.owner._lock:

@@ -323,9 +323,11 @@ def test_plain_http_elsewhere_only_where_asked_for(proxy: Proxy, name, make_imag
     ):
         push(image, at("registry.invalid:5000", name), registries)
     assert not proxy.requests
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{proxy.host}")
     with Registries(Nobody(), replace(HASTY, insecure=True)) as registries:
         push(image, at("registry.invalid:5000", name), registries)
     assert proxy.sent("PUT", "http://registry.invalid:5000/.*/manifests/1") == 1
+    assert proxy.requests[0].method == "CONNECT"  # https was tried first
 
 
 def test_challenges_are_read() -> None:
