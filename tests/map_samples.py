@@ -1,6 +1,8 @@
 """MAPs for tests: a tiny one that is only files, made in a moment, and the packaged example bundle."""
 
+import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -68,6 +70,27 @@ def tiny_map(
         annotations={"org.opencontainers.image.title": "tiny"},
     )
     return assemble(layers, making, cache=cache)
+
+
+def bundle_in(folder: Path, *, weights: bytes = b"weights", name: str = "Tiny model") -> Path:
+    """Write a bundle that can be opened and packed, not run; its files in no particular order."""
+    (folder / "configs").mkdir(parents=True)
+    (folder / "models").mkdir()
+    files = {
+        "configs/metadata.json": json.dumps(
+            {"name": name, "version": "1.2.3", "task": "finds things"}
+        ).encode(),
+        "configs/inference.json": b'{"path": "models/model.pt"}',
+        "models/model.pt": weights,
+        "LICENSE": b"Apache License\nVersion 2.0",
+        "docs/README.md": b"not part of a release",
+    }
+    names = list(files)
+    random.Random(str(folder)).shuffle(names)
+    for one in names:
+        (folder / one).parent.mkdir(exist_ok=True)
+        (folder / one).write_bytes(files[one])
+    return folder
 
 
 def packaging_cache() -> Path:

@@ -6,7 +6,8 @@ before everything is made, and a proof that was passed is kept, so that the same
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from bedside.oci.registry.progress import Progress, Step
 from bedside.oci.registry.registries import Registries
 from bedside.package.base.mirrors import given_mirrors
 from bedside.package.build import Saying, build
+from bedside.package.foreign_base import BaseSource, open_base
 from bedside.package.licences import Licence, licence_entries, licence_of
 from bedside.package.order import Order, Stack
 from bedside.package.publish import Publication, Target, check_tag, parse_target, publish, tag_of
@@ -169,8 +171,9 @@ def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
     ):
         proved = _prove(wishes, checked, Path(scratch), say)
         say("finding base and wheels", None)
+        below = _with_base(wishes, checked.below, cache, registries)
         resolved = [
-            resolve_stack(checked.below, checked.bundles, platform=platform, cache=wishes.cache)
+            resolve_stack(below, checked.bundles, platform=platform, cache=wishes.cache)
             for platform in checked.platforms
         ]
         licences = [licence_of(bundle) for bundle in checked.bundles]
@@ -207,9 +210,10 @@ def _check(wishes: Wishes) -> _Checked:
     targets = (*outputs, *pushes) or (parse_target(f"{repository}-{tag}"),)
     requirements = given["requirements"]
     if requirements and not requirements.is_file():
-        raise UsageError(f"--requirements {requirements}: no such file")
+        raise UsageError(f"--requirements {requirements}: no such file", hint="bedside package --help")
     if given["golden"] and not given["golden"].exists():
-        raise UsageError(f"--golden {given['golden']}: no such file or folder")
+        golden = given["golden"]
+        raise UsageError(f"--golden {golden}: no such file or folder", hint="bedside package --help")
     return _Checked(
         bundles=bundles,
         platforms=tuple(_platform(text) for text in dict.fromkeys(given["platforms"])),
@@ -282,6 +286,18 @@ def _order(wishes: Wishes, checked: _Checked, proved: _Proved, licences: Sequenc
         evidence=(*proved.entries, *(entry for one in checked.bundles for entry in licence_entries(one))),
         created_at=created_at(wishes.environment),
     )
+
+
+def _with_base(wishes: Wishes, below: Below, cache: LayerCache, registries: Registries) -> Below:
+    if wishes.given["base"] == "debian":
+        return below
+    source = BaseSource(
+        text=wishes.given["base"],
+        cache=cache,
+        registries=registries,
+        compression=Compression(wishes.given["compression"]),
+    )
+    return replace(below, base=partial(open_base, source))
 
 
 def _asked(wishes: Wishes, order: Order) -> dict[str, object]:

@@ -5,7 +5,7 @@ needs anyway. Fetches nothing but what must be known to name the layers.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,14 +32,14 @@ class Below:
     Attributes:
         variant: What computes.
         base_lock: Another lock of Debian packages than the one that bedside brings.
-        base: A base from elsewhere, already opened, by platform; the lock's where there is none.
+        base: Opens a base from elsewhere; the lock's where None.
         mirrors: Debian archives; those of this machine's apt where None.
         requirements: Lines of a requirements file, beside what the bundles say.
     """
 
     variant: Variant = Variant.CPU
     base_lock: Path | None = None
-    base: Mapping[str, Base] | None = None
+    base: Callable[[Platform], Base] | None = None
     mirrors: Mirrors | None = None
     requirements: tuple[str, ...] = ()
 
@@ -74,8 +74,10 @@ def resolve_stack(below: Below, bundles: Sequence[Bundle], *, platform: Platform
     """
     debian = read_debian_lock(below.base_lock)
     interpreter = debian_interpreter(debian, cache=cache, mirrors=below.mirrors)
-    given = (below.base or {}).get(platform.architecture)
-    base = given or debian_base(debian, cache=cache, platform=platform, mirrors=below.mirrors)
+    if below.base is None:
+        base = debian_base(debian, cache=cache, platform=platform, mirrors=below.mirrors)
+    else:
+        base = below.base(platform)
     lock = read_wheel_lock(below.variant)
     packages = list(wheel_recipes(lock, cache=cache, interpreter=interpreter, platform=platform))
     wanted = [line for one in bundles for line in bundle_requirements(_metadata(one), lock)]

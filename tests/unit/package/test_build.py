@@ -1,7 +1,6 @@
 """Composition and publication: one changed layer for a changed model, one digest for one content."""
 
 import json
-import random
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -22,26 +21,7 @@ from bedside.package.base.values import Base
 from bedside.package.build import build
 from bedside.package.order import Order, Stack
 from bedside.package.publish import Publication, Target, localised, parse_target, publish, tag_of
-
-
-def bundle_in(folder: Path, *, weights: bytes = b"weights", name: str = "Tiny model") -> Path:
-    (folder / "configs").mkdir(parents=True)
-    (folder / "models").mkdir()
-    files = {
-        "configs/metadata.json": json.dumps(
-            {"name": name, "version": "1.2.3", "task": "finds things"}
-        ).encode(),
-        "configs/inference.json": b'{"path": "models/model.pt"}',
-        "models/model.pt": weights,
-        "LICENSE": b"Apache License\nVersion 2.0",
-        "docs/README.md": b"not part of a release",
-    }
-    names = list(files)
-    random.Random(str(folder)).shuffle(names)
-    for one in names:
-        (folder / one).parent.mkdir(exist_ok=True)
-        (folder / one).write_bytes(files[one])
-    return folder
+from map_samples import bundle_in
 
 
 def stack(architecture: str = "amd64") -> Stack:
