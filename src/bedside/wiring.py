@@ -82,7 +82,7 @@ class Deployment:
         """The MAPs among them."""
         from bedside.worker.maps import MapStore, this_platform
 
-        return MapStore(folder=self.root / "releases" / "maps", pull=_pull, platform=this_platform())
+        return MapStore(folder=self.root / "releases" / "maps", pull=pull_map, platform=this_platform())
 
     @cached_property
     def pipelines(self) -> dict[str, Pipeline]:
@@ -309,7 +309,7 @@ def _ledger(settings: Settings) -> Ledger:
     return SqlLedger(settings.ledger.url or f"sqlite:///{file}")
 
 
-def _pull(reference: "Reference", layout: "OciLayout", platform: "Platform") -> "Descriptor":
+def pull_map(reference: "Reference", layout: "OciLayout", platform: "Platform") -> "Descriptor":
     """Bring a container image from its registry, with the credentials that are at hand."""
     from bedside.oci.registry import Pulling, pull
 

@@ -57,13 +57,22 @@ def check(wanted: Wanted) -> Bundle:
         UsageError: The study is missing, or the output folder holds something.
         ConfigError: It is no bundle.
     """
+    check_places(wanted)
+    return open_bundle(wanted.bundle)
+
+
+def check_places(wanted: Wanted) -> None:
+    """Check study and output folder.
+
+    Raises:
+        UsageError: The study is missing, or the output folder holds something.
+    """
     if not wanted.study.exists():
         raise UsageError(f"{wanted.study} does not exist", hint="bedside run --help")
     if wanted.output.exists() and not wanted.output.is_dir():
         raise UsageError(f"{wanted.output} is a file, a folder is needed", hint="name another with -o")
     if wanted.output.is_dir() and any(wanted.output.iterdir()) and not wanted.replace:
         raise UsageError(f"{wanted.output} is not empty", hint="add --force, or name another with -o")
-    return open_bundle(wanted.bundle)
 
 
 def run_single(wanted: Wanted, bundle: Bundle, progress: Progress) -> Mapping[str, object]:
@@ -83,7 +92,7 @@ def run_single(wanted: Wanted, bundle: Bundle, progress: Progress) -> Mapping[st
         settings=wanted.settings,
         timeout_s=24 * 3600.0,
     )
-    with _scratch(wanted.output) as scratch:
+    with scratch_in(wanted.output) as scratch:
         place = bundle.path.absolute()  # the child works in a folder of its own
         if place.is_file():
             place = unpack_bundle(place, scratch / "bundle")
@@ -96,11 +105,11 @@ def run_single(wanted: Wanted, bundle: Bundle, progress: Progress) -> Mapping[st
         try:
             runner.warm_up(stage)
             progress("unpack", 0.0)
-            folder, files, received_at = _input(wanted, scratch)
+            folder, files, received_at = study_folder(wanted, scratch)
             task = Task(
                 stage=stage,
                 pipeline=Pipeline(name=bundle.name, stages=(stage,)),
-                request=single_request(bundle, stage, arrival_id(_stored(files)), received_at),
+                request=single_request(bundle, stage, arrival_id(files), received_at),
                 input=folder,
                 output=scratch / "output",
             )
@@ -123,7 +132,7 @@ def run_single(wanted: Wanted, bundle: Bundle, progress: Progress) -> Mapping[st
 
 
 @contextmanager
-def _scratch(output: Path) -> Iterator[Path]:
+def scratch_in(output: Path) -> Iterator[Path]:
     """Make a work folder inside the output folder, so that moving the result in is a rename."""
     made = not output.exists()
     output.mkdir(parents=True, exist_ok=True)
@@ -135,6 +144,12 @@ def _scratch(output: Path) -> Iterator[Path]:
     finally:
         if made and not done:
             output.rmdir()
+
+
+def study_folder(wanted: Wanted, scratch: Path) -> tuple[Path, list[StoredFile], datetime]:
+    """Return the folder that the model reads, the instances in it, and when they came."""
+    folder, files, received_at = _input(wanted, scratch)
+    return folder, list(_stored(files)), received_at
 
 
 def _input(wanted: Wanted, scratch: Path) -> tuple[Path, list[UnpackedFile], datetime]:

@@ -33,11 +33,7 @@ class Exchange:
             Unavailable: It cannot be linked or copied.
         """
         try:
-            for name, target in _files(study):
-                place = self.input / run / name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                _link(target, place)
-            (self.input / run).mkdir(exist_ok=True)
+            lay_out(study, self.input / run)
             (self.output / run).mkdir()
         except OSError as exc:
             raise Unavailable(f"container: its input cannot be laid out: {exc.strerror}") from exc
@@ -65,6 +61,20 @@ class Exchange:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+def lay_out(study: Path, folder: Path) -> None:
+    """Link the files of a study into a folder, so that no link in it leads out of what is mounted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, target in _files(study):
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _link(target, place)
+
+
+def has_links(study: Path) -> bool:
+    """Say whether a study holds symbolic links, which lead nowhere in a container."""
+    return any(place.is_symlink() for place in study.rglob("*"))
+
+
 def _files(study: Path) -> list[tuple[Path, Path]]:
     """Return the files of a study: their name in it, and where their bytes lie."""
     return [
@@ -79,4 +89,4 @@ def _link(source: Path, place: Path) -> None:
     with contextlib.suppress(OSError):
         os.link(source, place)
         return
-    shutil.copyfile(source, place)
+    shutil.copy2(source, place)  # with its time, which is part of a study's identity

@@ -6,16 +6,17 @@ a child process (`bedside.worker.children`).
 """
 
 import itertools
+import json
 import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import mkdtemp
 
 from bedside.adapters.containers.application import Application, read_application
 from bedside.adapters.containers.box import INPUT, OUTPUT, Box, Engine, Held, Limits, Mount
-from bedside.adapters.containers.exchange import Exchange
+from bedside.adapters.containers.exchange import Exchange, has_links, lay_out
 from bedside.adapters.containers.gpu import wanted
 from bedside.adapters.containers.owner import mark
 from bedside.adapters.containers.process import ContainerProcess, unique_name
@@ -42,12 +43,14 @@ class ContainerOptions:
     Attributes:
         child: Device, threads, and how many stay warm.
         limits: How much one may take.
-        writable: Whether others' applications may write into a copy of their root.
+        writable: Whether applications may write into a copy of their root.
+        warm: Whether MAPs that speak the protocol stay warm; else all run by the folder contract.
     """
 
     child: ChildOptions = field(default_factory=ChildOptions)
     limits: Limits = field(default_factory=Limits)
     writable: bool = False
+    warm: bool = True
 
 
 class ContainerRunner:
@@ -93,13 +96,13 @@ class ContainerRunner:
 
     def warm_up(self, stage: Stage) -> None:
         """Start a stage's child where it can be warm, so that the model loads while the study comes."""
-        if _speaks(self.prepare(stage.release)):
+        if self._options.warm and _speaks(self.prepare(stage.release)):
             self._children.warm_up(stage)
 
     def run(self, task: Task, progress: Progress) -> Outcome:
         """Run one stage to its end. See `bedside.ports.ModelRunner.run`."""
         held, application = self._known_as(task.stage.release)
-        if _speaks(application):
+        if self._options.warm and _speaks(application):
             return self._run_warm(task, progress)
         return self._run_folder(task, held, application, progress)
 
@@ -152,32 +155,53 @@ class ContainerRunner:
             self._forget_ended()
 
     def _run_folder(self, task: Task, held: Held, application: Application, progress: Progress) -> Outcome:
-        box = self._box(
-            held,
-            application,
-            command=application.command,
-            environment=application.environment,
-            workdir=application.workdir,
-            mounts=(
-                Mount(source=task.input.resolve(), target=application.input),
-                Mount(source=task.output.resolve(), target=application.output, writable=True),
-            ),
-        )
-        box = replace(box, writable=self._options.writable)
         timeout_s = min(application.timeout_s or task.stage.timeout_s, task.stage.timeout_s)
-        process = ContainerProcess(
-            self._engine, box, environment=self._environment, scratch=self._scratch, piped=False
-        )
-        try:
-            return follow(process, task, progress, timeout_s=timeout_s)
-        finally:
-            process.end()
+        settings = self._settings(task.stage) if application.bundle else {}
+        with tempfile.TemporaryDirectory(prefix="study-", dir=self._made_scratch()) as laid_out:
+            source = task.input.resolve()
+            if has_links(source):
+                lay_out(source, source := Path(laid_out).resolve())
+            box = self._box(
+                held,
+                application,
+                command=application.command,
+                environment={**application.environment, **settings},
+                workdir=application.workdir,
+                mounts=(
+                    Mount(source=source, target=application.input),
+                    Mount(source=task.output.resolve(), target=application.output, writable=True),
+                ),
+            )
+            box = replace(box, writable=self._options.writable)
+            process = ContainerProcess(
+                self._engine, box, environment=self._environment, scratch=self._scratch, piped=False
+            )
+            try:
+                return follow(process, task, progress, timeout_s=timeout_s)
+            finally:
+                process.end()
+
+    def _settings(self, stage: Stage) -> dict[str, str]:
+        """Return a stage's settings as variables of the application inside (docs/map.md)."""
+        chosen = {"device": self._options.child.device, "threads": self._options.child.threads or ""}
+        found = {name: value for name, value in {**chosen, **stage.settings}.items() if value}
+        return {
+            f"BEDSIDE_{name.upper()}": ",".join(map(str, value))
+            if isinstance(value, list | tuple)
+            else value
+            if isinstance(value, str)
+            else json.dumps(value)
+            for name, value in found.items()
+        }
+
+    def _made_scratch(self) -> Path:
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return self._scratch
 
     def _start(self, stage: Stage, options: Mapping[str, object]) -> WarmChild:
         self._forget_ended()
         held, application = self._known_as(stage.release)
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        exchange = Exchange(Path(mkdtemp(prefix="exchange-", dir=self._scratch)).resolve())
+        exchange = Exchange(Path(tempfile.mkdtemp(prefix="exchange-", dir=self._made_scratch())).resolve())
         box = self._box(
             held,
             application,

@@ -8,7 +8,7 @@ import json
 import time
 from pathlib import Path
 
-from bedside.errors import ConfigError, InputRejected, ModelFailed, Unavailable
+from bedside.errors import BY_NAME, ConfigError, InputRejected, ModelFailed, Unavailable
 from bedside.ports import Outcome, Progress, Task
 from bedside.worker.children.spawned import Spawned
 
@@ -51,7 +51,7 @@ def follow(
         status = spawned.wait(min(TICK_S, left))
         if status is not None:
             return _outcome(task, spawned, status, time.monotonic() - begun)
-        progress(task.stage.name, 0.0)
+        progress(*(spawned.said() or (task.stage.name, 0.0)))
 
 
 def _outcome(task: Task, spawned: Spawned, status: int, seconds: float) -> Outcome:
@@ -62,11 +62,20 @@ def _outcome(task: Task, spawned: Spawned, status: int, seconds: float) -> Outco
             return Outcome(report=report, timings_s={"run": round(seconds, 4)})
         reason = report.get("reason")
         raise InputRejected(f"{who}: {reason if isinstance(reason, str) else 'the program rejected it'}")
+    _raise_as_told(task.output / REPORT_FILE, who, status)
     if status == ConfigError.exit_code:
         raise ConfigError(f"{who}: the program says its configuration is wrong (exit status {status})")
     if status == Unavailable.exit_code:
         raise Unavailable(f"{who}: the program lacks something now (exit status {status})")
     raise spawned.death(who)
+
+
+def _raise_as_told(path: Path, who: str, status: int) -> None:
+    """Raise the error that a program of bedside left in its report, where its exit status agrees."""
+    report = _report(path, who)
+    cls = BY_NAME.get(str(report.get("error")))
+    if cls is not None and cls.exit_code == status:
+        raise cls(f"{who}: {report.get('reason')}", hint=str(report.get("hint", "")))
 
 
 def _report(path: Path, who: str) -> dict[str, object]:

@@ -26,6 +26,8 @@ from bedside.worker.children.environment import scrubbed
 KEPT_LINES = 200
 KEPT_LINE_BYTES = 2000
 
+#: The lines of progress that the application of a MAP writes.
+_PROGRESS = re.compile(rb"^bedside: ([a-z_]+) (\d{1,3})%$")
 _PLACE = re.compile(rb'^\s*File "(?:.*/)?([^"/]+)", line (\d+)')
 _TYPE = re.compile(rb"^([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit|Failed|Memory))\b")
 
@@ -119,6 +121,13 @@ class Spawned:
     def ended_as(self, status: int) -> int:
         """Return how the foreign code itself ended, where its process is spoken for by another."""
         return status
+
+    def said(self) -> tuple[str, float] | None:
+        """Return what a program of bedside last said that it does, and how much of it is done (0–1)."""
+        for line in reversed(tuple(self._last)):
+            if found := _PROGRESS.match(line):
+                return found[1].decode(errors="replace"), min(int(found[2]) / 100, 1.0)
+        return None
 
     def last_words(self) -> str:
         """Return type and place of the last error in its output, or ``""``; never its text."""
