@@ -1,9 +1,11 @@
 """`bedside release verify`: the golden case of a MAP replayed without a container, and its signature."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pydicom
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -16,9 +18,14 @@ from bedside.oci.layout import OciLayout
 from bedside.oci.manifest import Making, assemble
 from bedside.oci.map.image import LABEL_MODEL
 from bedside.oci.parts import Entry, Recipe
+from bedside.oci.reference import Reference
+from bedside.oci.registry.registries import Registries
 from bedside.package.golden import Golden, golden_entries
-from bedside.package.sign import read_private_key, sign
+from bedside.package.publish import Publication, Target, publish
+from bedside.package.sign import read_private_key, sign, signature_tag
+from bedside.phantom.solid import Contrast, acquisitions, write_solid
 from proof_samples import proof_of, write_proof_bundle
+from registries import run_registry
 
 _MODEL = "/opt/holoscan/models/nothing"
 
@@ -57,6 +64,26 @@ def test_a_release_is_verified_where_it_does_what_it_did(
     assert said["digest"] == named.digest
     assert said["verified"] and said["same_input"]
     assert said["labels"] == [{"name": "spleen", "dice": 1.0, "differing": 0, "expected": proved[1].voxels}]
+
+
+def test_a_study_of_ones_own_travels_and_is_read_again(
+    proved: tuple[Path, Golden], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = write_solid(tmp_path / "study", next(acquisitions()), modality="CT", contrast=Contrast.PLAIN)[
+        0
+    ].parent
+    for path in study.iterdir():
+        instance = pydicom.dcmread(path)
+        instance.PatientIdentityRemoved = "YES"
+        instance.save_as(path)
+    golden = proof_of(proved[0], tmp_path / "own", study=study).golden
+    assert len(golden.inputs) == len(list(study.iterdir()))
+    layout, _, _ = pack(tmp_path, proved[0], golden)
+    shutil.rmtree(study)
+    assert main(["release", "verify", str(layout.root), "--engine", "process", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["same_input"]
+    assert said["labels"][0]["expected"] > 5000
 
 
 def test_a_release_that_answers_otherwise_fails(
@@ -101,6 +128,31 @@ def write_keys(folder: Path, name: str) -> tuple[Path, Path]:
         )
     )
     return private, public
+
+
+@pytest.mark.needs("docker-registry")
+def test_a_release_and_its_signature_come_from_a_registry(
+    proved: tuple[Path, Golden], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout, named, cache = pack(tmp_path, *proved)
+    private, public = write_keys(tmp_path, "ours")
+    _, other = write_keys(tmp_path, "theirs")
+    signature = sign(named, read_private_key(private), repository="nothing", cache=cache)
+    with run_registry(tmp_path) as host, Registries.of({}) as registries:
+        publish(
+            Publication(
+                assembled=layout.assembled(named),
+                signatures={signature_tag(named.digest): signature},
+                name="nothing:1.0",
+            ),
+            [Target(reference=Reference.parse(f"{host}/models/nothing:1.0"))],
+            cache=cache,
+            registries=registries,
+        )
+        command = ["release", "verify", f"{host}/models/nothing:1.0", "--engine", "process", "--key"]
+        assert main([*command, str(public)]) == 0
+        assert f"verified {named.digest}" in capsys.readouterr().out
+        assert main([*command, str(other)]) == 3
 
 
 def test_only_a_release_signed_with_the_key_is_run(

@@ -166,7 +166,6 @@ def _registered(release: str, config_path: Path | None) -> "tuple[OciLayout, Des
     """Return a MAP of the deployment by its name or digest."""
     from bedside.cli.release.shared import deployment_of, named_release
     from bedside.domain.pipeline import ReleaseKind
-    from bedside.oci.layout import open_layout
 
     with deployment_of(config_path) as deployment:
         found = named_release(deployment, release)
@@ -175,8 +174,8 @@ def _registered(release: str, config_path: Path | None) -> "tuple[OciLayout, Des
                 f"release {found.name} {found.version}: is a bundle, only a MAP carries a golden case",
                 hint="bedside package BUNDLE",
             )
-        layout = open_layout(deployment.root / "releases" / "maps")
-    return layout, layout.resolve(found.digest)
+        image = deployment.maps.bring(found)
+    return image.layout, image.descriptor
 
 
 def _check_signature(found: _Found, key: Path) -> None:
