@@ -44,7 +44,10 @@ def refused(exc: OSError, place: Path) -> BedsideError:
     if exc.errno in (errno.ENOSPC, errno.EDQUOT):
         existing = next(folder for folder in (place, *place.parents) if folder.exists())
         free = shutil.disk_usage(existing).free // _MIB
-        return Unavailable(f"{place}: the disk is full, {free} MiB are free", hint=f"df -h {existing}")
+        return Unavailable(
+            f"{place}: the disk is full, {free} MiB are free without what was being written",
+            hint=f"df -h {existing}",
+        )
     if exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return ConfigError(f"{place}: {exc.strerror}", hint=f"ls -ld {place}")
     return Unavailable(f"{place}: {exc.strerror or type(exc).__name__}", hint=f"ls -ld {place}")
