@@ -147,6 +147,7 @@ def _job_part(request: RunRequest, job: Job | None) -> dict[str, object]:
         "pipeline": job.pipeline.name,
         "pipeline_version": job.pipeline.version,
         "rule": job.rule,
+        "role": job.role.value,
         "arrival_id": job.arrival_id,
         "arrival_version": job.arrival_version,
         "subject": job.subject,

@@ -8,9 +8,18 @@ import click
 
 from bedside.cli.base import Command, config_option, json_option, tenant_option
 from bedside.cli.deployment import Opened, opened
-from bedside.cli.job.shapes import doing, event_json, job_json, moment, seconds, state_cell
+from bedside.cli.job.shapes import (
+    doing,
+    event_json,
+    job_json,
+    moment,
+    pipeline_cell,
+    seconds,
+    state_cell,
+)
 from bedside.cli.output import coloured, note, write_json, write_table
 from bedside.domain.job import Job, JobState
+from bedside.domain.release import Role
 from bedside.domain.result import RESULT_FILE, Result
 from bedside.errors import NotFound
 from bedside.ports import JobFilter
@@ -89,7 +98,7 @@ def _row(job: Job) -> tuple[object, ...]:
     return (
         job.identity[:ID_SHOWN] + run,
         state_cell(job),
-        job.pipeline.name,
+        pipeline_cell(job),
         moment(job.created_at),
         seconds(job),
         doing(job),
@@ -151,6 +160,7 @@ def _show_job(job: Job) -> None:
         ("state", state_cell(job)),
         ("what", doing(job)),
         ("pipeline", f"{job.pipeline.name} ({job.pipeline.version})"),
+        ("role", "" if job.role is Role.CURRENT else job.role.value),
         ("rule", job.rule),
         ("study", job.subject),
         ("arrival", f"{job.arrival_id}, version {job.arrival_version}"),

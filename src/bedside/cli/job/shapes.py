@@ -11,6 +11,7 @@ from bedside.cli.words import said
 from bedside.domain.arrival import Entry
 from bedside.domain.job import Job, JobState, LedgerEvent
 from bedside.domain.pipeline import Decision
+from bedside.domain.release import Role
 
 COLOURS: Mapping[JobState, str] = {
     JobState.QUEUED: "yellow",
@@ -55,6 +56,11 @@ def doing(job: Job) -> str:
     return ""
 
 
+def pipeline_cell(job: Job) -> str:
+    """Return a job's pipeline, and its role where its result is not simply delivered."""
+    return job.pipeline.name if job.role is Role.CURRENT else f"{job.pipeline.name} ({job.role.value})"
+
+
 def clock(at: datetime) -> str:
     """Return a time of day, local."""
     return at.astimezone().strftime("%H:%M:%S")
@@ -84,6 +90,7 @@ def job_json(job: Job) -> dict[str, object]:
         "pipeline_version": job.pipeline.version,
         "releases": [stage.release for stage in job.pipeline.stages],
         "rule": job.rule,
+        "role": job.role.value,
         "arrival_id": job.arrival_id,
         "arrival_version": job.arrival_version,
         "study_uid": job.subject,

@@ -17,6 +17,7 @@ from bedside.cli.output import coloured, note, write_json, write_table
 from bedside.domain.arrival import Arrival, Entry, EntryState
 from bedside.domain.job import Job
 from bedside.domain.pipeline import Decision
+from bedside.domain.release import Role
 from bedside.errors import NotFound
 from bedside.ports import JobFilter
 
@@ -138,7 +139,8 @@ def _write(found: Explained) -> None:
         if not found.decisions[arrival.id]:
             click.echo("  no rule was asked: there was none when it arrived")
         for job in found.jobs[arrival.id]:
-            click.echo(f"  job {job.id}: {state_cell(job)} {doing(job)}".rstrip())
+            role = "" if job.role is Role.CURRENT else f" ({job.role.value})"
+            click.echo(f"  job {job.id}{role}: {state_cell(job)} {doing(job)}".rstrip())
 
 
 def _entry_line(entry: Entry) -> str:

@@ -3,19 +3,22 @@
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import MetaData, Table, inspect, text
 
-from bedside.adapters.sql import SqlLedger
+from bedside.adapters.sql import SqlLedger, release_rows, rows
 from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.schema import metadata
 from bedside.errors import ConfigError, Unavailable
 from bedside.ports import JobFilter
-from ledger_samples import make_job
+from ledger_samples import T0, make_arrival, make_job, make_release, make_result
 from services import PostgresServer
 
 KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("initdb", "pg_ctl"))]
@@ -101,3 +104,43 @@ def test_what_was_recorded_outlives_the_object(url: str) -> None:
     again.prepare()
     assert again.jobs("ward", JobFilter()) == [job]
     again.close()
+
+
+def test_what_the_first_schema_held_is_read_after_upgrading(url: str) -> None:
+    """Releases were bundles, jobs were delivered, and results have a later version supersede them."""
+    if url.startswith("sqlite"):
+        Path(str(Database(url).file)).parent.mkdir(parents=True)
+    first, second = (make_arrival(*seeds) for seeds in ((1,), (1, 2)))
+    old, release = make_job(replace(first, version=1)), make_release()
+    with Database(url).write() as connection:
+        config = Config()
+        config.set_main_option("script_location", "bedside.adapters.sql:migrations")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        added = {"kind", "source", "size_bytes", "role", "track"}
+        rows_of = {
+            "releases": release_rows.release_row(release),
+            "arrivals": rows.arrival_row(replace(first, version=1)),
+            "jobs": rows.job_row(old),
+        }
+        for name, row in rows_of.items():
+            table = metadata.tables[name]
+            kept = {k: v for k, v in row.items() if k not in added or name == "arrivals"}
+            known = [column for column in table.c if column.name in kept]
+            connection.execute(Table(name, MetaData(), *(c._copy() for c in known)).insert(), kept)
+    ledger = SqlLedger(url)
+    ledger.prepare()
+    assert ledger.releases() == [release]
+    assert ledger.job("ward", old.id) == old
+    assert ledger.standing() == []
+    assert complete_next(ledger) == old.id
+    late, _ = ledger.enqueue(make_job(ledger.add_arrival(second)))
+    assert complete_next(ledger) == late.id
+    assert [result.job_id for result in ledger.results("ward")] == [late.id]
+    ledger.close()
+
+
+def complete_next(ledger: SqlLedger) -> str:
+    lease = ledger.lease(pools=(), worker="w", now=T0, lease_s=60)
+    assert lease is not None
+    return ledger.complete(lease, make_result(lease), now=T0).id
