@@ -33,6 +33,7 @@ from bedside.ports import Outcome
 from bedside.runtime.child import PARENT_VARIABLE, described
 from bedside.runtime.home import settle_in
 from bedside.runtime.lifeline import bind_forks, die_with_parent
+from bedside.runtime.protocol import Error
 from bedside.runtime.record import StageReport, compose_result, list_files, result_bytes
 from bedside.runtime.single import file_sha256, move_in, newest, single_request
 from bedside.runtime.throttle import Throttle
@@ -63,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             terminal.silence()
         run(wishes, terminal.progress)
     except BedsideError as failed:
+        if output is not None:
+            traceback.print_exception(failed)  # seen only where silence was not kept
         return _failed(failed, terminal, output)
     except Exception as failed:  # noqa: BLE001 - a bundle's code raises anything, and its text stays here
         traceback.print_exception(failed)
@@ -221,7 +224,8 @@ def _failed(failed: BedsideError, terminal: "Terminal", output: Path | None) -> 
     if failed.hint:
         terminal.say(f"hint: {failed.hint}")
     if output is not None:
-        report = {"error": type(failed).__name__, "reason": failed.message, "hint": failed.hint}
+        name = Error.of("", failed).name
+        report = {"error": name, "reason": failed.message, "hint": failed.hint}
         try:
             (output / REPORT_FILE).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
         except OSError as exc:

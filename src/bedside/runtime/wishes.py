@@ -205,10 +205,10 @@ def _checked(key: str, value: object) -> object:
     if choices and value not in choices:
         raise ConfigError(f"{key}: {value!r}, expected one of {', '.join(choices)}")
     if key == "outputs":
-        names = tuple(map(str, value)) if isinstance(value, list | tuple) else ()
+        names = tuple(map(str, value)) if isinstance(value, list | tuple) else (str(value),)
         wrong = [name for name in names if name not in OUTPUTS]
-        if wrong or (not names and value):
-            raise ConfigError(f"outputs: {wrong or value!r}, expected some of {', '.join(OUTPUTS)}")
+        if wrong:
+            raise ConfigError(f"outputs: {wrong[0]!r}, expected some of {', '.join(OUTPUTS)}")
         return names
     if key == "select" and value:
         check_expression(parse(str(value)))
