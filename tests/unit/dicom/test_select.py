@@ -72,6 +72,12 @@ def test_the_input_guard_holds_with_and_without_an_expression(
             choose(scan([tmp_path]), select=select, acceptance=acceptance)
 
 
+def test_a_lone_slice_is_refused_in_the_singular(tmp_path: Path) -> None:
+    series(tmp_path, array=ramp((1, 4, 4)))
+    with pytest.raises(NoSeries, match=": 1 slice, the model needs at least 20"):
+        choose(scan([tmp_path]), select=None, acceptance=Acceptance(min_slices=20))
+
+
 def test_the_one_asked_for_is_refused_by_its_own_geometry(tmp_path: Path) -> None:
     paths = series(tmp_path / "a", number=1, array=ramp((8, 4, 4)))
     paths[4].unlink()
