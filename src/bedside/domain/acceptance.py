@@ -38,7 +38,8 @@ class Acceptance:
             accepted = ", ".join(sorted(self.body_parts))
             return f"body part {body_part} is not what the model reads ({accepted})"
         if slices < self.min_slices:
-            return f"{slices} {'slice' if slices == 1 else 'slices'}, the model needs at least {self.min_slices}"
+            counted = "1 slice" if slices == 1 else f"{slices} slices"
+            return f"{counted}, the model needs at least {self.min_slices}"
         if self.spacing_mm:
             least, most = self.spacing_mm
             for axis, value in zip(("slice", "row", "column"), spacing_mm, strict=True):
