@@ -41,6 +41,7 @@ def write_entries(entries: Iterable[Entry], folder: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         if entry.kind is EntryKind.DIRECTORY:
             place.mkdir(exist_ok=True)
+            place.chmod(entry.mode)
         elif entry.kind is EntryKind.SYMLINK:
             place.symlink_to(entry.target)
         elif entry.kind is EntryKind.HARDLINK:

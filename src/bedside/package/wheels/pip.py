@@ -24,7 +24,7 @@ _GLIBC = range(17, 37)
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 #: Where the CPU builds of torch are published; asked only where this machine's own indexes lack them.
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-_NOT_FOUND = ("No matching distribution", "Could not find a version")
+_NOT_FOUND = ("No matching distribution", "Could not find a version", "conflicting dependencies")
 TIMEOUT_S = 3600.0
 
 
@@ -58,25 +58,25 @@ def download(wanted: Sequence[Pinned], *, architecture: str, folder: Path) -> di
     requirements.write_text(lines, encoding="utf-8")
     arguments = ["download", "--no-deps", "--require-hashes", "-r", str(requirements), "-d", str(folder)]
     arguments += _target(architecture)
-    try:
-        _pip(arguments)
-    except ConfigError as exc:
-        if not any(words in exc.message for words in _NOT_FOUND) or "+cpu" not in lines:
-            raise
-        _pip([*arguments, "--extra-index-url", TORCH_CPU_INDEX])
+    _pip_or_torch_index(arguments, lines)
     requirements.unlink()
     return {_sha256(path): path for path in folder.glob("*.whl")}
 
 
 def report(
-    requirements: Iterable[str], *, architecture: str, constraints: Iterable[str] = ()
+    requirements: Iterable[str],
+    *,
+    architecture: str,
+    constraints: Iterable[str] = (),
+    dependencies: bool = True,
 ) -> list[dict[str, Any]]:
-    """Return what pip would install for some requirements, their dependencies included.
+    """Return what pip would install for some requirements.
 
     Args:
         requirements: Lines of a requirements file.
         architecture: ``amd64`` or ``arm64``. Markers are judged by pip for the Python that runs it.
         constraints: Lines of a constraints file.
+        dependencies: Follow what they depend on.
 
     Returns:
         Entries of ``install`` in pip's installation report.
@@ -87,18 +87,33 @@ def report(
     """
     with TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "in.txt").write_text("\n".join(requirements) + "\n", encoding="utf-8")
+        text = "\n".join(requirements) + "\n"
+        (folder / "in.txt").write_text(text, encoding="utf-8")
         (folder / "constraints.txt").write_text("\n".join(constraints) + "\n", encoding="utf-8")
-        _pip(
-            [
-                *("install", "--dry-run", "--ignore-installed", "--target", str(folder / "target")),
-                *("--report", str(folder / "report.json")),
-                *("-r", str(folder / "in.txt"), "-c", str(folder / "constraints.txt")),
-                *_target(architecture),
-            ]
-        )
+        arguments = [
+            *("install", "--dry-run", "--ignore-installed", "--target", str(folder / "target")),
+            *("--report", str(folder / "report.json")),
+            *("-r", str(folder / "in.txt"), "-c", str(folder / "constraints.txt")),
+            *(() if dependencies else ("--no-deps",)),
+            *_target(architecture),
+        ]
+        _pip_or_torch_index(arguments, text)
         document = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         return list(document["install"])
+
+
+def _pip_or_torch_index(arguments: Sequence[str], requirements: str) -> None:
+    """Run pip; where this machine's indexes lack a CPU build of torch, ask its publisher's too."""
+    try:
+        _pip(arguments)
+    except ConfigError as exc:
+        if "+cpu" not in requirements or not any(words in exc.message for words in _NOT_FOUND):
+            raise
+        try:
+            _pip([*arguments, "--extra-index-url", TORCH_CPU_INDEX])
+        except Unavailable:
+            hint = f"PIP_EXTRA_INDEX_URL={TORCH_CPU_INDEX} bedside package …"
+            raise ConfigError(f"{exc.message}; {TORCH_CPU_INDEX} does not answer", hint=hint) from exc
 
 
 def _target(architecture: str) -> list[str]:

@@ -9,8 +9,10 @@ from pathlib import PurePosixPath
 
 #: Changes with the rules, so that no cache takes a layer of other rules for this one's.
 RULES = 3
-#: Distributions that are needed to build or to install, never to run.
-NEVER = frozenset({"pip", "setuptools", "wheel"})
+#: Distributions that only install others; they travel never.
+INSTALLERS = frozenset({"pip", "wheel"})
+#: Not needed by what the runtime does either: to build extensions, to compile for a GPU on the spot.
+NOT_LOCKED = INSTALLERS | {"setuptools", "triton"}
 #: Sources and stubs of compiled modules, headers, static libraries, files of build systems.
 _SUFFIXES = frozenset({
     ".a", ".c", ".cc", ".cmake", ".cpp", ".cu", ".cuh", ".f", ".f90", ".h", ".hpp", ".inl",

@@ -20,12 +20,12 @@ from bedside.package.base.interpreter import Interpreter
 from bedside.package.base.unpacked import folder_entries
 from bedside.package.wheels.lock import Wheel, WheelLock
 from bedside.package.wheels.pip import Pinned, download
-from bedside.package.wheels.prune import NEVER, RULES
+from bedside.package.wheels.prune import RULES
 from bedside.package.wheels.unpack import SITE_PACKAGES, unpack_wheel
 
 #: What the container image's environment needs so that Python finds the wheels, whatever its base.
 ENVIRONMENT = (f"PYTHONPATH=/{SITE_PACKAGES}",)
-_CUDA_LIBRARIES = ("nvidia-", "cuda-", "triton")
+_CUDA_LIBRARIES = ("nvidia-", "cuda-")
 
 
 def wheel_recipes(
@@ -47,7 +47,7 @@ def wheel_recipes(
     for wheel in lock.wheels:
         if wheel.name.startswith(_CUDA_LIBRARIES):
             groups["CUDA libraries"].append(wheel)
-        elif wheel.name not in NEVER:
+        else:
             groups["torch" if wheel.name == "torch" else "packages"].append(wheel)
     return tuple(
         wheel_recipe(

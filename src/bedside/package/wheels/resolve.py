@@ -6,6 +6,8 @@ where the index offers metadata.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,7 +16,7 @@ from packaging.utils import canonicalize_name
 from bedside.errors import ConfigError
 from bedside.package.wheels.lock import PYTHON, Variant, Wheel, WheelFile, WheelLock
 from bedside.package.wheels.pip import report
-from bedside.package.wheels.prune import NEVER
+from bedside.package.wheels.prune import INSTALLERS, NOT_LOCKED
 
 ARCHITECTURES = ("amd64", "arm64")
 #: What `bedside.runtime` and what it imports need; torch comes besides, by variant.
@@ -36,35 +38,47 @@ def lock_wheels(
     constraints: Sequence[str],
     architectures: Sequence[str] = ARCHITECTURES,
 ) -> WheelLock:
-    """Return a lock of what the runtime needs.
+    """Return a lock of what the runtime needs: the same versions on every platform.
 
     Args:
         variant: CPU or CUDA.
         torch: Version without local part.
         constraints: Lines of a constraints file: the versions that were tested.
-        architectures: Machines; one that torch has no wheel for is left out of CUDA's lock by the caller.
+        architectures: Machines; the first one decides the versions. A wheel that another one lacks is in
+            the lock without it, and packaging for that machine says so.
 
     Raises:
-        ConfigError: no wheel of something fits.
+        ConfigError: no wheel of something fits the first machine.
+        Unavailable: no index answers.
     """
-    wanted = (*RUNTIME, f"torch=={torch}+cpu" if variant is Variant.CPU else f"torch=={torch}")
+    exact = f"torch=={torch}+cpu" if variant is Variant.CPU else f"torch==={torch}"
     limits = [line for line in constraints if not line.lower().startswith("torch==")]
-    found: dict[str, Wheel] = {}
-    for architecture in architectures:
-        for item in report(wanted, architecture=architecture, constraints=limits):
-            wheel = wheel_of(item, architecture)
-            if wheel.name in NEVER:
-                continue
-            known = found.get(wheel.name)
-            if known and known.version != wheel.version:
-                raise ConfigError(
-                    f"{wheel.name}: {known.version} and {wheel.version}, one version must serve all platforms"
-                )
-            files = {**known.files, **wheel.files} if known else wheel.files
-            found[wheel.name] = Wheel(
-                name=wheel.name, version=wheel.version, licence=wheel.licence, files=files
-            )
+    first, *others = architectures
+    chosen = [
+        wheel_of(item, first) for item in report((*RUNTIME, exact), architecture=first, constraints=limits)
+    ]
+    found = {wheel.name: wheel for wheel in chosen if wheel.name not in NOT_LOCKED}
+    for architecture in others:
+        for wheel in _same_versions(list(found.values()), architecture):
+            files = {**found[wheel.name].files, **wheel.files}
+            found[wheel.name] = replace(found[wheel.name], files=files)
     return WheelLock(variant=variant, python=PYTHON, wheels=tuple(found[name] for name in sorted(found)))
+
+
+def _same_versions(wheels: Sequence[Wheel], architecture: str) -> list[Wheel]:
+    """Return the wheels of another machine in the same versions, less what is not made for it."""
+    bound = [wheel for wheel in wheels if "any" not in wheel.files]
+    try:
+        lines = [f"{wheel.name}==={wheel.version}" for wheel in bound]
+        return [
+            wheel_of(item, architecture)
+            for item in report(lines, architecture=architecture, dependencies=False)
+        ]
+    except ConfigError:
+        if len(bound) < 2:
+            return []
+    half = len(bound) // 2
+    return [*_same_versions(bound[:half], architecture), *_same_versions(bound[half:], architecture)]
 
 
 def further_wheels(requirements: Iterable[str], lock: WheelLock, *, architecture: str) -> tuple[Wheel, ...]:
@@ -87,7 +101,7 @@ def further_wheels(requirements: Iterable[str], lock: WheelLock, *, architecture
     found = [
         wheel_of(item, architecture) for item in report(wanted, architecture=architecture, constraints=limits)
     ]
-    return tuple(sorted((w for w in found if w.name not in there | NEVER), key=lambda wheel: wheel.name))
+    return tuple(sorted((w for w in found if w.name not in there | INSTALLERS), key=lambda wheel: wheel.name))
 
 
 def bundle_requirements(metadata: Mapping[str, Any], lock: WheelLock) -> tuple[str, ...]:
@@ -102,7 +116,7 @@ def bundle_requirements(metadata: Mapping[str, Any], lock: WheelLock) -> tuple[s
         section = metadata.get(field)
         for name, version in section.items() if isinstance(section, Mapping) else ():
             plain = canonicalize_name(str(name))
-            if plain not in there | NEVER | TRAINING_ONLY:
+            if plain not in there | NOT_LOCKED | TRAINING_ONLY:
                 wanted[plain] = f"{plain}=={version}" if version else plain
     return tuple(wanted[name] for name in sorted(wanted))
 
@@ -134,14 +148,21 @@ def _version(filename: str, version: str) -> str:
 
 
 def _licence(metadata: Mapping[str, Any]) -> str:
-    """Return a licence's expression, or its short name; texts of licences are in the wheel."""
-    for field in ("license_expression", "license"):
-        text = str(metadata.get(field) or "").strip()
-        if text and "\n" not in text and len(text) <= 200:
-            return text
-    names = [
-        str(line).rsplit(" :: ", 1)[-1]
-        for line in metadata.get("classifier") or ()
-        if "License ::" in str(line)
-    ]
+    """Return a licence's expression, or its short name; texts of licences are in the wheel.
+
+    Old versions of pip leave the expression out of their report; an installed distribution has it.
+    """
+    classifiers = metadata.get("classifier")
+    texts = [metadata.get("license_expression"), metadata.get("license")]
+    try:
+        installed = distribution(str(metadata["name"])).metadata
+    except PackageNotFoundError:
+        pass
+    else:
+        texts += [*(installed.get_all("License-Expression") or ()), *(installed.get_all("License") or ())]
+        classifiers = classifiers or installed.get_all("Classifier")
+    for text in texts:
+        if text and "\n" not in str(text).strip() and len(str(text)) <= 200:
+            return str(text).strip()
+    names = [str(line).rsplit(" :: ", 1)[-1] for line in classifiers or () if "License ::" in str(line)]
     return " AND ".join(sorted(names))
