@@ -43,7 +43,7 @@ def running_engine(name: str) -> Iterator[tuple[Engine, dict[str, str]]]:
     (folder / "containers.conf").write_text(CONTAINERS_CONF)
     try:
         if name == "docker":
-            with _daemon(folder) as host:
+            with running_dockerd(folder) as host:
                 yield Docker([_program("docker"), "--host", host], environment), environment
         elif name == "podman":
             places = ["--root", str(folder / "root"), "--runroot", str(folder / "run")]
@@ -63,7 +63,7 @@ def running_engine(name: str) -> Iterator[tuple[Engine, dict[str, str]]]:
 
 
 @contextmanager
-def _daemon(folder: Path) -> Iterator[str]:
+def running_dockerd(folder: Path) -> Iterator[str]:
     host = f"unix://{folder}/docker.sock"
     places = ["--data-root", str(folder / "data"), "--exec-root", str(folder / "exec")]
     places += ["--pidfile", str(folder / "docker.pid"), "--host", host]
