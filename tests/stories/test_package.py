@@ -4,12 +4,14 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from bedside.oci.layout import OciLayout
 from bedside.oci.open import read_container_image
+from bedside.package.base.lock import read_debian_lock
 from bedside.phantom.example import example_bundle
 from map_samples import package
 
@@ -99,3 +101,32 @@ def test_skopeo_reads_the_tar(example_map: Path, tmp_path: Path) -> None:
         env={**os.environ},
     )
     assert json.loads(said.stdout)["Digest"] == json.loads(done.stdout)["digest"]
+
+
+def test_bundle_of_the_configuration_is_packaged_where_none_is_named(
+    example_map: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "bedside.toml"
+    file.write_text(f'[[pipeline]]\nname = "spleen"\nbundle = "{example_bundle()}"\n')
+    target = ["-o", tmp_path / "x", "--no-prove", "--compression", "zstd", "--json"]
+    done = package("-c", file, *target)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["digest"] == OciLayout(example_map).resolve("1.0.0").digest
+    file.write_text('[[pipeline]]\nname = "other"\ncommand = ["true"]\n')
+    refused = package("-c", file, *target)
+    assert refused.returncode == 2
+    assert "no bundle was named; bedside.toml names none" in refused.stderr
+
+
+@pytest.mark.needs("gpgv")
+def test_a_refreshed_lock_is_one_that_a_build_takes(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.json"
+    done = package("--refresh-base", lock)
+    assert "give one of them" in done.stderr, "the helper names a lock already"
+    command = [sys.executable, "-m", "bedside", "package", "--refresh-base", str(lock)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert made.returncode == 0, made.stderr
+    assert f"into {lock}: " in made.stderr
+    packages = read_debian_lock(lock).packages
+    assert {"amd64", "arm64"} == set(packages)
+    assert any(one.name == "python3.11-minimal" for one in packages["amd64"])

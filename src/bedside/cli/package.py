@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bedside.cli.base import Command, json_option
+from bedside.cli.base import Command, config_option, json_option, load_settings
 from bedside.cli.output import ProgressLine, note, write_json, write_table
 from bedside.errors import UsageError
 
@@ -40,6 +40,11 @@ OUTPUTS_HELP = "What the MAP writes besides result.json: seg, sr, surface, previ
 @click.option("--base", default="debian", help="debian, NAME@sha256:… in a registry, OCI layout, rootfs tar.")
 @click.option(
     "--base-lock", type=click.Path(path_type=Path), help="Another lock of Debian packages for the base."
+)
+@click.option(
+    "--refresh-base",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Lock today's Debian packages into this file first, signatures verified, and build on it.",
 )
 @click.option(
     "--mirror",
@@ -86,22 +91,35 @@ OUTPUTS_HELP = "What the MAP writes besides result.json: seg, sr, surface, previ
     show_default="~/.cache/bedside",
     help="Folder for what can be made or fetched again.",
 )
+@config_option
 @json_option
-def package(bundles: tuple[Path, ...], as_json: bool, clear_cache: bool, **given: object) -> None:
+def package(
+    bundles: tuple[Path, ...],
+    as_json: bool,
+    clear_cache: bool,
+    refresh_base: Path | None,
+    config_path: Path | None,
+    **given: object,
+) -> None:
     """Make a MAP of BUNDLE, a MONAI bundle (folder or archive), without Docker and without root.
 
     Several bundles become several models of one MAP; the first is the one that runs. Before anything is
-    packed, phantoms go through the bundle and must come back at their place.
+    packed, phantoms go through the bundle and must come back at their place. Without BUNDLE, it is the one
+    that bedside.toml names.
     """
-    from bedside.cli.packaging import clear, package_bundles, wishes_of
+    from bedside.cli.packaging import clear, package_bundles, refresh, wishes_of
 
-    wishes = wishes_of(bundles, given, os.environ)
+    if refresh_base:
+        if given["base_lock"]:
+            raise UsageError("--refresh-base and --base-lock: both name the lock", hint="give one of them")
+        note(refresh(refresh_base, given["mirrors"]))
+        given["base_lock"] = refresh_base
     if clear_cache:
-        note(f"removed {clear(wishes) / 1e6:.0f} MB of cached layers")
-        if not bundles:
-            return
-    if not bundles:
-        raise UsageError("no bundle was named", hint="bedside package ./my_bundle")
+        freed = clear(wishes_of(bundles, given, os.environ))
+        note(f"removed {freed / 1e6:.0f} MB of cached layers")
+    if (clear_cache or refresh_base) and not bundles:
+        return
+    wishes = wishes_of(bundles or (_configured(config_path),), given, os.environ)
     with ProgressLine() as line:
         say: Callable[[str, float | None], None] = line.update
         packaged = package_bundles(wishes, say)
@@ -111,6 +129,19 @@ def package(bundles: tuple[Path, ...], as_json: bool, clear_cache: bool, **given
         write_json(packaged.to_json())
         return
     _write(packaged)
+
+
+def _configured(config_path: Path | None) -> Path:
+    """Return the bundle that bedside.toml names."""
+    pipelines = load_settings(config_path).settings.pipeline
+    stages = [stage for pipeline in pipelines for stage in (pipeline, *pipeline.stage)]
+    bundles = {stage.bundle for stage in stages if stage.bundle}
+    if len(bundles) != 1:
+        found = ", ".join(sorted(map(str, bundles))) or "none"
+        raise UsageError(
+            f"no bundle was named; bedside.toml names {found}", hint="bedside package ./my_bundle"
+        )
+    return bundles.pop()
 
 
 def _write(packaged: "Packaged") -> None:

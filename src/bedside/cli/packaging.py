@@ -7,6 +7,7 @@ before everything is made, and a proof that was passed is kept, so that the same
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,6 @@ from bedside.oci.manifest import created_at
 from bedside.oci.map import Resources
 from bedside.oci.map.spec import model_folder
 from bedside.oci.parts import Assembled, Entry
-from bedside.oci.registry.call import Options
 from bedside.oci.registry.progress import Progress, Step
 from bedside.oci.registry.registries import Registries
 from bedside.package.base.mirrors import given_mirrors
@@ -32,6 +32,7 @@ from bedside.package.publish import Publication, Target, check_tag, parse_target
 from bedside.package.record import attached, recorded
 from bedside.package.stack import Below, resolve_stack
 from bedside.package.wheels.lock import Variant
+from bedside.wiring import open_registries
 
 _GIB = 1 << 30
 #: What a MAP says it needs where nobody measured.
@@ -154,6 +155,28 @@ def clear(wishes: Wishes) -> int:
     return LayerCache(wishes.cache).clear()
 
 
+def refresh(place: Path, mirrors: object) -> str:
+    """Lock today's Debian packages into a file; return a sentence about it.
+
+    Args:
+        place: The file; replaced where it is there.
+        mirrors: Addresses; none takes those of this machine's apt.
+
+    Raises:
+        ConfigError: A signature or hash is wrong, gpgv or Debian's keyring is not there.
+        Unavailable: No mirror answers, or the file cannot be written.
+    """
+    from bedside.oci.storage import write_file
+    from bedside.package.base.mirrors import apt_mirrors
+    from bedside.package.base.resolve import lock_debian
+
+    addresses = [str(one) for one in mirrors] if isinstance(mirrors, list | tuple) else []
+    made = lock_debian(given_mirrors(addresses) if addresses else apt_mirrors(), now=datetime.now(UTC))
+    write_file(place, made.to_json().encode())
+    counted = ", ".join(f"{len(found)} packages for {name}" for name, found in made.packages.items())
+    return f"locked Debian {made.suite} of {made.snapshot} into {place}: {counted}"
+
+
 def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
     """Make a MAP and bring it to its places.
 
@@ -164,10 +187,9 @@ def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
     """
     checked = _check(wishes)
     cache = LayerCache(wishes.cache)
-    options = Options(insecure=bool(wishes.given["insecure"]))
     with (
         tempfile.TemporaryDirectory(prefix="bedside-package-") as scratch,
-        Registries.of(wishes.environment, options) as registries,
+        open_registries(wishes.environment, insecure=bool(wishes.given["insecure"])) as registries,
     ):
         proved = _prove(wishes, checked, Path(scratch), say)
         say("finding base and wheels", None)
@@ -322,8 +344,9 @@ def _signatures(
     references = [target.reference for target in checked.targets if target.reference]
     here = checked.name.partition(":")[0]
     repository = f"{references[0].host}/{references[0].repository}" if references else here
-    signature = sign(made.descriptor, key, repository=repository, cache=cache)
-    return {signature_tag(made.descriptor.digest): signature}
+    # The members too: a machine registers the one for its platform, and verifies that.
+    signed = [made.descriptor, *(member.descriptor for member in made.members)]
+    return {signature_tag(one.digest): sign(one, key, repository=repository, cache=cache) for one in signed}
 
 
 def _telling(say: Saying) -> Callable[[Progress], None]:

@@ -145,11 +145,11 @@ def _fetch(text: str, layout: "OciLayout") -> "tuple[Descriptor, tuple[Descripto
     from bedside.oci.reference import Reference
     from bedside.oci.registry.pull import pull
     from bedside.oci.registry.referrers import referrers
-    from bedside.oci.registry.registries import Registries
     from bedside.package.sign import ARTIFACT_TYPE, signature_tag
+    from bedside.wiring import open_registries
 
     reference = Reference.parse(text)
-    with Registries.of(os.environ) as registries:
+    with open_registries(os.environ) as registries:
         named = pull(reference, layout, registries)
         repository = registries.at(reference)
         pointers = [one.digest for one in referrers(repository, named.digest, ARTIFACT_TYPE)]
