@@ -84,7 +84,7 @@ def lock_debian(
     if not mirrors.debian or not mirrors.security:
         raise ConfigError(
             "Debian lock: no mirror is known, this machine has no apt sources of Debian",
-            hint="bedside package --refresh-base FILE --mirror https://deb.debian.org/debian",
+            hint="bedside package --refresh-base FILE --mirror ADDRESS",
         )
     suites = (
         ("debian", choice.suite),
