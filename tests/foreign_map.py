@@ -302,6 +302,7 @@ def write_map(
     *,
     program: str = APPLICATION,
     more: Iterable[File] = (),
+    last: Iterable[File] = (),
     environment: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Layout:
@@ -342,7 +343,15 @@ def write_map(
             **(labels or {}),
         },
     }
-    return write_layout(folder, [python_layer(), layer(application), layer(manifests)], config)
+    return write_layout(
+        folder,
+        [
+            python_layer(),
+            layer(application),
+            layer({file.path: file for file in (*manifests, *last)}.values()),
+        ],
+        config,
+    )
 
 
 def write_bedside_map(folder: Path) -> Layout:

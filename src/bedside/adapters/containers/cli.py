@@ -136,13 +136,13 @@ class CommandLineEngine(ABC):
 
     def sweep(self) -> int:
         """Remove the containers whose worker is gone, and return how many there were."""
-        form = '{{.ID}} {{.Label "' + LABEL + '"}}'
-        listed = self._call(["ps", "--all", "--no-trunc", "--filter", f"label={LABEL}", "--format", form])
-        orphans = [
-            line.split()[0]
-            for line in listed.stdout.decode().splitlines()
-            if len(line.split()) == 2 and gone(line.split()[1])
-        ]
+        listed = self._call(["ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={LABEL}"])
+        form = '{{index .Config.Labels "' + LABEL + '"}}'
+        orphans = []
+        for container in listed.stdout.decode().split():
+            said = self._call(["container", "inspect", "--format", form, container], check=False)
+            if said.returncode == 0 and gone(said.stdout.decode().strip()):
+                orphans.append(container)
         for container in orphans:
             self._call(["rm", "--force", "--volumes", container], check=False)
         return len(orphans)

@@ -5,6 +5,7 @@ container image, one study, and a folder for its results; what becomes of a fail
 a child process (`bedside.worker.children`).
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -21,7 +22,7 @@ from bedside.adapters.containers.gpu import wanted
 from bedside.adapters.containers.owner import mark
 from bedside.adapters.containers.process import ContainerProcess, unique_name
 from bedside.domain.pipeline import Stage
-from bedside.errors import ConfigError
+from bedside.errors import ConfigError, Unavailable
 from bedside.oci.open import ContainerImage
 from bedside.ports import Outcome, Progress, Task
 from bedside.runtime.protocol import VERSIONS, Load
@@ -122,6 +123,9 @@ class ContainerRunner:
         )
 
     def _known_as(self, release: str) -> tuple[Held, Application]:
+        if not self._known:
+            with contextlib.suppress(Unavailable):  # what was left by others must not stop this run
+                self._engine.sweep()
         if release not in self._known:
             found = self._maps(release)
             held = found if isinstance(found, Held) else self._engine.bring(found)
