@@ -165,6 +165,15 @@ def exit_codes() -> str:
 #: Pages in the order a newcomer needs them; all others explain how bedside works.
 START = ("index.md", "install.md", "tutorial.md")
 REFERENCE = ("cli.md", "configuration.md", "rules.md", "results.md", "errors.md")
+PACKAGING = (
+    "packaging.md",
+    "proof.md",
+    "releases.md",
+    "containers.md",
+    "registries.md",
+    "bases.md",
+    "map.md",
+)
 
 
 def site() -> str:
@@ -172,11 +181,12 @@ def site() -> str:
     before = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[0]
     # Names of generated pages count before they are written the first time.
     pages = {path.name for path in DOCS.glob("*.md")} | set(DOCUMENTS)
-    others = sorted(pages - {*START, *REFERENCE})
+    others = sorted(pages - {*START, *REFERENCE, *PACKAGING})
     decisions = sorted(f"decisions/{path.name}" for path in (DOCS / "decisions").glob("*.md"))
     sections = {
         "Start": START,
         "Reference": [page for page in REFERENCE if page in pages],
+        "Packaging and releases": [page for page in PACKAGING if page in pages],
         "How it works": others,
         "Decisions": decisions,
     }
