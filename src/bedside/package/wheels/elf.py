@@ -29,13 +29,12 @@ def blank_symbols(path: Path) -> int:
             return 0
         (table,) = struct.unpack_from("<Q", header, 0x28)
         step, count, names = struct.unpack_from("<HHH", header, 0x3A)
+        if step < _SECTION.size or table + step * count > path.stat().st_size:
+            return 0
         blanked = 0
         for number in range(count):
             file.seek(table + number * step)
-            section = file.read(_SECTION.size)
-            if len(section) < _SECTION.size:
-                return blanked
-            _, kind, flags, _, offset, size = _SECTION.unpack(section)
+            _, kind, flags, _, offset, size = _SECTION.unpack(file.read(_SECTION.size))
             if kind in _DROPPED and not flags & _ALLOC and number != names:
                 _zero(path, offset, size)
                 blanked += size

@@ -24,7 +24,8 @@ _GLIBC = range(17, 37)
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
 #: Where the CPU builds of torch are published; asked only where this machine's own indexes lack them.
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-_NOT_FOUND = ("No matching distribution", "Could not find a version", "conflicting dependencies")
+_CONFLICT = "requirements contradict one another"
+_NOT_FOUND = ("No matching distribution", "Could not find a version", _CONFLICT)
 TIMEOUT_S = 3600.0
 
 
@@ -137,13 +138,21 @@ def _pip(arguments: Sequence[str]) -> None:
         raise Unavailable(f"pip {arguments[0]}: no end after {TIMEOUT_S:.0f} s") from exc
     if done.returncode == 0:
         return
-    errors = [line.partition("ERROR:")[2].strip() for line in done.stderr.splitlines() if "ERROR:" in line]
-    said = " ".join(errors) or done.stderr.strip()[-400:] or f"exit code {done.returncode}"
+    said = _reason(done.stdout, done.stderr) or f"exit code {done.returncode}"
     if "No space left on device" in done.stderr:
         raise Unavailable(f"pip {arguments[0]}: the disk is full")
     if "NewConnectionError" in done.stderr or "Max retries" in done.stderr:
         raise Unavailable(f"pip {arguments[0]}: no index answers ({said})", hint="pip config list")
     raise ConfigError(f"pip {arguments[0]}: {said}", hint="pip config list")
+
+
+def _reason(output: str, errors: str) -> str:
+    """Return why pip failed: for a conflict who wants what, else its own errors."""
+    conflict = output.partition("The conflict is caused by:")[2].partition("\n\n")[0].strip()
+    if conflict:
+        return f"{_CONFLICT}: {'; '.join(line.strip() for line in conflict.splitlines())}"
+    lines = [line.partition("ERROR:")[2].strip() for line in errors.splitlines() if "ERROR:" in line]
+    return " ".join(lines) or errors.strip()[-400:]
 
 
 def _sha256(path: Path) -> str:
