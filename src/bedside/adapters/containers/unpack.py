@@ -181,5 +181,9 @@ def _empty(folder: Path, written: set[Path]) -> None:
     if not folder.is_dir():
         return
     for place in folder.iterdir():
-        if not any(place == kept or place in kept.parents for kept in written):
+        if place in written and (place.is_symlink() or not place.is_dir()):
+            continue
+        if any(place == kept or place in kept.parents for kept in written):
+            _empty(place, written)
+        else:
             _remove(place)
