@@ -193,10 +193,11 @@ def test_the_page_names_every_field_variable_label_and_test() -> None:
         for field in _leaves(manifest(path)):
             assert field in named or field.partition(".")[0] in named, (path, field)
     config = _config()
-    for line in config["Env"]:
-        name = line.partition("=")[0]
-        assert not name.startswith(("HOLOSCAN_", "MONAI_")) or name in named
-    assert set(config["Labels"]) <= named
+    variables = {line.partition("=")[0] for line in config["Env"]}
+    of_contract = {name for name in named if re.fullmatch("(HOLOSCAN|MONAI)_[A-Z_]+", name)}
+    assert {name for name in variables if name.startswith(("HOLOSCAN_", "MONAI_"))} == of_contract
+    labels = page.partition("## Labels")[2].partition("## ")[0]
+    assert set(config["Labels"]) == set(re.findall(r"^\| `([^`]+)`", labels, re.MULTILINE))
     here = set(globals())
     assert {name for name in named if name.startswith("test_")} <= here
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import bedside
+
 SETTLE = """
 import os, sys, tempfile
 from pathlib import Path
@@ -22,7 +24,7 @@ for name in ("HOME", "TMPDIR", "USER", "XDG_CACHE_HOME"):
 def settled(places: str, *more: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [sys.executable, "-c", SETTLE, places, *map(str, more)],
-        env=variables,
+        env={"PYTHONPATH": str(Path(bedside.__file__).parents[1]), **variables},
         capture_output=True,
         text=True,
         check=False,

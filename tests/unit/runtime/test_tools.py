@@ -13,6 +13,8 @@ import pytest
 
 from bedside.runtime import tools
 
+#: The bedside under test, also where it is not the installed one.
+HERE = str(Path(tools.__file__).parents[2])
 START = "import sys; from bedside.runtime.tools import main; sys.exit(main(sys.argv[2:], root=sys.argv[1]))"
 
 
@@ -49,7 +51,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"PATH": os.environ["PATH"], **(environment or {})},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": HERE, **(environment or {})},
     )
 
 
@@ -96,7 +98,7 @@ def test_time_that_is_up_ends_the_application_and_all_it_started(
     code, out, err = done(root, environment=variables)
     assert code == 6
     assert "not done after 1 s" in err
-    assert not Path(f"/proc/{out.strip()}/cmdline").exists() or _gone(int(out))
+    assert _gone(int(out))
 
 
 def _gone(pid: int) -> bool:
@@ -109,6 +111,19 @@ def _gone(pid: int) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def test_what_an_application_leaves_behind_ends_with_it(root: Path) -> None:
+    application(
+        root,
+        "import subprocess, sys\n"
+        "nothing = subprocess.DEVNULL\n"
+        "child = [sys.executable, '-c', 'import time; time.sleep(600)']\n"
+        "print(subprocess.Popen(child, stdout=nothing, stderr=nothing).pid)",
+    )
+    code, out, _ = done(root)
+    assert code == 0
+    assert _gone(int(out))
 
 
 def test_an_application_in_time_is_left_alone(root: Path) -> None:
