@@ -90,6 +90,8 @@ def test_a_restart_keeps_what_was_promoted_and_an_edited_bundle_is_a_promotion(
     metadata = clinic.folder / "bundle" / "configs" / "metadata.json"
     metadata.write_text(metadata.read_text().replace('"version": "1.0"', '"version": "1.1"'))
     send(clinic, tmp_path, "two")
+    already = clinic.type("release", "promote", "nothing:2.0")
+    assert "is the current release already" in already.err, "an edit counts when serve starts, not before"
     clinic.restart()
     send(clinic, tmp_path, "three")
     clinic.restart()
