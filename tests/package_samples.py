@@ -58,15 +58,22 @@ def deb_of(data_tar: bytes, *, name: str = "sample", compression: str = ".xz") -
     return archive
 
 
-def wheel_in(folder: Path, name: str, files: Mapping[str, bytes], *, requires: tuple[str, ...] = ()) -> Path:
-    """Write a pure wheel of version 1.0."""
+def wheel_in(
+    folder: Path,
+    name: str,
+    files: Mapping[str, bytes],
+    *,
+    requires: tuple[str, ...] = (),
+    tag: str = "py3-none-any",
+) -> Path:
+    """Write a wheel of version 1.0."""
     info = f"{name}-1.0.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nLicense: MIT\n"
     metadata += "".join(f"Requires-Dist: {line}\n" for line in requires)
     contents = {
         **files,
         f"{info}/METADATA": metadata.encode(),
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n".encode(),
     }
     record = io.StringIO()
     rows = csv.writer(record, lineterminator="\n")
@@ -74,7 +81,7 @@ def wheel_in(folder: Path, name: str, files: Mapping[str, bytes], *, requires: t
         digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
         rows.writerow((path, f"sha256={digest}", len(data)))
     rows.writerow((f"{info}/RECORD", "", ""))
-    place = folder / f"{name}-1.0-py3-none-any.whl"
+    place = folder / f"{name}-1.0-{tag}.whl"
     with zipfile.ZipFile(place, "w") as archive:
         for path, data in {**contents, f"{info}/RECORD": record.getvalue().encode()}.items():
             archive.writestr(path, data)

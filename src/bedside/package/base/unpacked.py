@@ -15,6 +15,20 @@ from pathlib import Path
 from bedside.oci.parts import Entry, EntryKind
 from bedside.oci.storage import TEMPORARY, refusals
 
+#: What packages are fetched and unpacked to, below bedside's cache folder; layers need none of it.
+MATERIALS = ("debs", "interpreters", "wheels")
+
+
+def clear_materials(cache: Path) -> int:
+    """Remove fetched and unpacked packages from bedside's cache, and return the bytes that were freed."""
+    freed = 0
+    with refusals(cache):
+        for name in MATERIALS:
+            files = [path for path in (cache / name).rglob("*") if path.is_file() and not path.is_symlink()]
+            freed += sum(path.stat().st_size for path in files)
+            shutil.rmtree(cache / name, ignore_errors=True)
+    return freed
+
 
 @contextmanager
 def unpacking(place: Path) -> Iterator[Path]:

@@ -6,6 +6,8 @@ layer has to be made; each wheel is unpacked once into the cache and serves ever
 
 import json
 import os
+import shutil
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -25,6 +27,8 @@ from bedside.package.wheels.unpack import SITE_PACKAGES, unpack_wheel
 
 #: What the container image's environment needs so that Python finds the wheels, whatever its base.
 ENVIRONMENT = (f"PYTHONPATH=/{SITE_PACKAGES}",)
+#: A build of today may still read what was unpacked so recently.
+IN_USE_S = 24 * 3600.0
 _CUDA_LIBRARIES = ("nvidia-", "cuda-")
 
 
@@ -145,6 +149,7 @@ def _unpack_all(
         for item in missing:
             if item.sha256 not in found:
                 raise ConfigError(f"{item.name} {item.version}: pip brought another file than the lock names")
+        _sweep(trees, set(places.values()))
         files = sorted((found[item.sha256].stat().st_size, item.sha256) for item in missing)
         with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             list(
@@ -155,3 +160,12 @@ def _unpack_all(
                     [digest for _, digest in reversed(files)],
                 )
             )
+
+
+def _sweep(trees: Path, kept: set[Path]) -> None:
+    """Remove trees that another version of the rules left, unless a build of today may still read them."""
+    current = {place.name.partition("-")[0] for place in kept}
+    for place in trees.glob("[0-9a-f]*-*"):
+        stale = place.name.partition("-")[0] in current and place not in kept
+        if stale and place.stat().st_mtime < time.time() - IN_USE_S:
+            shutil.rmtree(place, ignore_errors=True)

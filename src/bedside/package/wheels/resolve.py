@@ -81,6 +81,31 @@ def _same_versions(wheels: Sequence[Wheel], architecture: str) -> list[Wheel]:
     return [*_same_versions(bound[:half], architecture), *_same_versions(bound[half:], architecture)]
 
 
+def completed(lock: WheelLock, architecture: str) -> WheelLock:
+    """Return a lock that has all of its wheels for a machine, asking pip for those that it lacks.
+
+    A lock lacks a wheel for a machine where no index of its makers had it. The version is the lock's, the
+    file is the one that this machine's indexes offer.
+
+    Raises:
+        ConfigError: no index has a wheel of that version for the machine.
+        Unavailable: no index answers.
+    """
+    lacking = [wheel for wheel in lock.wheels if not wheel.files.keys() & {"any", architecture}]
+    if not lacking:
+        return lock
+    lines = [f"{wheel.name}==={wheel.version}" for wheel in lacking]
+    found = {
+        wheel.name: wheel.files
+        for wheel in (
+            wheel_of(item, architecture)
+            for item in report(lines, architecture=architecture, dependencies=False)
+        )
+    }
+    wheels = (replace(one, files={**one.files, **found.get(one.name, {})}) for one in lock.wheels)
+    return replace(lock, wheels=tuple(wheels))
+
+
 def further_wheels(requirements: Iterable[str], lock: WheelLock, *, architecture: str) -> tuple[Wheel, ...]:
     """Return the wheels that requirements add to a lock's, sorted by name.
 

@@ -1,14 +1,15 @@
 """pip fetches exactly what a lock names, with the settings of its user."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bedside.errors import ConfigError
-from bedside.package.wheels.lock import Variant, Wheel, WheelLock
+from bedside.package.wheels.lock import Variant, Wheel, WheelFile, WheelLock
 from bedside.package.wheels.pip import Pinned, download
-from bedside.package.wheels.resolve import bundle_requirements, further_wheels
+from bedside.package.wheels.resolve import bundle_requirements, completed, further_wheels
 from package_samples import wheel_in
 
 
@@ -81,6 +82,22 @@ def test_requirements_that_contradict_the_lock_are_refused(index: Path) -> None:
         ConfigError, match=r"contradict.*extra 1\.0 depends on there>=2.*constraint.*there==1\.0"
     ):
         further_wheels(["extra"], lock_of("there"), architecture="amd64")
+
+
+def test_a_lock_is_completed_for_a_machine_in_its_own_versions(index: Path) -> None:
+    for machine in ("x86_64", "aarch64"):
+        wheel_in(index, "bound", {"bound.py": b""}, tag=f"cp311-cp311-manylinux_2_28_{machine}")
+    file = WheelFile(filename="bound.whl", sha256="0" * 64)
+    wheel = Wheel(name="bound", version="1.0", licence="MIT", files={"amd64": file})
+    lock = replace(lock_of(), wheels=(wheel,))
+
+    (found,) = completed(lock, "arm64").wheels
+
+    assert found.files["amd64"] == file
+    assert found.files["arm64"].filename == "bound-1.0-cp311-cp311-manylinux_2_28_aarch64.whl"
+    assert completed(lock, "amd64") is lock
+    with pytest.raises(ConfigError, match=r"bound===2\.0"):
+        completed(replace(lock, wheels=(replace(wheel, version="2.0"),)), "arm64")
 
 
 def test_a_bundle_asks_for_what_is_not_there_anyway() -> None:
