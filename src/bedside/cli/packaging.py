@@ -24,6 +24,7 @@ from bedside.oci.parts import Assembled, Entry
 from bedside.oci.registry.progress import Progress, Step
 from bedside.oci.registry.registries import Registries
 from bedside.package.base.mirrors import given_mirrors
+from bedside.package.base.unpacked import clear_materials
 from bedside.package.build import Saying, build
 from bedside.package.foreign_base import BaseSource, open_base
 from bedside.package.licences import Licence, licence_entries, licence_of
@@ -151,8 +152,8 @@ def wishes_of(bundles: Sequence[Path], given: Mapping[str, object], environment:
 
 
 def clear(wishes: Wishes) -> int:
-    """Remove cached layers, and return the bytes freed."""
-    return LayerCache(wishes.cache).clear()
+    """Remove cached layers and what they were made from, and return the bytes freed."""
+    return LayerCache(wishes.cache).clear() + clear_materials(wishes.cache)
 
 
 def refresh(place: Path, mirrors: object) -> str:

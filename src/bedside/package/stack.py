@@ -22,7 +22,7 @@ from bedside.package.order import Stack
 from bedside.package.runtime_files import runtime_recipe
 from bedside.package.wheels.lock import Variant, Wheel, WheelLock, read_wheel_lock
 from bedside.package.wheels.recipes import wheel_recipe, wheel_recipes
-from bedside.package.wheels.resolve import bundle_requirements, further_wheels
+from bedside.package.wheels.resolve import bundle_requirements, completed, further_wheels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +78,7 @@ def resolve_stack(below: Below, bundles: Sequence[Bundle], *, platform: Platform
         base = debian_base(debian, cache=cache, platform=platform, mirrors=below.mirrors)
     else:
         base = below.base(platform)
-    lock = read_wheel_lock(below.variant)
+    lock = completed(read_wheel_lock(below.variant), platform.architecture)
     packages = list(wheel_recipes(lock, cache=cache, interpreter=interpreter, platform=platform))
     wanted = [line for one in bundles for line in bundle_requirements(_metadata(one), lock)]
     further = further_wheels((*wanted, *below.requirements), lock, architecture=platform.architecture)
