@@ -24,7 +24,8 @@ def test_a_machine_that_is_ready(here: Path, capsys: pytest.CaptureFixture[str])
     assert main(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
     looked_at = {line[6:].partition(":")[0] for line in lines if line.startswith(("ok ", "warn "))}
-    assert looked_at >= {"Python", "memory", "torch", "decoders", "disk", "write access", "ledger"}
+    wanted = {"Python", "memory", "torch", "decoders", "disk", "write access", "containers", "ledger"}
+    assert looked_at >= wanted
     assert "pipeline nothing" in looked_at
     assert not (here / "bedside-data").exists()
 
@@ -39,6 +40,26 @@ def test_each_failure_has_a_command_as_its_mend(here: Path, capsys: pytest.Captu
     failed = [finding for finding in found["findings"] if finding["status"] == "fail"]
     assert [finding["what"] for finding in failed] == ["pipeline nothing"]
     assert all(finding["mend"] for finding in found["findings"] if finding["status"] != "ok")
+
+
+@pytest.mark.parametrize(("stage", "status"), [("", "warn"), ('map = "spleen.tar"', "fail")])
+def test_no_container_engine_matters_where_a_map_is_to_run(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    stage: str,
+    status: str,
+) -> None:
+    monkeypatch.setenv("BEDSIDE_WORKER_ENGINE", "docker")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{here}/no.sock")
+    if stage:
+        (here / "bedside.toml").write_text(f'[[pipeline]]\nname = "a"\n{stage}\n')
+    capsys.readouterr()
+    main(["doctor", "--json"])
+    found = json.loads(capsys.readouterr().out)["findings"]
+    (containers,) = [one for one in found if one["what"] == "containers"]
+    assert containers["status"] == status
+    assert "docker" in containers["detail"]
 
 
 def test_a_configuration_that_cannot_be_read(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

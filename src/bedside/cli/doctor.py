@@ -77,8 +77,26 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
         return
     yield _disk(loaded.settings.system.root)
     yield _writable(loaded.settings.system.root)
+    yield _containers(loaded.settings)
     yield from configuration(loaded)
     yield from _left_over(loaded)
+
+
+def _containers(settings: "Settings") -> Finding:
+    """Judge what runs MAPs: a failure only where a pipeline has one."""
+    from bedside.adapters.containers import choose_engine
+
+    stages = [stage for pipeline in settings.pipeline for stage in (pipeline, *pipeline.stage)]
+    try:
+        engine = choose_engine(settings.worker.engine, os.environ)
+        version = engine.check()
+    except BedsideError as exc:
+        if any(stage.map for stage in stages):
+            return fail("containers", exc.message, exc.hint)
+        return warn("containers", f"{exc.message}; only MAPs need one", exc.hint)
+    if missing := "; ".join(engine.shortfalls()):
+        return warn("containers", f"{version}; {missing}", "apt install podman")
+    return ok("containers", version)
 
 
 def _python() -> Finding:
