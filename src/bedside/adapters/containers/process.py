@@ -101,8 +101,12 @@ class ContainerProcess(Spawned):
         if self._not_started(status):
             if any(_NOT_THERE.search(line) for line in self._last):
                 raise ConfigError(f"{who}: {self.box.command[0]} cannot be executed in the container")
+            # Its words stay here: they quote the paths of mounts, which may hold a patient's name.
             raise Unavailable(
-                f"{who}: {self._engine.name} could not start the container", hint="bedside doctor"
+                f"{who}: {self._engine.name} could not start the container",
+                hint=f"{self._engine.name} run --rm {self.box.held.id[:19]} says why"
+                if self._engine.name in ("podman", "docker")
+                else "bedside doctor",
             )
         return super().death(who)
 

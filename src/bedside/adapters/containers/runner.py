@@ -57,7 +57,8 @@ class ContainerOptions:
 class ContainerRunner:
     """Runs stages whose release is a MAP, one study at a time.
 
-    Not for several threads at once: a worker process has one.
+    One study at a time; `prepare` may be called from another thread meanwhile: two threads that bring the
+    same release both find it there in the end.
 
     Args:
         maps: Gives the container image of a release by its digest, or what an engine holds already.

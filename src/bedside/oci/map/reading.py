@@ -131,7 +131,8 @@ def read_contract(app: bytes, pkg: bytes | None, *, generation: str) -> Contract
         sdk_version=manifest.text("sdkVersion", "0.0.0"),
         application_root=joined("/", package.text("applicationRoot", application)),
         models=package.models("models", joined("/", package.text("modelRoot", models))),
-        resources=_resources(package.object("resources")),
+        # App SDK 0.5 writes the singular.
+        resources=_resources(package.object("resources" if "resources" in package else "resource")),
         readiness=_probe(manifest, "readiness"),
         liveness=_probe(manifest, "liveness"),
     )

@@ -119,6 +119,8 @@ def test_sizes_of_all_forms(size: object, size_bytes: int) -> None:
 
 def test_fragments_count_by_the_greatest() -> None:
     fragments = {"one": {"gpu": 2, "memory": "4Gi"}, "two": {"sharedMemory": "1Gi"}}
+    old = read(LEAST, {"resource": {"gpu": 1, "memory": "7Gi"}}).resources
+    assert old == Resources(gpu=1, memory_bytes=7 * 2**30), "App SDK 0.5 writes the singular"
     resources = read(LEAST, {"resources": {"cpu": "2", "fragments": fragments}}).resources
     assert resources == Resources(cpu=2, gpu=2, memory_bytes=4 * 2**30, shared_memory_bytes=2**30)
 
