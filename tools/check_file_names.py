@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 REFUSED = {
     "credentials": re.compile(
-        r"^(\.secrets?|secrets?\.(txt|ya?ml|json|toml)|\.env(\..*)?|credentials?(\.\w+)?|\.pypirc|\.netrc|\.pgpass"
+        r"^(\.secrets?|secrets?\.(txt|ya?ml|json|toml)|\.env(\..*)?|credentials?(\.(?!py$)\w+)?|\.pypirc|\.netrc|\.pgpass"
         r"|id_(rsa|dsa|ecdsa|ed25519)|.*\.(pem|key|p12|pfx|jks|kdbx|ppk|tfstate(\.backup)?|tfvars))$",
         re.IGNORECASE,
     ),

@@ -27,11 +27,14 @@ from bedside.package.base.versions import stanzas, version_key
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 ARCHITECTURES = ("amd64", "arm64")
-#: What a MAP needs: Python with TLS, the C++ library that wheels expect, CA certificates, and the name of
-#: the distribution, by which scanners find its advisories.
+#: What a MAP needs: Python with TLS, the C++ library that wheels expect, CA certificates, the name of the
+#: distribution, by which scanners find its advisories, and the shells that hosts of the first generation
+#: start MAPs with.
 WANTED = (
     "base-files",
+    "bash",
     "ca-certificates",
+    "dash",
     "libgcc-s1",
     "libpython3.11-stdlib",
     "libstdc++6",
@@ -41,8 +44,8 @@ WANTED = (
 #: Dependencies that nothing in a MAP uses: configuration at installation, terminals, databases and
 #: network services of the standard library that no longer exist.
 LEFT_OUT = frozenset({
-    "awk", "debconf", "debconf-2.0", "dpkg", "libdb5.3", "libncursesw6", "libnsl2", "libreadline8",
-    "libtinfo6", "libtirpc3", "mawk", "media-types", "mime-support", "openssl",
+    "awk", "debconf", "debconf-2.0", "debianutils", "dpkg", "libdb5.3", "libncursesw6", "libnsl2",
+    "libreadline8", "libtirpc3", "mawk", "media-types", "mime-support", "openssl",
 })  # fmt: skip
 _SHA256_LINE = re.compile(r"^ ([0-9a-f]{64})\s+(\d+)\s+(\S+)$", re.MULTILINE)
 _Stanza = Mapping[str, str]
