@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from bedside.domain.identity import short_id
 from bedside.oci.cache import LayerCache
 from bedside.oci.compress import Compression
 from bedside.oci.descriptor import Platform
@@ -115,10 +116,10 @@ def package(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def fresh_lock() -> Path:
     """Return a lock of Debian packages of today: mirrors forget what the committed one names."""
     from bedside.package.base.mirrors import apt_mirrors
-    from bedside.package.base.resolve import lock_debian
+    from bedside.package.base.resolve import LEFT_OUT, WANTED, lock_debian
 
     cache = packaging_cache()
-    place = cache / "debian-lock.json"
+    place = cache / f"debian-lock-{short_id([WANTED, sorted(LEFT_OUT)])}.json"
     with locked(cache / "debian-lock.lock"):
         if not place.is_file() or place.stat().st_mtime < time.time() - 12 * 3600:
             made = lock_debian(apt_mirrors(), now=datetime.now(UTC))

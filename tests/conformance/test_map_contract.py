@@ -345,6 +345,13 @@ def test_show_prints_the_manifests(container: Container) -> None:
 
 
 @needs_podman
+@pytest.mark.parametrize("shell", ["/bin/bash", "/bin/sh"])
+def test_hosts_that_start_it_with_a_shell_find_one(container: Container, shell: str) -> None:
+    done = container.run("--entrypoint", shell, command=("-c", "exit 7"))
+    assert done.returncode == 7
+
+
+@needs_podman
 def test_extract_copies_to_what_is_mounted(container: Container, shared: Callable[[str], Path]) -> None:
     models = shared("models")
     done = container.run("-v", f"{models}:/var/run/holoscan/export/models", command=("extract",))
