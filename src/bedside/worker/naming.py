@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from bedside.domain.pipeline import Release
 from bedside.errors import NotFound, UsageError
+from bedside.oci.map.spec import model_folder
 
 #: Fewest hex digits that are taken for the beginning of a digest.
 FEWEST_DIGITS = 4
@@ -22,7 +23,8 @@ def find_release(text: str, releases: Sequence[Release], names: Mapping[str, str
 
     Args:
         text: A digest with or without ``sha256:``, the beginning of one, a name that was given
-            (``NAME:VERSION``, a registry's reference), or the name of a model with one release.
+            (``NAME:VERSION``, a registry's reference), or the name of a model with one release; a model's
+            name as its bundle says it, or as ``bedside package`` writes it.
         releases: All, newest first.
         names: Digest by given name.
 
@@ -36,7 +38,7 @@ def find_release(text: str, releases: Sequence[Release], names: Mapping[str, str
     fitting: list[Release] = []
     if len(digits) >= FEWEST_DIGITS and set(digits) <= _HEX:
         fitting = [r for r in releases if r.digest.removeprefix("sha256:").startswith(digits)]
-    fitting = fitting or [r for r in releases if text in (r.name, f"{r.name}:{r.version}")]
+    fitting = fitting or [r for r in releases if text in _names(r)]
     if not fitting:
         known = ", ".join(dict.fromkeys(f"{r.name}:{r.version}" for r in releases)) or "none"
         raise NotFound(f"no release {text}; registered: {known}", hint="bedside release list")
@@ -56,6 +58,12 @@ def described(release: Release) -> str:
 def short(digest: str) -> str:
     """Return enough of a digest to type."""
     return digest.removeprefix("sha256:")[:SHOWN_DIGITS]
+
+
+def _names(release: Release) -> tuple[str, ...]:
+    plain = model_folder(release.name)
+    version = release.version
+    return release.name, f"{release.name}:{version}", plain, f"{plain}:{version}"
 
 
 def _of(digest: str, releases: Sequence[Release]) -> Release:

@@ -10,7 +10,8 @@ from ledger_samples import make_release
 
 A, B = make_release("a"), replace(make_release("b"), version="2.0")
 LIVER = replace(make_release("c"), name="liver")
-ALL = (A, B, LIVER)
+LUNG = replace(make_release("d"), name="Lung, CT (example)", version="1.2")
+ALL = (A, B, LIVER, LUNG)
 NAMES = {"spleen:1.0": A.digest, "localhost:5000/spleen:prod": B.digest, "lost:1": "sha256:" + "9" * 64}
 
 
@@ -25,6 +26,9 @@ NAMES = {"spleen:1.0": A.digest, "localhost:5000/spleen:prod": B.digest, "lost:1
         ("localhost:5000/spleen:prod", B),
         ("spleen:2.0", B),
         ("liver", LIVER),
+        ("Lung, CT (example):1.2", LUNG),
+        ("lung-ct-example", LUNG),
+        ("lung-ct-example:1.2", LUNG),
     ],
 )
 def test_digests_beginnings_and_names(text: str, meant: object) -> None:
