@@ -21,6 +21,8 @@ UNEXPECTED = 1
 USAGE = 2
 CONFIG = 3
 UNAVAILABLE = 5
+#: Which extra brings a package that only some commands import; the others come with ``worker``.
+EXTRAS = {"cryptography": "sign", "boto3": "aws", "botocore": "aws", "psycopg": "postgres"}
 
 COMMANDS = {
     "demo": ("bedside.cli.demo:demo", "Watch a real model read a real DICOM study, start to end."),
@@ -99,7 +101,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         # text is held back because a library may quote what it read from a header.
         if isinstance(exc, ModuleNotFoundError) and exc.name and not exc.name.startswith("bedside"):
             missing = f"this command needs the Python package {exc.name}, which is not installed"
-            return _say(missing, "pip install 'bedside[worker]'", CONFIG, invocation)
+            extra = EXTRAS.get(exc.name.partition(".")[0], "worker")
+            return _say(missing, f"pip install 'bedside[{extra}]'", CONFIG, invocation)
         return _say(
             f"unexpected {type(exc).__name__} {_where(exc)}", _again(arguments), UNEXPECTED, invocation
         )

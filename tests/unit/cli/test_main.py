@@ -107,6 +107,14 @@ def test_exit_codes(failing: Callable[[BaseException], int], error: BaseExceptio
         sys.stdout = stdout
 
 
+@pytest.mark.parametrize(("package", "extra"), [("torch", "worker"), ("cryptography.hazmat", "sign")])
+def test_a_missing_package_is_named_with_the_extra_that_brings_it(
+    failing: Callable[[BaseException], int], capsys: pytest.CaptureFixture[str], package: str, extra: str
+) -> None:
+    failing(ModuleNotFoundError(f"No module named {package!r}", name=package))
+    assert f"hint: pip install 'bedside[{extra}]'" in capsys.readouterr().err
+
+
 def test_an_error_is_one_line_and_a_hint_on_standard_error(
     failing: Callable[[BaseException], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
