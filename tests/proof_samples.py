@@ -94,7 +94,7 @@ def runner_of(bundle: Path, scratch: Path) -> Iterator[ChildRunner]:
         runner.close()
 
 
-def proof_of(bundle: Path, scratch: Path, *, study: Path | None = None) -> Proof:
+def proof_of(bundle: Path, scratch: Path, *, study: Path | None = None, precision: str = "fp32") -> Proof:
     """Prove a bundle as ``bedside package`` does."""
     with runner_of(bundle, scratch / "children") as runner:
         return prove(
@@ -103,4 +103,5 @@ def proof_of(bundle: Path, scratch: Path, *, study: Path | None = None) -> Proof
             scratch=scratch / "proof",
             progress=lambda _doing, _fraction: None,
             study=study,
+            precision=precision,
         )

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bedside.errors import UsageError
+from bedside.errors import ConfigError, UsageError
 from bedside.model.bundle import Bundle, open_bundle
 from bedside.oci.cache import LayerCache, cache_folder
 from bedside.oci.compress import Compression
@@ -35,10 +36,15 @@ from bedside.package.stack import Below, resolve_stack
 from bedside.package.wheels.lock import Variant
 from bedside.wiring import open_registries
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+
 _GIB = 1 << 30
 #: What a MAP says it needs where nobody measured.
 UNMEASURED_BYTES = 4 * _GIB
 _ARCHITECTURES = ("amd64", "arm64")
+#: What a proof imports; packaging alone does without.
+_PROVING = ("torch", "monai", "numpy", "pydicom", "highdicom")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +150,7 @@ class _Checked:
     name: str
     below: Below
     settings: Mapping[str, object] = field(default_factory=dict)
+    key: "EllipticCurvePrivateKey | None" = None
 
 
 def wishes_of(bundles: Sequence[Path], given: Mapping[str, object], environment: Mapping[str, str]) -> Wishes:
@@ -207,7 +214,7 @@ def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
         publication = Publication(
             assembled=made,
             attached=attached(order, resolved, made, asked, cache=cache),
-            signatures=_signatures(wishes, checked, made, cache),
+            signatures=_signatures(checked, made, cache),
             name=checked.name,
         )
         say("publishing", None)
@@ -249,7 +256,16 @@ def _check(wishes: Wishes) -> _Checked:
             requirements=tuple(requirements.read_text().splitlines()) if requirements else (),
         ),
         settings=_settings(given),
+        key=_signing_key(wishes),
     )
+
+
+def _signing_key(wishes: Wishes) -> "EllipticCurvePrivateKey | None":
+    if not wishes.given["sign_key"]:
+        return None
+    from bedside.package.sign import read_private_key
+
+    return read_private_key(wishes.given["sign_key"], wishes.environment.get("BEDSIDE_SIGN_PASSPHRASE", ""))
 
 
 def _platform(text: str) -> Platform:
@@ -283,10 +299,22 @@ def _settings(given: Mapping[str, Any]) -> dict[str, object]:
 def _prove(wishes: Wishes, checked: _Checked, scratch: Path, say: Saying) -> _Proved:
     if not wishes.given["prove"]:
         return _Proved(warnings=("the bundle was not proved: nobody knows where its masks come back",))
+    missing = [name for name in _PROVING if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"the proof runs the model here and needs {', '.join(missing)}, which "
+            f"{'is' if len(missing) == 1 else 'are'} not installed; packaging alone does not",
+            hint="pip install 'bedside[worker]', or --no-prove",
+        )
     from bedside.cli.proving import proved_bundle
 
     entries, memory_bytes, warnings = proved_bundle(
-        checked.bundles[0], wishes.given["golden"], cache=wishes.cache, scratch=scratch, say=say
+        checked.bundles[0],
+        wishes.given["golden"],
+        precision=wishes.given["precision"],
+        cache=wishes.cache,
+        scratch=scratch,
+        say=say,
     )
     # Rounded up to whole GiB with a quarter to spare, so that the noise of one run changes no digest.
     needed = -(-memory_bytes * 5 // 4 // _GIB) * _GIB if memory_bytes else UNMEASURED_BYTES
@@ -334,20 +362,20 @@ def _asked(wishes: Wishes, order: Order) -> dict[str, object]:
     }
 
 
-def _signatures(
-    wishes: Wishes, checked: _Checked, made: Assembled, cache: LayerCache
-) -> dict[str, Assembled]:
-    if not wishes.given["sign_key"]:
+def _signatures(checked: _Checked, made: Assembled, cache: LayerCache) -> dict[str, Assembled]:
+    if checked.key is None:
         return {}
-    from bedside.package.sign import read_private_key, sign, signature_tag
+    from bedside.package.sign import sign, signature_tag
 
-    key = read_private_key(wishes.given["sign_key"], wishes.environment.get("BEDSIDE_SIGN_PASSPHRASE", ""))
     references = [target.reference for target in checked.targets if target.reference]
     here = checked.name.partition(":")[0]
     repository = f"{references[0].host}/{references[0].repository}" if references else here
     # The members too: a machine registers the one for its platform, and verifies that.
     signed = [made.descriptor, *(member.descriptor for member in made.members)]
-    return {signature_tag(one.digest): sign(one, key, repository=repository, cache=cache) for one in signed}
+    return {
+        signature_tag(one.digest): sign(one, checked.key, repository=repository, cache=cache)
+        for one in signed
+    }
 
 
 def _telling(say: Saying) -> Callable[[Progress], None]:
@@ -359,7 +387,8 @@ def _telling(say: Saying) -> Callable[[Progress], None]:
         moved[progress.descriptor.digest] = (done, size)
         whole = sum(total for _, total in moved.values())
         sent = sum(part for part, _ in moved.values())
-        say(f"publishing, {sent / 1e6:.0f} of {whole / 1e6:.0f} MB", sent / whole if whole else None)
+        # The same words while the share grows: where nobody watches, each change of words is a line.
+        say(f"publishing {whole / 1e6:.0f} MB", sent / whole if whole else None)
 
     return tell
 

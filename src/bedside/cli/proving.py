@@ -1,7 +1,7 @@
 """The proof before packaging: run once for a bundle, kept, and taken from there the next time.
 
-Owns where proofs lie between two calls. A kept proof counts for the same bundle, the same bedside and the
-same study only.
+Owns where proofs lie between two calls. A kept proof counts for the same bundle, the same bedside, the
+same study and the same precision only.
 """
 
 import json
@@ -24,13 +24,14 @@ _RECORD = "proof.json"
 
 
 def proved_bundle(
-    bundle: Bundle, study: Path | None, *, cache: Path, scratch: Path, say: Saying
+    bundle: Bundle, study: Path | None, *, precision: str, cache: Path, scratch: Path, say: Saying
 ) -> tuple[tuple[Entry, ...], int, tuple[str, ...]]:
     """Prove a bundle, or find that it was proved.
 
     Args:
         bundle: Opened.
         study: For the golden case; a phantom where None.
+        precision: Of the network, as the MAP runs it.
         cache: bedside's cache folder.
         scratch: Folder for what the proof writes.
         say: Told what is done now.
@@ -42,16 +43,16 @@ def proved_bundle(
         ConfigError: The bundle crashes, or moves what it sees.
     """
     given = [sha256_digest(path.read_bytes()) for path in Study.given(study).files] if study else []
-    key = sha256_digest(json.dumps([__version__, bundle.digest, sorted(given)]).encode())
+    key = sha256_digest(json.dumps([__version__, bundle.digest, sorted(given), precision]).encode())
     place = cache / "proofs" / key.partition(":")[2]
     if not (place / _RECORD).is_file():
-        _run(bundle, study, place, scratch, say)
+        _run(bundle, study, precision, place, scratch, say)
     record = json.loads((place / _RECORD).read_bytes())
     entries = tuple(golden_entries(read_golden(place)))
     return entries, int(record["peakMemoryBytes"]), tuple(map(str, record["warnings"]))
 
 
-def _run(bundle: Bundle, study: Path | None, place: Path, scratch: Path, say: Saying) -> None:
+def _run(bundle: Bundle, study: Path | None, precision: str, place: Path, scratch: Path, say: Saying) -> None:
     folder = bundle.path.absolute()
     if folder.is_file():
         folder = unpack_bundle(folder, scratch / "bundle")
@@ -61,7 +62,7 @@ def _run(bundle: Bundle, study: Path | None, place: Path, scratch: Path, say: Sa
         bundles=lambda _digest: folder, scratch=work, environment=os.environ, options=ChildOptions()
     )
     try:
-        proof = prove(bundle, runner, scratch=work, progress=say, study=study)
+        proof = prove(bundle, runner, scratch=work, progress=say, study=study, precision=precision)
     finally:
         runner.close()
     shutil.rmtree(place, ignore_errors=True)

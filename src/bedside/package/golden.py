@@ -138,6 +138,11 @@ class Golden:
         return tuple(map(str, _list(_mapping(self.document, "expected"), "sop_instance_uids")))
 
     @property
+    def settings(self) -> Mapping[str, object]:
+        """Engine and precision that the answer is of."""
+        return _mapping(self.document, "settings")
+
+    @property
     def input_digest(self) -> str:
         """Of the study that was read."""
         return str(_mapping(self.document, "study").get("digest", ""))
@@ -155,7 +160,9 @@ class Golden:
         return Study(files=tuple(self.inputs.values())).write(folder)
 
 
-def capture(bundle: Bundle, study: Study, folder: Path, outcome: Outcome, output: Path) -> Golden:
+def capture(
+    bundle: Bundle, study: Study, folder: Path, outcome: Outcome, output: Path, *, precision: str = "fp32"
+) -> Golden:
     """Keep what came of a golden study.
 
     Args:
@@ -164,6 +171,7 @@ def capture(bundle: Bundle, study: Study, folder: Path, outcome: Outcome, output
         folder: Where the study was written.
         outcome: The run's report.
         output: The run's files.
+        precision: In which the network ran.
 
     Raises:
         ModelFailed: The run wrote neither masks nor numbers.
@@ -182,7 +190,7 @@ def capture(bundle: Bundle, study: Study, folder: Path, outcome: Outcome, output
         "format": _FORMAT,
         "bundle": {"digest": bundle.digest, "name": bundle.name, "version": bundle.version},
         "study": study.to_json(folder),
-        "settings": {"engine": "torch", "precision": "fp32"},
+        "settings": {"engine": "torch", "precision": precision},
         "expected": {"shape": shape, "labels": labels, "sop_instance_uids": uids, "numbers": numbers},
     }
     files = {path.name: path for path in sorted(folder.iterdir())} if study.files else {}

@@ -56,6 +56,7 @@ def prove(
     scratch: Path,
     progress: Progress,
     study: Path | None = None,
+    precision: str = "fp32",
 ) -> Proof:
     """Prove a bundle, or say why it must not be packaged.
 
@@ -65,6 +66,7 @@ def prove(
         scratch: An empty folder for studies and results; some 100 MB.
         progress: Told what is done now; what it raises ends the proof.
         study: Folder of a de-identified study for the golden case; a phantom by default.
+        precision: Of the network in the golden case: that in which the release will run.
 
     Raises:
         ConfigError: The bundle crashes, or its masks come back flipped, turned, shifted, deformed or not
@@ -79,7 +81,7 @@ def prove(
         progress(f"prove geometry, {acquisition.name}", index / (len(ways) + 1))
         deviations.append(_proved(bench, acquisition, progress))
     progress("prove with the real network", len(ways) / (len(ways) + 1))
-    golden, warnings, peak = _golden(bench, study, progress)
+    golden, warnings, peak = _golden(bench, study, precision, progress)
     progress("proved", 1.0)
     return Proof(
         release=bundle.digest,
@@ -188,18 +190,22 @@ def _acquired(
     )
 
 
-def _golden(bench: _Bench, study: Path | None, progress: Progress) -> tuple[Golden, tuple[str, ...], int]:
+def _golden(
+    bench: _Bench, study: Path | None, precision: str, progress: Progress
+) -> tuple[Golden, tuple[str, ...], int]:
     """Read a study with the real network, and keep what came of it."""
     bundle = bench.bundle
     given = Study.given(study) if study else Study.phantom(bundle)
     folder = given.write(bench.scratch / "golden")
     where = f"bundle {bundle.name}: {'the golden study' if study else 'the phantom'}"
     try:
-        outcome, output = bench.run("golden", folder, progress, settings={}, anything=study is None)
+        outcome, output = bench.run(
+            "golden", folder, progress, settings={"precision": precision}, anything=study is None
+        )
     except (ModelFailed, InputRejected) as failed:
         hint = failed.hint or ("" if study else "name a study that the model accepts with --golden")
         raise ConfigError(f"{where}: {failed.message}", hint=hint) from failed
-    golden = capture(bundle, given, folder, outcome, output)
+    golden = capture(bundle, given, folder, outcome, output, precision=precision)
     warnings = []
     if bundle.labels and not golden.voxels:
         warnings.append(

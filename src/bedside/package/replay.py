@@ -6,7 +6,7 @@ said, and more than the tolerance fails.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from tarfile import TarError
 from tarfile import open as open_tar
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bedside.dicom.reread import dice
 from bedside.domain.pipeline import Pipeline, Stage
-from bedside.domain.request import RunRequest
+from bedside.domain.request import RunRequest, request_settings
 from bedside.errors import ConfigError, NotFound
 from bedside.oci.open import ContainerImage
 from bedside.package.golden import CASE, FOLDER, Golden, answer_of, digest_of, read_golden
@@ -163,6 +163,16 @@ def replay(
     """
     study, output = golden.write_study(scratch / "input"), scratch / "output"
     output.mkdir()
+    # All of it is said: what the MAP chooses for its own studies (select, outputs) is not the case's.
+    stage = replace(
+        stage,
+        settings={
+            **golden.settings,
+            "select": "",
+            "outputs": ["seg"],
+            "accept": {} if golden.inputs else ANYTHING,
+        },
+    )
     bundle = golden.document.get("bundle")
     named = bundle if isinstance(bundle, Mapping) else {}
     task = Task(
@@ -175,8 +185,7 @@ def replay(
             release_name=str(named.get("name", "")),
             release_version=str(named.get("version", "")),
             content_at=CONTENT_AT,
-            outputs=("seg",),
-            accept={} if golden.inputs else ANYTHING,
+            **request_settings(stage),
         ),
         input=study,
         output=output,

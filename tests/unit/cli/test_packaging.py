@@ -1,0 +1,47 @@
+"""What `bedside package` checks before its first slow step, and what it says meanwhile."""
+
+import io
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from bedside.cli import packaging
+from bedside.cli.main import main
+from bedside.cli.output import ProgressLine
+from bedside.cli.packaging import _telling
+from bedside.oci.descriptor import LAYER, Descriptor
+from bedside.oci.registry.progress import Progress, Step
+from map_samples import bundle_in
+
+
+def test_a_long_upload_is_a_few_lines_where_nobody_watches() -> None:
+    stream = io.StringIO()
+    tell = _telling(ProgressLine(stream).update)
+    layers = [Descriptor(media_type=LAYER, digest=f"sha256:{n:064x}", size_bytes=100_000_000) for n in (1, 2)]
+    for megabytes in range(100):
+        for layer in layers:
+            tell(Progress(descriptor=layer, step=Step.MOVING, done_bytes=megabytes * 1_000_000))
+    assert stream.getvalue().splitlines() == ["publishing 100 MB", "publishing 200 MB"]
+
+
+def test_a_key_that_is_not_there_is_said_before_anything_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = bundle_in(tmp_path / "bundle")
+    code = main(["package", str(bundle), "--sign-key", str(tmp_path / "gone.pem"), "--cache", str(tmp_path)])
+    said = capsys.readouterr().err
+    assert code == 3
+    assert said.startswith("error: key gone.pem: cannot be read")
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+def test_the_light_install_says_what_the_proof_needs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packaging, "find_spec", lambda name: None if name == "torch" else find_spec(name))
+    code = main(["package", str(bundle_in(tmp_path / "bundle")), "--cache", str(tmp_path)])
+    said = capsys.readouterr().err
+    assert code == 3
+    assert "the proof runs the model here and needs torch, which is not installed" in said
+    assert "or --no-prove" in said
