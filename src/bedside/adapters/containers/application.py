@@ -4,11 +4,13 @@ Owns where the manifests are looked for in a container image, and what of them i
 of memory are not: in the field they are wishes, and a limit made of them would end a good run.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bedside.adapters.containers.box import Engine, Held
 from bedside.errors import ConfigError
+from bedside.oci.map import paths
 from bedside.oci.map.image import LABEL_BUNDLE, LABEL_MODEL, LABEL_PROTOCOL
 from bedside.oci.map.reading import GENERATIONS, Contract, read_contract
 
@@ -31,6 +33,8 @@ class Application:
         model: Folder of its model, of a MAP that speaks the protocol; else ``""``.
         bundle: Digest of its bundle, of a MAP that speaks the protocol; else ``""``.
         protocols: Versions of the protocol it speaks.
+        settings: What it was packaged with (outputs, select, precision, …), of a MAP that speaks the
+            protocol: its application reads them by itself, its warm child is told.
     """
 
     command: tuple[str, ...]
@@ -46,6 +50,7 @@ class Application:
     model: str = ""
     bundle: str = ""
     protocols: tuple[int, ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 def read_application(engine: Engine, held: Held) -> Application:
@@ -54,11 +59,15 @@ def read_application(engine: Engine, held: Held) -> Application:
     Raises:
         ConfigError: It is no MAP, or its manifest cannot be understood.
     """
-    files = engine.read(held, [path for _, *paths in GENERATIONS for path in paths])
+    manifests = [path for _, *both in GENERATIONS for path in both]
+    files = engine.read(held, [*manifests, paths.APP_CONFIG])
     for generation, app, pkg in GENERATIONS:
         if app in files:
             contract = read_contract(files[app], files.get(pkg), generation=generation)
-            return _application(held, contract)
+            application = _application(held, contract)
+            if not application.bundle:
+                return application
+            return replace(application, settings=_packaged_with(files.get(paths.APP_CONFIG, b"{}")))
     looked = " nor ".join(app for _, app, _ in GENERATIONS)
     raise ConfigError(
         f"{held.digest or held.id}: is no MAP, it has neither {looked}",
@@ -84,6 +93,16 @@ def _application(held: Held, contract: Contract) -> Application:
         bundle=labels.get(LABEL_BUNDLE, ""),
         protocols=tuple(int(one) for one in protocols if one.strip().isdigit()),
     )
+
+
+def _packaged_with(config: bytes) -> Mapping[str, object]:
+    """Return the settings that ``bedside package`` wrote, in JSON, which a YAML file may be."""
+    try:
+        document = json.loads(config)
+    except ValueError as exc:
+        raise ConfigError(f"{paths.APP_CONFIG}: is not what bedside package writes ({exc})") from exc
+    section = document.get("bedside") if isinstance(document, Mapping) else None
+    return section if isinstance(section, Mapping) else {}
 
 
 def _folders(held: Held, contract: Contract) -> dict[str, str]:

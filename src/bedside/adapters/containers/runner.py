@@ -22,6 +22,7 @@ from bedside.adapters.containers.gpu import wanted
 from bedside.adapters.containers.owner import mark
 from bedside.adapters.containers.process import ContainerProcess, unique_name
 from bedside.domain.pipeline import Stage
+from bedside.domain.request import request_settings
 from bedside.errors import ConfigError, Unavailable
 from bedside.oci.open import ContainerImage
 from bedside.ports import Outcome, Progress, Task
@@ -98,14 +99,15 @@ class ContainerRunner:
 
     def warm_up(self, stage: Stage) -> None:
         """Start a stage's child where it can be warm, so that the model loads while the study comes."""
-        if self._options.warm and _speaks(self.prepare(stage.release)):
-            self._children.warm_up(stage)
+        application = self.prepare(stage.release)
+        if self._options.warm and _speaks(application):
+            self._children.warm_up(_settled(stage, application))
 
     def run(self, task: Task, progress: Progress) -> Outcome:
         """Run one stage to its end. See `bedside.ports.ModelRunner.run`."""
         held, application = self._known_as(task.stage.release)
         if self._options.warm and _speaks(application):
-            return self._run_warm(task, progress)
+            return self._run_warm(_as_packaged(task, application), progress)
         return self._run_folder(task, held, application, progress)
 
     def close(self) -> None:
@@ -257,6 +259,26 @@ class ContainerRunner:
         living = {id(child.spawned) for child in self._children.all()}
         for key in [key for key in self._exchanges if key not in living]:
             self._exchanges.pop(key).remove()
+
+
+def _settled(stage: Stage, application: Application) -> Stage:
+    """Return a stage with the settings and the time-out that a MAP was packaged with, where it names none."""
+    return replace(
+        stage,
+        settings={**application.settings, **stage.settings},
+        timeout_s=min(application.timeout_s or stage.timeout_s, stage.timeout_s),
+    )
+
+
+def _as_packaged(task: Task, application: Application) -> Task:
+    """Return a task as the MAP's own application would run it: the same digest gives the same answer."""
+    stage = _settled(task.stage, application)
+    packaged = {
+        name: value
+        for name, value in request_settings(stage).items()
+        if name in application.settings and name not in task.stage.settings
+    }
+    return replace(task, stage=stage, request=replace(task.request, **packaged))
 
 
 def _speaks(application: Application) -> bool:
