@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bedside.errors import ConfigError, UsageError
+from bedside.errors import ConfigError, NotFound, UsageError
 from bedside.oci.cache import LayerCache
 from bedside.oci.compress import Compression, compress, decompressed
 from bedside.oci.descriptor import LAYER, Platform
@@ -58,10 +58,19 @@ def open_base(source: BaseSource, platform: Platform) -> Base:
     """
     place, pointer = split_place(source.text)
     if not place.exists():
+        if _means_a_file(source.text):
+            raise NotFound(f"--base {source.text}: no such file or folder", hint="bedside package --help")
         return _from_registry(source, platform)
     if place.is_dir() or _holds_container_image(place):
         return _from_place(source, place, pointer, platform)
     return _from_rootfs(source, place, platform)
+
+
+def _means_a_file(text: str) -> bool:
+    """Whether a text that is no path here was meant as one: no registry has such a name."""
+    return text.startswith((".", "/", "~")) or text.endswith(
+        (".tar", ".tar.gz", ".tgz", ".tar.zst", ".tar.xz")
+    )
 
 
 def _from_registry(source: BaseSource, platform: Platform) -> Base:

@@ -53,6 +53,12 @@ def test_layout_and_tar_keep_their_layers(tmp_path: Path, source: BaseSource, fo
     assert base.environment == {"HOLOSCAN_INPUT_PATH": "/var/holoscan/input"}
 
 
+@pytest.mark.parametrize("text", ["gone.tar", "./gone", "/gone/layout:v1", "folder/gone.tar.gz"])
+def test_a_path_that_is_not_there_is_no_name_in_a_registry(source: BaseSource, text: str) -> None:
+    with pytest.raises(NotFound, match="no such file or folder"):
+        open_base(replace(source, text=text), Platform())
+
+
 def test_root_file_system_becomes_one_layer_once(tmp_path: Path, source: BaseSource) -> None:
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
