@@ -115,6 +115,10 @@ class LayerCache:
         self._note(self._records / _name(key), part.descriptor, diff_id)
         return Known(part=part, diff_id=diff_id)
 
+    def forget(self, key: str) -> None:
+        """Know no longer which layer a key makes: what it was made of was not what the key says."""
+        self._forget(self._records / _name(key))
+
     @contextmanager
     def making(self, key: str) -> Iterator[None]:
         """Hold the lock of a key, so that one process makes a layer while others wait for it."""

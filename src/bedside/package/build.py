@@ -16,7 +16,7 @@ from bedside.model.layout import digest_of, open_layout
 from bedside.oci.cache import LayerCache
 from bedside.oci.compress import Compression
 from bedside.oci.descriptor import sha256_digest
-from bedside.oci.layer import bake
+from bedside.oci.layer import bake, layer_key
 from bedside.oci.manifest import Making, assemble, index
 from bedside.oci.map import MapSpec, map_config
 from bedside.oci.map.image import map_labels
@@ -63,8 +63,12 @@ def build(
             annotations=_annotations(spec),
         )
         members.append(assemble(layers, making, cache=cache))
-    for bundle in order.bundles:
-        check_unchanged(bundle)
+    for bundle, recipe in zip(order.bundles, models, strict=True):
+        try:
+            check_unchanged(bundle)
+        except Unavailable:
+            cache.forget(layer_key(recipe, order.compression))
+            raise
     if len(members) == 1:
         return members[0]
     return index(members, annotations=_annotations(map_spec(order, stacks[0])))
@@ -113,7 +117,7 @@ def check_unchanged(bundle: Bundle) -> None:
         raise Unavailable(
             f"bundle {bundle.name}: its files changed while they were packed "
             f"({bundle.digest[:19]}… became {found[:19]}…)",
-            hint="bedside package --clear-cache, then again when nothing writes to it",
+            hint="bedside package again, when nothing writes to it",
         )
 
 

@@ -93,15 +93,24 @@ def test_two_platforms_make_an_index(tmp_path: Path) -> None:
 
 def test_bundle_that_changes_while_it_is_packed_is_refused(tmp_path: Path) -> None:
     bundle = open_bundle(bundle_in(tmp_path / "a"))
-    (tmp_path / "a/models/model.pt").write_bytes(b"new")
-    with pytest.raises(Unavailable, match="its files changed while they were packed"):
-        build(
-            Order(bundles=(bundle,), name="tiny:1"),
+    weights = tmp_path / "a/models/model.pt"
+    was = weights.read_bytes()
+
+    def made(cache: str) -> Assembled:
+        order = Order(bundles=(bundle,), name="tiny:1")
+        return build(
+            order,
             [stack()],
-            cache=LayerCache(tmp_path / "cache"),
+            cache=LayerCache(tmp_path / cache),
             scratch=tmp_path,
             say=lambda doing, share: None,
         )
+
+    weights.write_bytes(b"new")
+    with pytest.raises(Unavailable, match="its files changed while they were packed"):
+        made("cache")
+    weights.write_bytes(was)
+    assert made("cache").descriptor == made("another").descriptor, "what was packed then is no layer of this"
 
 
 def test_two_bundles_of_one_name_are_refused(tmp_path: Path) -> None:

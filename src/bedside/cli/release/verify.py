@@ -1,7 +1,6 @@
 """``bedside release verify``: the golden case of a release, replayed here, and its signature."""
 
 import os
-import platform
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from bedside.oci.layout import OciLayout
     from bedside.oci.open import ContainerImage
     from bedside.ports import ModelRunner
-
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,12 +100,11 @@ def verify(
 
 def _find(release: str, scratch: Path, config_path: Path | None, line: ProgressLine) -> _Found:
     """Bring a MAP to this machine where it is not, and read what it says."""
-    from bedside.oci.descriptor import Platform
     from bedside.oci.layout import OciLayout
     from bedside.oci.open import open_place, read_container_image, split_place
     from bedside.oci.reference import names_host
+    from bedside.worker.maps import this_platform
 
-    here = Platform(architecture=_ARCHITECTURES.get(platform.machine(), platform.machine()))
     place, reference = split_place(release)
     if place.exists():
         if (place / "configs/metadata.json").is_file():
@@ -122,7 +118,7 @@ def _find(release: str, scratch: Path, config_path: Path | None, line: ProgressL
     else:
         layout, named = _registered(release, config_path)
         signatures = _beside(layout, named)
-    image = read_container_image(layout, named, platform=here)
+    image = read_container_image(layout, named, platform=this_platform())
     return _Found(layout=layout, named=named, image=image, signatures=signatures)
 
 
