@@ -158,6 +158,7 @@ class CommandLineEngine(ABC):
         *,
         check: bool = True,
         timeout_s: float = ASK_S,
+        folder: Path | None = None,
     ) -> "subprocess.CompletedProcess[bytes]":
         """Call the program; a failure is `Unavailable` with its own words, which know no patient."""
         what = " ".join(arguments[:2])
@@ -165,6 +166,7 @@ class CommandLineEngine(ABC):
             done = subprocess.run(
                 [*self._program, *arguments],
                 env=self._environment,
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=timeout_s,

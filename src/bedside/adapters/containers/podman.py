@@ -61,7 +61,9 @@ class Podman(CommandLineEngine):
             (layout / LAYOUT_FILE).write_bytes(LAYOUT_CONTENT)
             entry = {**image.descriptor.to_json(), "annotations": {}}
             (layout / "index.json").write_bytes(index_bytes([entry]))
-            said = self._call(["pull", "--quiet", f"oci:{layout}"], timeout_s=BRING_S)
+            # Named relatively: podman makes a reference of the path, and not every path is one.
+            place = f"oci:{layout.name}"
+            said = self._call(["pull", "--quiet", place], timeout_s=BRING_S, folder=Path(folder))
         taken = said.stdout.decode().split()[-1]
         # The name it got is that of a folder which is gone; the digest is the only name that counts.
         self._call(["untag", taken], check=False)
