@@ -233,7 +233,8 @@ def test_a_writer_stopped_in_mid_transaction_holds_nobody_for_ever(tmp_path: Pat
     code = (
         "import sys, time; from bedside.adapters.sql.engine import Database; from sqlalchemy import text\n"
         "with Database(sys.argv[1]).write() as c:\n"
-        "    c.execute(text(\"INSERT INTO releases (digest, name, version, added_at) VALUES ('x', 'x', 'x', '2026-01-01')\"))\n"
+        '    c.execute(text("INSERT INTO releases (digest, name, version, added_at) "\n'
+        "                   \"VALUES ('x', 'x', 'x', '2026-01-01')\"))\n"
         "    print('inside', flush=True); time.sleep(60)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE)

@@ -8,6 +8,7 @@ runs bedside, so that every setting of its user holds.
 import hashlib
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -133,7 +134,15 @@ def _pip(arguments: Sequence[str]) -> None:
         )
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+        # A person who wants pip quiet still wants to know who contradicts whom.
+        done = subprocess.run(
+            command,
+            env={**os.environ, "PIP_QUIET": "0"},
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired as exc:
         raise Unavailable(f"pip {arguments[0]}: no end after {TIMEOUT_S:.0f} s") from exc
     if done.returncode == 0:

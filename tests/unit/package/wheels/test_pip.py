@@ -74,7 +74,10 @@ def test_requirements_add_what_the_lock_does_not_have(index: Path) -> None:
     assert further_wheels(["", "# nothing"], lock_of("there"), architecture="amd64") == ()
 
 
-def test_requirements_that_contradict_the_lock_are_refused(index: Path) -> None:
+def test_requirements_that_contradict_the_lock_are_refused(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_QUIET", "1")
     wheel_in(index, "extra", {"extra.py": b""}, requires=("there>=2",))
     wheel_in(index, "there", {"there.py": b""})
 
