@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bedside.errors import ConfigError, UsageError
 from bedside.model.bundle import Bundle, open_bundle
+from bedside.oci.archive import docker_reads
 from bedside.oci.cache import LayerCache, cache_folder
 from bedside.oci.compress import Compression
 from bedside.oci.descriptor import Platform
@@ -225,7 +226,11 @@ def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
         digest=made.descriptor.digest,
         targets=tuple(map(str, checked.targets)),
         members=tuple(_member(one, order, stacks) for one in made.members or (made,)),
-        warnings=(*proved.warnings, *(one.warning for one in licences if one.warning)),
+        warnings=(
+            *proved.warnings,
+            *(one.warning for one in licences if one.warning),
+            *(_zstd_in_tar(checked.targets) if not docker_reads(made) else ()),
+        ),
         proved=proved.proved,
     )
 
@@ -376,6 +381,11 @@ def _signatures(checked: _Checked, made: Assembled, cache: LayerCache) -> dict[s
         signature_tag(one.digest): sign(one, checked.key, repository=repository, cache=cache)
         for one in signed
     }
+
+
+def _zstd_in_tar(targets: Sequence[Target]) -> list[str]:
+    tars = [str(target.archive) for target in targets if target.archive]
+    return [f"{tar}: docker before version 23 does not load zstd; podman does" for tar in tars]
 
 
 def _telling(say: Saying) -> Callable[[Progress], None]:

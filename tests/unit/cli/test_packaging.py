@@ -9,9 +9,10 @@ import pytest
 from bedside.cli import packaging
 from bedside.cli.main import main
 from bedside.cli.output import ProgressLine
-from bedside.cli.packaging import _telling
+from bedside.cli.packaging import _telling, _zstd_in_tar
 from bedside.oci.descriptor import LAYER, Descriptor
 from bedside.oci.registry.progress import Progress, Step
+from bedside.package.publish import parse_target
 from map_samples import bundle_in
 
 
@@ -45,3 +46,9 @@ def test_the_light_install_says_what_the_proof_needs(
     assert code == 3
     assert "the proof runs the model here and needs torch, which is not installed" in said
     assert "or --no-prove" in said
+
+
+def test_a_tar_that_an_old_docker_does_not_load_is_named(tmp_path: Path) -> None:
+    targets = [parse_target(str(tmp_path / "a.tar")), parse_target(str(tmp_path / "layout"))]
+    (said,) = _zstd_in_tar(targets)
+    assert said.startswith(str(tmp_path / "a.tar"))
