@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import create_engine, inspect
 
 import nothing_bundle
-from bedside.adapters.process import ChildRunner, ProcessRunner
+from bedside.adapters.process import ChildRunner
 from bedside.cli.main import main
 from bedside.config import load
 from bedside.domain.arrival import Entry
@@ -28,6 +28,7 @@ from bedside.log import line
 from bedside.ports import BlobStore, JobFilter, Ledger, ModelRunner
 from bedside.wiring import Deployment, open_deployment
 from bedside.worker.loop import Parts, Worker, WorkerOptions
+from bedside.worker.runners import StageRunners
 from bedside.worker.stop import Stop
 
 TENANTS = ("default", "ward-3")
@@ -68,7 +69,7 @@ when = "Modality == 'CT'"
 class Models:
     """Warm children for the releases of any clinic."""
 
-    runner: ProcessRunner
+    runner: StageRunners
     bundles: ChildRunner
     folders: dict[str, Path] = field(default_factory=dict)
 

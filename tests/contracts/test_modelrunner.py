@@ -18,13 +18,14 @@ import pytest
 import foreign_map
 import nothing_bundle
 from bedside.adapters.containers import ContainerOptions, ContainerRunner, Limits
-from bedside.adapters.process import ChildOptions, ChildRunner, CommandRunner, ProcessRunner
+from bedside.adapters.process import ChildOptions, ChildRunner, CommandRunner
 from bedside.domain.pipeline import Pipeline, Stage, StageKind
 from bedside.domain.request import RunRequest
 from bedside.errors import BedsideError, Cancelled, InputRejected, ModelFailed, OutOfMemory
 from bedside.oci.layout import open_layout
 from bedside.oci.open import read_container_image
 from bedside.ports import ModelRunner, Outcome, Task
+from bedside.worker.runners import StageRunners
 from engines import PROGRAMS, running_engine
 
 #: Engines, and what runs in them: warm MAPs that speak the protocol, and others' of both generations.
@@ -112,15 +113,14 @@ def processes(folder: Path, kind: str) -> Iterator[Bench]:
     program = folder / "program.py"
     program.write_text(f"#!{sys.executable}\n{nothing_bundle.PROGRAM}")
     program.chmod(0o755)
-    runner = ProcessRunner(
-        bundles=ChildRunner(
-            bundles=lambda _digest: bundle,
-            scratch=scratch,
-            environment=ENVIRONMENT,
-            options=ChildOptions(device="cpu", threads=1),
-        ),
-        commands=CommandRunner(scratch=scratch, environment=ENVIRONMENT),
+    bundles = ChildRunner(
+        bundles=lambda _digest: bundle,
+        scratch=scratch,
+        environment=ENVIRONMENT,
+        options=ChildOptions(device="cpu", threads=1),
     )
+    commands = CommandRunner(scratch=scratch, environment=ENVIRONMENT)
+    runner = StageRunners({StageKind.BUNDLE: lambda: bundles, StageKind.COMMAND: lambda: commands})
 
     def bundle_stage(_behaviour: str) -> Stage:
         return Stage(name="infer", kind=StageKind.BUNDLE, release=nothing_bundle.digest(bundle))
@@ -194,7 +194,7 @@ def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     assert list(made.scratch.iterdir()) == []
 
 
-@pytest.mark.parametrize("adapter", [ProcessRunner, ChildRunner, CommandRunner, ContainerRunner])
+@pytest.mark.parametrize("adapter", [StageRunners, ChildRunner, CommandRunner, ContainerRunner])
 def test_signatures_are_the_ports(adapter: type) -> None:
     for name in ("run", "close"):
         assert inspect.signature(getattr(adapter, name)) == inspect.signature(getattr(ModelRunner, name))

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bedside.adapters.process import ChildOptions, ChildRunner, CommandRunner, ProcessRunner
+from bedside.adapters.process import ChildOptions, ChildRunner, CommandRunner
+from bedside.domain.pipeline import StageKind
+from bedside.worker.runners import StageRunners
 from clinic import Clinic, Models
 from services import PostgresServer
 
@@ -72,7 +74,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
         options=ChildOptions(device="cpu", threads=1, warm=2),
     )
     commands = CommandRunner(scratch=scratch, environment=environment)
-    runner = ProcessRunner(bundles=bundles, commands=commands)
+    runner = StageRunners({StageKind.BUNDLE: lambda: bundles, StageKind.COMMAND: lambda: commands})
     yield Models(runner=runner, bundles=bundles, folders=folders)
     runner.close()
 

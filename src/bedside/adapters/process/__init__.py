@@ -2,6 +2,5 @@
 
 from bedside.adapters.process.bundle import ChildOptions, ChildRunner
 from bedside.adapters.process.command import CommandRunner
-from bedside.adapters.process.runner import ProcessRunner
 
-__all__ = ["ChildOptions", "ChildRunner", "CommandRunner", "ProcessRunner"]
+__all__ = ["ChildOptions", "ChildRunner", "CommandRunner"]
