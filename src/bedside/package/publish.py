@@ -1,8 +1,8 @@
 """Where a MAP goes: an OCI layout folder, one tar, a registry; the same container image in each.
 
-Owns reading the target that a person names, and the order: what belongs to the MAP, then the MAP, its
-name last. A base that only a registry holds is fetched for the outputs on this machine, and taken over
-inside the registry where it is the same one.
+Owns reading the target that a person names, and the order: the MAP, what belongs to it, its name last.
+A base that only a registry holds is fetched for the outputs on this machine, and taken over inside the
+registry where it is the same one.
 """
 
 import re
@@ -180,7 +180,9 @@ def _write(publication: Publication, target: Target) -> None:
 
 def _push(publication: Publication, reference: Reference, registries: Registries, tell: Tell) -> None:
     named = reference if reference.tag else replace(reference, tag=publication.tag)
-    # The artifacts' subject need not be there yet: registries take them in any order.
+    # First without a name, so that a cut leaves no artifact about a MAP that is not there; by its second
+    # time the registry has every blob, and only the name is new.
+    push(publication.assembled, reference.at(publication.assembled.descriptor.digest), registries, tell)
     for one in publication.attached:
         push(one, reference.at(one.descriptor.digest), registries, tell)
     for tag, one in publication.signatures.items():
