@@ -80,8 +80,8 @@ def test_a_cut_in_the_middle_of_a_layer_leaves_nothing_with_a_name(sending: Send
         sending.publish()
     assert not sending.proxy.sent("PUT", "/manifests/")
     sending.proxy.rule = lambda r: None
-    with Registries(Nobody(), HASTY) as registries:
-        with pytest.raises(NotFound, match="knows no such repository"):
-            list(registries.at(sending.reference).tags())
+    unknown = pytest.raises(NotFound, match="knows no such repository")
+    with Registries(Nobody(), HASTY) as registries, unknown:
+        list(registries.at(sending.reference).tags())
     sending.publish()
     assert any(re.search("/manifests/1$", r.path) for r in sending.proxy.requests if r.method == "PUT")
