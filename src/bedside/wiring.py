@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bedside.config import Settings
 from bedside.domain.pipeline import Pipeline, ReleaseKind, Rule, StageKind
 from bedside.domain.release import Promotion
 from bedside.errors import ConfigError, Unavailable
@@ -23,6 +22,7 @@ from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
 if TYPE_CHECKING:
     from bedside.adapters.containers import ContainerRunner
     from bedside.adapters.process import ChildOptions
+    from bedside.config import Settings
     from bedside.oci.descriptor import Descriptor, Platform
     from bedside.oci.layout import OciLayout
     from bedside.oci.reference import Reference
@@ -53,7 +53,7 @@ class Deployment:
         log: Takes notes.
     """
 
-    settings: Settings
+    settings: "Settings"
     ledger: Ledger
     blobs: BlobStore
     clock: Clock
@@ -221,7 +221,7 @@ class Deployment:
         self.ledger.close()
 
 
-def open_deployment(settings: Settings, *, log: Log = silent) -> Deployment:
+def open_deployment(settings: "Settings", *, log: Log = silent) -> Deployment:
     """Open the deployment of some settings, its ledger's schema made or upgraded.
 
     Raises:
@@ -253,7 +253,7 @@ def open_deployment(settings: Settings, *, log: Log = silent) -> Deployment:
     )
 
 
-def ledger_state(settings: Settings) -> str:
+def ledger_state(settings: "Settings") -> str:
     """Return what a check says of the ledger: what it is and how many jobs wait in it.
 
     Raises:
@@ -302,7 +302,7 @@ def _ecr() -> "Authority":
     return EcrAuthority(SystemClock().now)
 
 
-def _ledger(settings: Settings) -> Ledger:
+def _ledger(settings: "Settings") -> Ledger:
     from bedside.adapters.sql import SqlLedger
 
     file = (settings.system.root / "ledger.db").absolute()
@@ -317,7 +317,7 @@ def pull_map(reference: "Reference", layout: "OciLayout", platform: "Platform") 
         return pull(reference, layout, registries, Pulling(platform=platform))
 
 
-def _threads(settings: Settings) -> int:
+def _threads(settings: "Settings") -> int:
     """Return the CPU threads of one model: a fair share where several workers run here."""
     worker = settings.worker
     if worker.threads or worker.count <= 1:
