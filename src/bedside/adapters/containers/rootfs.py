@@ -1,9 +1,12 @@
 """Root file systems by digest: container images unpacked once, used by every run.
 
-Owns the cache's form: one folder per manifest, complete or not there at all, never changed by a run.
-Refuses to share a folder between users: what another user may write cannot be trusted.
+Owns the cache's form: one folder per manifest, complete or not there at all, never changed by a run; the
+few used last stay, and whatever a living process has brought. Refuses to share a folder between users:
+what another user may write cannot be trusted.
 """
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -11,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from bedside.adapters.containers.unpack import make_folders, unpack_layers
 from bedside.errors import Unavailable
@@ -20,6 +24,9 @@ from bedside.oci.open import ContainerImage
 FOLDERS = ("/proc", "/sys", "/dev", "/tmp", "/var/tmp", "/run")  # noqa: S108 - in the container
 
 _CONFIG = "config.json"
+
+#: Kept beside those in use; each is some 1 GB, and made again in seconds from its layers.
+KEPT = 5
 
 
 class RootfsCache:
@@ -31,18 +38,53 @@ class RootfsCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._used: dict[Path, BinaryIO] = {}
 
     def bring(self, image: ContainerImage) -> Path:
         """Return the root folder of a container image, unpacked where it was not yet.
+
+        It stays for as long as this object lives.
 
         Raises:
             Unavailable: The cache cannot be written.
             ConfigError: The layers are not what a container image has.
         """
         place = self.folder / image.descriptor.hex
-        if place.is_dir():
-            os.utime(place)  # so that the least used can be told
-            return place / "root"
+        while not self._use(place):
+            self._unpack(image, place)
+            self.sweep()
+        os.utime(place)  # so that the least used can be told
+        return place / "root"
+
+    def sweep(self, *, kept: int = KEPT) -> int:
+        """Remove the container images used least lately, but `kept` and those in use; return how many."""
+        found = [place for place in self.folder.glob("*") if not place.name.startswith(".")]
+        removed = 0
+        for place in sorted(found, key=_used_at, reverse=True)[kept:]:
+            with contextlib.suppress(OSError), (place / _CONFIG).open("rb") as config:
+                fcntl.flock(config, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused where somebody uses it
+                going = place.with_name(f".old-{place.name}-{os.getpid()}")
+                place.rename(going)
+                shutil.rmtree(going, ignore_errors=True)
+                removed += 1
+        return removed
+
+    def _use(self, place: Path) -> bool:
+        """Hold a container image for the life of this object; return False where it is not there."""
+        if place in self._used:
+            return True
+        try:
+            handle = (place / _CONFIG).open("rb")
+        except FileNotFoundError:
+            return False
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        if not (place / _CONFIG).exists():  # a sweep was faster
+            handle.close()
+            return False
+        self._used[place] = handle
+        return True
+
+    def _unpack(self, image: ContainerImage, place: Path) -> None:
         with self._new() as made:
             (made / "root").mkdir()
             unpack_layers(image, made / "root")
@@ -53,16 +95,11 @@ class RootfsCache:
             except OSError:
                 if not place.is_dir():  # else another process was faster, with the same content
                     raise
-        return place / "root"
 
     def config(self, root: Path) -> Mapping[str, object]:
         """Return the configuration of an unpacked container image."""
         found = json.loads((root.parent / _CONFIG).read_text())
         return found if isinstance(found, dict) else {}
-
-    def remove(self, digest: str) -> None:
-        """Remove a container image; removing what is not there is no error."""
-        shutil.rmtree(self.folder / digest.partition(":")[2], ignore_errors=True)
 
     @contextmanager
     def _new(self) -> Iterator[Path]:
@@ -82,3 +119,10 @@ class RootfsCache:
             raise Unavailable(f"{self.folder}: cannot be written: {exc.strerror}") from exc
         finally:
             shutil.rmtree(made, ignore_errors=True)
+
+
+def _used_at(place: Path) -> float:
+    try:
+        return place.stat().st_mtime
+    except OSError:  # another process removed it just now
+        return 0.0
