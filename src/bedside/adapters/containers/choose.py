@@ -17,6 +17,9 @@ from bedside.errors import Unavailable, UsageError
 #: Names of engines, in the order in which they are tried; ``none`` is this machine's kernel alone.
 NAMES = ("podman", "docker", "runc", "none")
 
+#: Of Debian, where they are called otherwise.
+_PACKAGES = {"docker": "docker.io"}
+
 #: Debian keeps runc out of a user's PATH.
 _MORE_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -53,7 +56,7 @@ def _made(name: str, environment: Mapping[str, str]) -> Engine:
     path = f"{environment.get('PATH', '')}:{_MORE_PATH}"
     program = shutil.which(name, path=path)
     if program is None:
-        raise Unavailable(f"{name}: not installed", hint=f"apt install {name}")
+        raise Unavailable(f"{name}: not installed", hint=f"apt install {_PACKAGES.get(name, name)}")
     if name == "runc":
         return Runc(program, environment)
     made: Callable[..., Engine] = Podman if name == "podman" else Docker

@@ -114,8 +114,10 @@ def _pip_or_torch_index(arguments: Sequence[str], requirements: str) -> None:
         try:
             _pip([*arguments, "--extra-index-url", TORCH_CPU_INDEX])
         except Unavailable:
-            hint = f"PIP_EXTRA_INDEX_URL={TORCH_CPU_INDEX} bedside package …"
-            raise ConfigError(f"{exc.message}; {TORCH_CPU_INDEX} does not answer", hint=hint) from exc
+            raise Unavailable(
+                f"torch's CPU build: no index of this machine has it, and {TORCH_CPU_INDEX} does not answer",
+                hint="PIP_EXTRA_INDEX_URL=MIRROR bedside package …, or --variant cuda",
+            ) from exc
 
 
 def _target(architecture: str) -> list[str]:

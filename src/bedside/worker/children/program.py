@@ -26,7 +26,7 @@ def follow(
     progress: Progress,
     *,
     timeout_s: float,
-    hint: str = "set timeout_s of the stage in bedside.toml higher",
+    hint: str = "raise timeout_s of the stage in bedside.toml, or --timeout when the MAP is packaged",
 ) -> Outcome:
     """Wait for a program, calling ``progress`` at least every `TICK_S`, and return what it gave.
 

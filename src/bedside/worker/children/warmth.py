@@ -150,7 +150,7 @@ class WarmChildren:
             if waited > stage.timeout_s:
                 raise ModelFailed(
                     f"stage {stage.name}: not done after {stage.timeout_s:g} s, at {doing}",
-                    hint="set timeout_s of the stage in bedside.toml higher",
+                    hint="raise timeout_s of the stage in bedside.toml, or --timeout when a MAP is packaged",
                 )
             if not child.greeted and waited > HELLO_S:
                 raise ModelFailed(f"stage {stage.name}: the model's process said no hello for {HELLO_S:g} s")
