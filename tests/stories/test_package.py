@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from bedside.oci.open import read_container_image
 from bedside.package.base.lock import read_debian_lock
 from bedside.phantom.example import example_bundle
 from map_samples import package
+from proof_samples import lambdad, post, write_proof_bundle
 
 #: One host and one index for all platforms; the network of a laptop may be slow.
 pytestmark = pytest.mark.timeout(900)
@@ -130,3 +132,16 @@ def test_a_refreshed_lock_is_one_that_a_build_takes(tmp_path: Path) -> None:
     packages = read_debian_lock(lock).packages
     assert {"amd64", "arm64"} == set(packages)
     assert any(one.name == "python3.11-minimal" for one in packages["amd64"])
+
+
+def test_every_bundle_of_several_is_proved(tmp_path: Path) -> None:
+    def after_all(config: dict[str, Any], metadata: dict[str, Any]) -> None:
+        post(config).insert(len(post(config)) - 1, lambdad("pred"))
+        metadata["name"] = "mirrored"
+
+    good = write_proof_bundle(tmp_path / "good")
+    bad = write_proof_bundle(tmp_path / "bad", change=after_all, own="image = torch.flip(image, [1])")
+    done = package(good, bad, "-o", tmp_path / "x")
+    assert done.returncode == 3
+    assert "flipped along right–left" in done.stderr
+    assert not (tmp_path / "x").exists()
