@@ -12,7 +12,7 @@ from bedside.cli.output import ProgressLine, note, write_json, write_table
 from bedside.errors import UsageError
 
 if TYPE_CHECKING:
-    from bedside.cli.packaging import Packaged
+    from bedside.cli.packaged import Packaged
 
 OUTPUTS_HELP = "What the MAP writes besides result.json: seg, sr, surface, preview, nifti."
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bedside.cli.packaged import Packaged, member_of
 from bedside.errors import ConfigError, UsageError
 from bedside.model.bundle import Bundle, open_bundle
 from bedside.oci.archive import docker_reads
@@ -30,7 +31,7 @@ from bedside.package.base.unpacked import clear_materials
 from bedside.package.build import Saying, build
 from bedside.package.foreign_base import BaseSource, open_base
 from bedside.package.licences import Licence, licence_entries, licence_of
-from bedside.package.order import Order, Stack
+from bedside.package.order import Order
 from bedside.package.publish import Publication, Target, check_tag, parse_target, publish, tag_of
 from bedside.package.record import attached, recorded
 from bedside.package.stack import Below, resolve_stack
@@ -67,68 +68,6 @@ class Wishes:
         """Bedside's cache folder."""
         chosen = self.given.get("cache_folder")
         return Path(chosen).absolute() if chosen else cache_folder(self.environment)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerSize:
-    """One layer, for a person."""
-
-    comment: str
-    digest: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A MAP for one platform, for a person."""
-
-    platform: Platform
-    digest: str
-    size_bytes: int
-    layers: tuple[LayerSize, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Packaged:
-    """What came of it.
-
-    Attributes:
-        name: ``repository:tag``.
-        digest: The release's identity.
-        targets: Where it is now.
-        members: One per platform.
-        warnings: What a person should know, in sentences.
-        proved: Whether the bundle was proved.
-    """
-
-    name: str
-    digest: str
-    targets: tuple[str, ...]
-    members: tuple[Member, ...]
-    warnings: tuple[str, ...] = ()
-    proved: bool = True
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        return {
-            "name": self.name,
-            "digest": self.digest,
-            "targets": list(self.targets),
-            "proved": self.proved,
-            "warnings": list(self.warnings),
-            "members": [
-                {
-                    "platform": str(member.platform),
-                    "digest": member.digest,
-                    "size_bytes": member.size_bytes,
-                    "layers": [
-                        {"comment": one.comment, "digest": one.digest, "size_bytes": one.size_bytes}
-                        for one in member.layers
-                    ],
-                }
-                for member in self.members
-            ],
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +164,7 @@ def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
         name=checked.name,
         digest=made.descriptor.digest,
         targets=tuple(map(str, checked.targets)),
-        members=tuple(_member(one, order, stacks) for one in made.members or (made,)),
+        members=tuple(member_of(one, order, stacks) for one in made.members or (made,)),
         warnings=(
             *proved.warnings,
             *(one.warning for one in licences if one.warning),
@@ -408,24 +347,3 @@ def _telling(say: Saying) -> Callable[[Progress], None]:
         say(f"publishing {whole / 1e6:.0f} MB", sent / whole if whole else None)
 
     return tell
-
-
-def _member(one: Assembled, order: Order, stacks: Sequence[Stack]) -> Member:
-    platform = one.descriptor.platform or Platform()
-    stack = next(each for each in stacks if each.base.platform == platform)
-    evidence = ["evidence: golden case, SBOM, provenance, licences"] if order.evidence or stack.record else []
-    comments = [
-        *(layer.comment for layer in (*stack.base.layers, *stack.packages)),
-        *(f"model {bundle.name} {bundle.version}" for bundle in order.bundles),
-        *evidence,
-        "manifests and tools",
-    ]
-    return Member(
-        platform=platform,
-        digest=one.descriptor.digest,
-        size_bytes=sum(part.descriptor.size_bytes for part in one.parts),
-        layers=tuple(
-            LayerSize(comment=comment, digest=part.descriptor.digest, size_bytes=part.descriptor.size_bytes)
-            for comment, part in zip(comments, one.parts[1:], strict=True)
-        ),
-    )
