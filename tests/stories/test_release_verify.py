@@ -163,7 +163,7 @@ def test_only_a_release_signed_with_the_key_is_run(
     _, other = write_keys(tmp_path, "theirs")
     command = ["release", "verify", f"{layout.root}:1.0", "--engine", "process", "--key"]
     assert main([*command, str(public)]) == 3
-    assert "no signatures, none of them by the key of ours.pub" in capsys.readouterr().err
+    assert "no signature, so none by the key of ours.pub" in capsys.readouterr().err
     layout.add(sign(named, read_private_key(private), repository="registry.example/nothing", cache=cache))
     assert main([*command, str(public)]) == 0
     assert "signed with the key of ours.pub" in capsys.readouterr().err

@@ -129,7 +129,7 @@ def named_release(deployment: "Deployment", text: str) -> "Release":
         if not (Path(text).exists() or "/" in text):
             raise
     found = deployment.releases.add(text)
-    note(f"added {described(found)}")
+    note(f"registered {described(found)}")
     return found
 
 
@@ -177,4 +177,4 @@ def promotion_json(promotion: "Promotion") -> dict[str, object]:
 
 def how_words(how: "How") -> str:
     """Return what made a promotion, for a person."""
-    return {"file": "by the file", "person": "promoted", "rollback": "rolled back"}[how.value]
+    return {"file": "by the file", "person": "by a person", "rollback": "rolled back"}[how.value]

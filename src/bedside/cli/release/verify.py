@@ -185,9 +185,9 @@ def _check_signature(found: _Found, key: Path) -> None:
             note(f"signed with the key of {key.name}")
             return
     count = len(found.signatures)
+    signatures = f"{count} signature{'' if count == 1 else 's'}, none" if count else "no signature, so none"
     raise ConfigError(
-        f"release {found.named.digest}: {count or 'no'} signature{'' if count == 1 else 's'}, "
-        f"none of them by the key of {key.name}",
+        f"release {found.named.digest}: {signatures} by the key of {key.name}",
         hint="do not run it; ask whoever gave it to you for their key",
     )
 
