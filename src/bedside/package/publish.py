@@ -179,12 +179,11 @@ def _write(publication: Publication, target: Target) -> None:
 
 
 def _push(publication: Publication, reference: Reference, registries: Registries, tell: Tell) -> None:
-    named = reference if reference.tag else replace(reference, tag=publication.tag)
-    # First without a name, so that a cut leaves no artifact about a MAP that is not there; by its second
-    # time the registry has every blob, and only the name is new.
-    push(publication.assembled, reference.at(publication.assembled.descriptor.digest), registries, tell)
+    # First without a name, so that a cut leaves no artifact about a MAP that is not there.
+    made = publication.assembled
+    push(made, reference.at(made.descriptor.digest), registries, tell)
     for one in publication.attached:
         push(one, reference.at(one.descriptor.digest), registries, tell)
     for tag, one in publication.signatures.items():
         push(one, replace(reference, tag=tag), registries, tell)
-    push(publication.assembled, named, registries, tell)
+    registries.at(reference).put_manifest(made.descriptor, made.manifest, reference.tag or publication.tag)
