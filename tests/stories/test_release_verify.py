@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from bedside.oci.reference import Reference
 from bedside.oci.registry.registries import Registries
 from bedside.package.golden import Golden, golden_entries
 from bedside.package.publish import Publication, Target, publish
-from bedside.package.sign import read_private_key, sign, signature_tag
+from bedside.package.sign import read_private_key, sign
+from bedside.package.signature import signature_tag
 from bedside.phantom.solid import Contrast, acquisitions, write_solid
 from proof_samples import proof_of, write_proof_bundle
 from registries import run_registry
@@ -56,9 +58,15 @@ def pack(folder: Path, bundle: Path, golden: Golden | None) -> tuple[OciLayout, 
 
 
 def test_a_release_is_verified_where_it_does_what_it_did(
-    proved: tuple[Path, Golden], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    proved: tuple[Path, Golden],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     layout, named, _ = pack(tmp_path, *proved)
+    # As with bedside[worker] alone: only --key needs it.
+    monkeypatch.delitem(sys.modules, "bedside.package.sign", raising=False)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
     assert main(["release", "verify", str(layout.root), "--engine", "process", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["digest"] == named.digest

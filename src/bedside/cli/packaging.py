@@ -316,7 +316,8 @@ def _asked(wishes: Wishes, order: Order) -> dict[str, object]:
 def _signatures(checked: _Checked, made: Assembled, cache: LayerCache) -> dict[str, Assembled]:
     if checked.key is None:
         return {}
-    from bedside.package.sign import sign, signature_tag
+    from bedside.package.sign import sign
+    from bedside.package.signature import signature_tag
 
     references = [target.reference for target in checked.targets if target.reference]
     here = checked.name.partition(":")[0]

@@ -22,18 +22,12 @@ from bedside.oci.cache import LayerCache
 from bedside.oci.descriptor import Descriptor
 from bedside.oci.manifest import artifact
 from bedside.oci.parts import Assembled
+from bedside.package.signature import ARTIFACT_TYPE
 
-#: Kind of the artifact, for whoever lists what refers to a release.
-ARTIFACT_TYPE = "application/vnd.dev.cosign.artifact.sig.v1+json"
 PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
 _ANNOTATION = "dev.cosignproject.cosign/signature"
 _KIND = "cosign container image signature"
 _MAKE_KEY = "openssl ecparam -genkey -name prime256v1 -noout -out bedside.key"
-
-
-def signature_tag(digest: str) -> str:
-    """Return the tag under which cosign looks for the signatures of a manifest."""
-    return f"{digest.replace(':', '-', 1)}.sig"
 
 
 def read_private_key(path: Path, passphrase: str = "") -> ec.EllipticCurvePrivateKey:

@@ -18,9 +18,9 @@ from bedside.package.sign import (
     read_private_key,
     read_public_key,
     sign,
-    signature_tag,
     signed_by,
 )
+from bedside.package.signature import signature_tag
 
 _SUBJECT = Descriptor.of(b"a manifest", MANIFEST)
 _ANNOTATION = "dev.cosignproject.cosign/signature"

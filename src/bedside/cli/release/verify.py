@@ -124,7 +124,7 @@ def _find(release: str, scratch: Path, config_path: Path | None, line: ProgressL
 
 def _beside(layout: "OciLayout", named: "Descriptor") -> "tuple[Descriptor, ...]":
     """Return the signatures of a MAP that lie in the same layout."""
-    from bedside.package.sign import ARTIFACT_TYPE
+    from bedside.package.signature import ARTIFACT_TYPE
 
     return tuple(
         one
@@ -141,7 +141,7 @@ def _fetch(text: str, layout: "OciLayout") -> "tuple[Descriptor, tuple[Descripto
     from bedside.oci.reference import Reference
     from bedside.oci.registry.pull import pull
     from bedside.oci.registry.referrers import referrers
-    from bedside.package.sign import ARTIFACT_TYPE, signature_tag
+    from bedside.package.signature import ARTIFACT_TYPE, signature_tag
     from bedside.wiring import open_registries
 
     reference = Reference.parse(text)
