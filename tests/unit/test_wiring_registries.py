@@ -32,7 +32,7 @@ def test_docker_login_is_enough(tmp_path) -> None:
 
 
 def test_without_aws_installed_the_refusal_says_so(tmp_path, monkeypatch) -> None:
-    from bedside.wiring import _ecr
+    from bedside.wiring.registries import _ecr
 
     monkeypatch.setitem(sys.modules, "boto3", None)
     monkeypatch.delitem(sys.modules, "bedside.adapters.aws.ecr", raising=False)
@@ -43,6 +43,6 @@ def test_without_aws_installed_the_refusal_says_so(tmp_path, monkeypatch) -> Non
 
 def test_ecr_is_asked_of_aws() -> None:
     from bedside.adapters.aws.ecr import EcrAuthority
-    from bedside.wiring import _ecr
+    from bedside.wiring.registries import _ecr
 
     assert isinstance(_ecr(), EcrAuthority)

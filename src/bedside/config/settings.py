@@ -31,6 +31,26 @@ class LedgerSettings(_Section):
     url: str = Field("", description="SQLAlchemy URL; empty is SQLite under system.root.")
 
 
+class StoreSettings(_Section):
+    """Where the objects of the tenants lie."""
+
+    url: str = Field("", description="s3://BUCKET or s3://BUCKET/PREFIX; empty is the folder system.root.")
+    endpoint_url: str = Field("", description="Of an S3-compatible server that is not AWS.")
+
+
+class QueueSettings(_Section):
+    """Events of the drop-box and hints of waiting jobs, where a queue brings them (SQS)."""
+
+    url: str = Field("", description="SQS queue of S3 events and job hints; empty watches the drop-box.")
+
+
+class ArchiveSettings(_Section):
+    """Where results go that a viewer or a PACS shall have."""
+
+    datastore: str = Field("", description="Id of an AWS HealthImaging datastore; empty archives nothing.")
+    role: str = Field("", description="ARN of the role that import jobs read the store with.")
+
+
 class FileSetSettings(_Section):
     """A set of files that belongs together and is not DICOM, e.g. one recording."""
 
@@ -137,6 +157,9 @@ class Settings(_Section):
 
     system: SystemSettings = Field(SystemSettings(), description="Where this deployment keeps things.")
     ledger: LedgerSettings = Field(LedgerSettings(), description="The database of jobs and arrivals.")
+    store: StoreSettings = Field(StoreSettings(), description="Where the tenants' objects lie.")
+    queue: QueueSettings = Field(QueueSettings(), description="What brings events of the drop-box.")
+    archive: ArchiveSettings = Field(ArchiveSettings(), description="Where results are archived.")
     intake: IntakeSettings = Field(IntakeSettings(), description="What the drop-box takes, and when.")
     worker: WorkerSettings = Field(WorkerSettings(), description="How jobs are worked on.")
     pipeline: tuple[PipelineSettings, ...] = Field((), description="What can run on a study.")

@@ -1,123 +1,15 @@
-"""What bedside needs from the world, as protocols; adapters give it, `wiring` chooses which.
+"""All lasting state but the files."""
 
-Each port has one contract suite in ``tests/contracts`` that every adapter passes and that compares
-the adapter's signatures with these. A port says what a caller may rely on, never how it is done.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from bedside.domain.arrival import Arrival, Entry
 from bedside.domain.job import Failure, Job, JobState, Lease, LedgerEvent
-from bedside.domain.pipeline import Decision, Pipeline, Release, Stage
+from bedside.domain.pipeline import Decision, Release
 from bedside.domain.release import Comparison, Promotion, Role
-from bedside.domain.request import RunRequest
 from bedside.domain.result import Result
-
-
-class Clock(Protocol):
-    """The time, as one replaceable thing."""
-
-    def now(self) -> datetime:
-        """Return the time now, aware, UTC."""
-        ...
-
-    def monotonic(self) -> float:
-        """Return seconds that only grow, from some begin; for waits that a set clock must not change."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait; a test's clock only moves on."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blob:
-    """An object in a store: its key below the tenant, length, and last change."""
-
-    key: str
-    size_bytes: int
-    modified_at: datetime
-
-
-class BlobStore(Protocol):
-    """One tenant's objects. Another tenant's cannot be named through it.
-
-    Keys are relative, ``/``-separated, without empty, ``.`` or ``..`` parts; anything else raises
-    `UsageError`. Writes are atomic (a reader sees the old object, none, or the new one whole) and
-    durable when the call returns. Missing keys raise `NotFound`; a store that is full, gone or
-    refuses raises `Unavailable`.
-    """
-
-    def tenant(self, name: str) -> "BlobStore":
-        """Return the same store for another tenant."""
-        ...
-
-    def put(self, key: str, data: bytes) -> None:
-        """Write an object."""
-        ...
-
-    def put_file(self, key: str, source: Path) -> None:
-        """Write an object from a file, which stays and must not be changed afterwards."""
-        ...
-
-    def put_files(self, files: Mapping[str, Path]) -> None:
-        """Write many objects; durable together when the call returns (one flush, not one each)."""
-        ...
-
-    def get(self, key: str) -> bytes:
-        """Read a whole object."""
-        ...
-
-    def open(self, key: str) -> BinaryIO:
-        """Open an object for reading as a stream."""
-        ...
-
-    def fetch(self, key: str, destination: Path) -> None:
-        """Bring an object to a new local file, read-only, perhaps by linking it."""
-        ...
-
-    def stat(self, key: str) -> Blob | None:
-        """Return what is known of an object, or None where there is none."""
-        ...
-
-    def list(self, prefix: str) -> Iterator[Blob]:
-        """Iterate over all objects whose key starts with ``prefix``, in key order."""
-        ...
-
-    def move(self, source: str, destination: str) -> None:
-        """Rename an object, or everything below ``source/`` where that is a prefix."""
-        ...
-
-    def delete(self, key: str) -> None:
-        """Remove an object; removing what is not there is no error."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dropped:
-    """A complete thing in the drop-box, ready to be taken.
-
-    Attributes:
-        key: Its key or prefix under the tenant (``input/…``).
-        parts: Keys of its objects: one for a ZIP or single file, many for a folder or file set.
-        fingerprint: Of its parts' keys, sizes and times.
-    """
-
-    key: str
-    parts: tuple[str, ...]
-    fingerprint: str
-
-
-class ArrivalFeed(Protocol):
-    """Says what in a tenant's drop-box is complete. A hint: the drop-box itself is the truth."""
-
-    def ready(self, tenant: str) -> Sequence[Dropped]:
-        """Return what is complete now and was not yet moved away; may repeat itself."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,63 +230,4 @@ class Ledger(Protocol):
 
     def events(self, tenant: str, *, job_id: str = "", arrival_id: str = "") -> Sequence[LedgerEvent]:
         """Return the history of a job or an arrival, oldest first."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """One stage of one job, as a runner sees it.
-
-    Attributes:
-        stage: What to run.
-        pipeline: The whole pipeline, for context.
-        request: What to do, and under which identity.
-        input: Folder with the study's files (or the stage before's output); read-only.
-        output: Empty folder for what is written.
-    """
-
-    stage: Stage
-    pipeline: Pipeline
-    request: RunRequest
-    input: Path
-    output: Path
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a run gave: its files lie in the task's output folder.
-
-    Attributes:
-        report: For ``result.json``: series taken and left with reasons, input UIDs, measurements,
-            notes. JSON values.
-        timings_s: Wall seconds per step.
-    """
-
-    report: Mapping[str, object]
-    timings_s: Mapping[str, float] = field(default_factory=dict)
-
-
-#: Called with what is done now and how much of it (0–1). Raises `Cancelled` to stop the run.
-Progress = Callable[[str, float], None]
-
-
-class ModelRunner(Protocol):
-    """Runs a stage somewhere apart from the worker: a child process, a container."""
-
-    def run(self, task: Task, progress: Progress) -> Outcome:
-        """Run one stage to its end.
-
-        ``progress`` is called at least every few seconds while the run lives, also when nothing
-        moved, so that the caller can beat its lease.
-
-        Raises:
-            InputRejected: The study cannot be read correctly, or the model does not accept it.
-            ModelFailed: The model failed, the child died, or the time-out passed.
-            Unavailable: The runner itself cannot work now.
-            Cancelled: ``progress`` asked for it; nothing of the run goes on.
-        """
-        ...
-
-    def close(self) -> None:
-        """End warm children."""
         ...

@@ -1,4 +1,4 @@
-"""From settings to a deployment: the only place that chooses adapters.
+"""One deployment: its parts, opened when first used.
 
 Owns the layout of a root folder: tenants' folders at its top, ``releases/``, ``ledger.db``, and
 ``.work/`` for what may be lost. Opens nothing that a command does not use: a listing of jobs reads
@@ -7,7 +7,7 @@ no bundle and imports no DICOM library.
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,15 +18,12 @@ from bedside.domain.release import Promotion
 from bedside.errors import ConfigError, Unavailable
 from bedside.log import Log, silent
 from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
+from bedside.wiring.registries import pull_map
 
 if TYPE_CHECKING:
     from bedside.adapters.containers import ContainerRunner
     from bedside.adapters.process import ChildOptions
     from bedside.config import Settings
-    from bedside.oci.descriptor import Descriptor, Platform
-    from bedside.oci.layout import OciLayout
-    from bedside.oci.reference import Reference
-    from bedside.oci.registry import Authority, Registries
     from bedside.worker.compare import Comparer
     from bedside.worker.intake import Intake
     from bedside.worker.lookout import Lookout
@@ -272,34 +269,9 @@ def ledger_state(settings: "Settings") -> str:
     return f"{scheme}, {waiting} jobs wait"
 
 
-def open_registries(environment: Mapping[str, str], *, insecure: bool = False) -> "Registries":
-    """Return registries with the credentials that are at hand: AWS's for ECR, else docker's and podman's.
-
-    Args:
-        environment: Says where docker and podman keep theirs.
-        insecure: Accept plain http and unknown certificates.
-    """
-    from bedside.adapters.aws.hosts import is_ecr
-    from bedside.oci.registry import Chain, Keyring, Later, Options, Registries
-
-    authority = Chain([Later(is_ecr, _ecr), Keyring.of(environment)])
-    return Registries(authority, Options(insecure=insecure))
-
-
 def worker_name() -> str:
     """Return a name for this process that no other worker has or had."""
     return f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
-
-
-def _ecr() -> "Authority":
-    from bedside.adapters.local.clock import SystemClock
-    from bedside.oci.registry import Nobody
-
-    try:
-        from bedside.adapters.aws.ecr import EcrAuthority
-    except ImportError:
-        return Nobody("AWS: not asked, pip install 'bedside[aws]'")
-    return EcrAuthority(SystemClock().now)
 
 
 def _ledger(settings: "Settings") -> Ledger:
@@ -307,14 +279,6 @@ def _ledger(settings: "Settings") -> Ledger:
 
     file = (settings.system.root / "ledger.db").absolute()
     return SqlLedger(settings.ledger.url or f"sqlite:///{file}")
-
-
-def pull_map(reference: "Reference", layout: "OciLayout", platform: "Platform") -> "Descriptor":
-    """Bring a container image from its registry, with the credentials that are at hand."""
-    from bedside.oci.registry import Pulling, pull
-
-    with open_registries(os.environ) as registries:
-        return pull(reference, layout, registries, Pulling(platform=platform))
 
 
 def _threads(settings: "Settings") -> int:

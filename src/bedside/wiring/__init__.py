@@ -1,0 +1,13 @@
+"""From settings to a deployment: the only place that chooses adapters."""
+
+from bedside.wiring.deployment import Deployment, ledger_state, open_deployment, worker_name
+from bedside.wiring.registries import open_registries, pull_map
+
+__all__ = [
+    "Deployment",
+    "ledger_state",
+    "open_deployment",
+    "open_registries",
+    "pull_map",
+    "worker_name",
+]
