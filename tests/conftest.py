@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from clouds import cloud, moto  # noqa: F401  # fixtures
 from map_samples import example_map  # noqa: F401  # a fixture, built once per session
 from services import postgres  # noqa: F401  # a fixture, once per session for all files
 

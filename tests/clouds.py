@@ -1,0 +1,95 @@
+"""AWS emulated in this process, for tests: moto's server on 127.0.0.1, with credentials that mean nothing.
+
+What it proves is that requests are well formed and answers are read; not that AWS would permit them.
+All servers of one process share one state, so whatever a test makes has a name of its own.
+"""
+
+import logging
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+REGION = "us-east-1"
+#: Files that a developer's settings and keys come from, and machines' roles: none of them here.
+_NOWHERE = "/dev/null"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cloud:
+    """A running emulator.
+
+    Attributes:
+        url: Where it answers.
+    """
+
+    url: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables with which boto3, bedside and Terraform in any process find it."""
+        return {
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_CONFIG_FILE": _NOWHERE,
+            "AWS_SHARED_CREDENTIALS_FILE": _NOWHERE,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of it, whatever the environment says."""
+        import boto3
+        from botocore.config import Config
+
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id="testing",
+            aws_secret_access_key="testing",
+            config=Config(signature_version="s3v4") if service == "s3" else None,
+        )
+
+    def bucket(self) -> str:
+        """Make an empty bucket and return its name."""
+        name = f"bedside-{uuid.uuid4().hex[:20]}"
+        self.client("s3").create_bucket(Bucket=name)
+        return name
+
+
+@contextmanager
+def run_moto() -> Iterator[Cloud]:
+    """Run moto's server on a free port of this machine until the block ends."""
+    from moto.server import ThreadedMotoServer  # here: most tests need no cloud, and it loads slowly
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line per request
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        _, port = server.get_host_and_port()
+        yield Cloud(url=f"http://127.0.0.1:{port}")
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Cloud]:
+    """One emulator for the whole session."""
+    with run_moto() as running:
+        yield running
+
+
+@pytest.fixture
+def cloud(moto: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """The emulator, and this process's environment pointing at it."""
+    for name, value in moto.environment.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    return moto
