@@ -5,6 +5,7 @@ Environment variables are ``BEDSIDE_<SECTION>_<KEY>``, e.g. ``BEDSIDE_WORKER_COU
 read at import; `load` is the only reader, so that every value has exactly one source to name.
 """
 
+from bedside.config.deploy import DeploySettings, NightSettings, PoolSettings
 from bedside.config.load import Loaded, load
 from bedside.config.settings import (
     DEFAULT_FILE,
@@ -26,13 +27,16 @@ from bedside.config.shown import Shown, shown
 __all__ = [
     "DEFAULT_FILE",
     "AcceptSettings",
+    "DeploySettings",
     "FileSetSettings",
     "IntakeSettings",
     "LabelSettings",
     "LedgerSettings",
     "Loaded",
+    "NightSettings",
     "Output",
     "PipelineSettings",
+    "PoolSettings",
     "RuleSettings",
     "Settings",
     "Shown",

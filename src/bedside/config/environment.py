@@ -16,6 +16,8 @@ from bedside.errors import ConfigError
 
 PREFIX = "BEDSIDE_"
 
+_TRUTH = {"true": True, "1": True, "false": False, "0": False}
+
 #: Kubernetes gives every pod variables named after services: one called bedside-worker must not end us.
 _ORCHESTRATOR = re.compile(r"_SERVICE_(HOST|PORT\w*)$|_PORT(_\d+_\w+)?$")
 
@@ -67,6 +69,10 @@ def _holds_tables(annotation: object) -> bool:
 def _value(name: str, text: str, annotation: object) -> object:
     if get_origin(annotation) is tuple:
         return [part.strip() for part in text.split(",") if part.strip()]
+    if annotation is bool:
+        if text.lower() not in _TRUTH:
+            raise ConfigError(f"{name}={text}: expected true or false", hint=f"unset {name}")
+        return _TRUTH[text.lower()]
     if annotation in (int, float):
         try:
             return int(text) if annotation is int else float(text)

@@ -57,7 +57,8 @@ def problems_of(error: ValidationError, document: object, places: Places) -> lis
 
 def _expected(message: str) -> str:
     return (
-        message.replace("Input should be", "expected")
+        message.removeprefix("Value error, ")
+        .replace("Input should be", "expected")
         .replace("a valid integer", "a whole number")
         .replace("a valid tuple", "a list")
         .replace("a valid ", "a ")
@@ -97,7 +98,9 @@ def _assigned(key: KeyPath, document: object) -> str:
             value = value[part]
         else:
             return dotted(key)
-    return dotted(key) if dotted(key) in SECRETS else f"{dotted(key)} = {value!r}"
+    # A whole table is not quoted: one of its keys may be a secret.
+    quoted = dotted(key) not in SECRETS and not isinstance(value, dict)
+    return f"{dotted(key)} = {value!r}" if quoted else dotted(key)
 
 
 def wrong_references(settings: Settings, places: Places) -> list[str]:

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bedside.config.deploy import DeploySettings
+
 DEFAULT_FILE = Path("bedside.toml")
 
 Output = Literal["seg", "sr", "surface", "preview", "nifti"]
@@ -164,3 +166,7 @@ class Settings(_Section):
     worker: WorkerSettings = Field(WorkerSettings(), description="How jobs are worked on.")
     pipeline: tuple[PipelineSettings, ...] = Field((), description="What can run on a study.")
     rule: tuple[RuleSettings, ...] = Field((), description="Which arrivals start which pipeline.")
+    deploy: DeploySettings = Field(
+        DeploySettings(),
+        description="What `bedside deploy` makes on AWS.",
+    )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bedside.config.settings import Settings
 
 #: Dotted keys whose value may hold a password.
-SECRETS = frozenset({"ledger.url"})
+SECRETS = frozenset({"ledger.url", "deploy.ledger_url"})
 
 _PASSWORD = re.compile(
     r"(?P<before>://[^/@:]*:)[^@]*(?=@)|(?P<key>(?:password|sslpassword)=)[^&]*", re.IGNORECASE

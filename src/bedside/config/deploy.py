@@ -1,0 +1,90 @@
+"""The section ``[deploy]``: what a deployment on AWS is made of.
+
+Each key is a variable of the Terraform root module in ``bedside/deploy/terraform``, by the same name,
+so that what a person reads in one place is what the other says. ``state_bucket`` alone is not: it is
+where Terraform keeps its state.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+#: Shorter than AWS's shortest limit on names, less what the modules add to it.
+NAME = r"^[a-z][a-z0-9-]{0,19}$"
+POOL = r"^[a-z][a-z0-9-]{0,15}$"
+
+PoolName = Annotated[str, Field(pattern=POOL)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PoolSettings(_Table):
+    """Machines that lease from one queue: none while there is nothing to do."""
+
+    instance_types: tuple[str, ...] = Field(
+        ("g4dn.xlarge",), min_length=1, description="Kinds of EC2 machine, the preferred one first."
+    )
+    gpu: bool = Field(True, description="Start from AWS's machine image for GPUs.")
+    max: int = Field(1, ge=1, description="Most machines at a time.")
+    spot: bool = Field(False, description="Spot machines: cheaper, and AWS may take them back.")
+    warm_pool: int = Field(0, ge=0, description="Stopped machines kept ready; their disks cost.")
+    idle_s: int = Field(300, ge=60, description="A machine without work for this long removes itself.")
+    permitted_wait_s: int = Field(0, ge=0, description="How long a first job may wait for company.")
+    disk_gb: int = Field(100, ge=30, description="Size of the encrypted disk.")
+
+    @model_validator(mode="after")
+    def _no_warm_spot(self) -> "PoolSettings":
+        if self.spot and self.warm_pool:
+            raise ValueError("AWS refuses a warm pool of spot machines: set spot = false or warm_pool = 0")
+        return self
+
+
+class NightSettings(_Table):
+    """When there are no machines, whatever waits."""
+
+    stop: str = Field(description='Cron in UTC at which machines go, e.g. "0 20 * * *".')
+    start: str = Field(description='Cron in UTC from which there may be machines, e.g. "0 5 * * *".')
+
+
+class DeploySettings(_Table):
+    """What `bedside deploy` makes on AWS."""
+
+    name: str = Field("bedside", pattern=NAME, description="Begins every resource's name and is its tag.")
+    region: str = Field("", description="AWS region; empty is that of the environment or profile.")
+    state_bucket: str = Field(
+        "", description="Bucket of Terraform's state; empty is bedside-state-ACCOUNT-REGION."
+    )
+    key_arn: str = Field("", description="KMS key that encrypts what is kept; empty is AWS's own.")
+    cors_origins: tuple[str, ...] = Field((), description="Web pages that may upload, e.g. the portal's.")
+    rejected_days: int = Field(30, ge=1, description="Days after which rejected input is deleted.")
+    ledger_url: str = Field("", description="URL of an existing PostgreSQL; empty makes one on RDS.")
+    ledger_class: str = Field("db.t4g.micro", description="Class of the RDS machine.")
+    pools: dict[PoolName, PoolSettings] = Field(
+        default_factory=lambda: {"default": PoolSettings()},
+        description="Machines by pool; a stage's `pool` names one.",
+    )
+    node_archive_key: str = Field("", description="Key in the bucket of the software a worker installs.")
+    backlog_threshold: int = Field(10, ge=1, description="Waiting jobs from which machines are added.")
+    night: NightSettings | None = Field(None, description="When there are no machines at all.")
+    control: bool = Field(False, description="A small machine for the portal and the DICOM receiver.")
+    control_domain: str = Field("", description="Its name in DNS, for HTTPS.")
+    control_cidrs: tuple[str, ...] = Field((), description="Addresses that may reach it.")
+    archive: bool = Field(False, description="Results into AWS HealthImaging.")
+    datastore_id: str = Field("", description="Of the HealthImaging datastore.")
+    identity: bool = Field(False, description="Sign-in through Cognito.")
+    mfa: bool = Field(False, description="A second factor for sign-in.")
+    alarm_email: str = Field("", description="Who is told of alarms.")
+    daily_usd: float = Field(1.0, gt=0, description="An alarm when a day cost more.")
+    log_days: int = Field(30, ge=1, description="Days that logs are kept.")
+    github_repository: str = Field("", description="OWNER/NAME that may publish releases and deploy.")
+    availability_zones: int = Field(2, ge=2, le=6, description="Zones that machines may start in.")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "DeploySettings":
+        if not self.pools:
+            raise ValueError("pools is empty: a deployment needs one")
+        if self.archive and not self.datastore_id:
+            raise ValueError("archive = true needs datastore_id, the HealthImaging datastore to write to")
+        return self

@@ -1,0 +1,57 @@
+"""The section [deploy]: what is refused before anything is asked of AWS."""
+
+from pathlib import Path
+
+import pytest
+
+from bedside.config import Settings, load, shown
+from bedside.errors import ConfigError
+
+
+def read(folder: Path, text: str, environment: dict[str, str] | None = None) -> Settings:
+    path = folder / "bedside.toml"
+    path.write_text(f"[deploy]\n{text}")
+    return load(path, environment=environment or {}, flags={}).settings
+
+
+def refusal(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read(folder, text)
+    return caught.value.message
+
+
+def test_nothing_said_is_one_machine_that_is_off() -> None:
+    pools = Settings().deploy.pools
+    assert list(pools) == ["default"]
+    assert (pools["default"].max, pools["default"].instance_types, pools["default"].spot) == (
+        1,
+        ("g4dn.xlarge",),
+        False,
+    )
+
+
+def test_what_aws_would_refuse_later_is_refused_now(tmp_path: Path) -> None:
+    assert "warm pool of spot" in refusal(tmp_path, "[deploy.pools.a]\nspot = true\nwarm_pool = 1")
+    assert "deploy.name" in refusal(tmp_path, 'name = "Too_Loud"')
+    assert "deploy.name" in refusal(tmp_path, 'name = "a-name-of-more-than-20"')
+    assert "deploy.pools.GPU" in refusal(tmp_path, "[deploy.pools.GPU]")
+    assert "needs one" in refusal(tmp_path, "pools = {}")
+    assert "datastore_id" in refusal(tmp_path, "archive = true")
+    assert "deploy.region" in refusal(tmp_path, 'regoin = "eu-west-1"')
+
+
+def test_a_table_that_is_refused_is_not_quoted_with_its_secrets(tmp_path: Path) -> None:
+    assert "hush" not in refusal(tmp_path, 'archive = true\nledger_url = "postgresql://b:hush@db/b"')
+
+
+def test_the_ledgers_password_is_masked(tmp_path: Path) -> None:
+    settings = read(tmp_path, 'ledger_url = "postgresql://b:hush@db/b"')
+    lines = {line.key: line.value for line in shown(settings, {})}
+    assert lines["deploy.ledger_url"] == "postgresql://b:***@db/b"
+
+
+def test_true_and_false_in_the_environment(tmp_path: Path) -> None:
+    assert read(tmp_path, "", {"BEDSIDE_DEPLOY_CONTROL": "true"}).deploy.control is True
+    assert read(tmp_path, "", {"BEDSIDE_DEPLOY_CONTROL": "0"}).deploy.control is False
+    with pytest.raises(ConfigError, match="expected true or false"):
+        read(tmp_path, "", {"BEDSIDE_DEPLOY_CONTROL": "maybe"})
