@@ -1,0 +1,20 @@
+"""Which cloud a deployment is made in."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bedside.ports.cloud import Cloud
+
+
+def open_cloud(region: str = "") -> "Cloud":
+    """Return the account whose credentials are at hand.
+
+    Args:
+        region: Its name; empty is that of the environment or profile.
+
+    Raises:
+        ConfigError: No region is named anywhere, or there is none of this name.
+    """
+    from bedside.adapters.aws.account import AwsCloud
+
+    return AwsCloud(region)
