@@ -8,20 +8,33 @@ from pathlib import Path
 
 import pytest
 
+from bedside.adapters.aws.blobs import S3BlobStore
+from bedside.adapters.aws.places import Bucket
 from bedside.adapters.local.blobs import FolderBlobStore
 from bedside.adapters.memory.blobs import MemoryBlobStore
 from bedside.errors import NotFound, UsageError
 from bedside.ports import BlobStore
+from clouds import Cloud
 
-STORES: dict[str, Callable[[Path], BlobStore]] = {
-    "folder": lambda tmp: FolderBlobStore(tmp / "store"),
-    "memory": lambda tmp: MemoryBlobStore(),
+
+def _s3(request: pytest.FixtureRequest, prefix: str) -> BlobStore:
+    cloud: Cloud = request.getfixturevalue("cloud")
+    return S3BlobStore(Bucket(name=cloud.bucket(), prefix=prefix))
+
+
+STORES: dict[str, Callable[[pytest.FixtureRequest, Path], BlobStore]] = {
+    "folder": lambda request, tmp: FolderBlobStore(tmp / "store"),
+    "memory": lambda request, tmp: MemoryBlobStore(),
+    "s3": lambda request, tmp: _s3(request, ""),
+    "s3-prefix": lambda request, tmp: _s3(request, "hospital/one/"),
 }
+#: Stores without folders: a key may be an object and begin others at once.
+WITHOUT_FOLDERS = {"s3", "s3-prefix"}
 
 
 @pytest.fixture(params=STORES)
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    return STORES[request.param](tmp_path)
+    return STORES[request.param](request, tmp_path)
 
 
 def keys(store: BlobStore, prefix: str = "") -> list[str]:
@@ -152,6 +165,7 @@ def test_nothing_moves_into_itself(store: BlobStore, target: str) -> None:
         store.move("a", target)
 
 
+@pytest.mark.parametrize("store", sorted(STORES.keys() - WITHOUT_FOLDERS), indirect=True)
 def test_a_key_is_an_object_or_a_prefix(store: BlobStore) -> None:
     store.put("a/b", b"")
     with pytest.raises(UsageError):
@@ -159,6 +173,25 @@ def test_a_key_is_an_object_or_a_prefix(store: BlobStore) -> None:
     with pytest.raises(UsageError):
         store.put("a/b/c", b"")
     assert keys(store) == ["a/b"]
+
+
+@pytest.mark.parametrize("store", sorted(WITHOUT_FOLDERS), indirect=True)
+def test_a_store_that_takes_an_object_and_a_prefix_of_one_key_keeps_both(
+    store: BlobStore, tmp_path: Path
+) -> None:
+    store.put("a/b/c", b"below")
+    store.put("a/b", b"object")
+    store.put("a", b"top")
+    assert keys(store) == ["a", "a/b", "a/b/c"]
+    assert keys(store, "a/b") == ["a/b", "a/b/c"]
+    assert [store.get(key) for key in ("a", "a/b", "a/b/c")] == [b"top", b"object", b"below"]
+    store.delete("a/b")
+    assert keys(store) == ["a", "a/b/c"]
+    store.put("a/b", b"object")
+    store.move("a/b", "m/n")  # first the object, as it stands first in any listing
+    store.move("a/b", "m/n")
+    assert [store.get(key) for key in ("a", "m/n", "m/n/c")] == [b"top", b"object", b"below"]
+    assert keys(store) == ["a", "m/n", "m/n/c"]
 
 
 BAD_KEYS = [
@@ -253,7 +286,7 @@ def test_readers_see_one_whole_version_while_many_write(store: BlobStore) -> Non
     assert keys(store) == ["a/b/k"]
 
 
-@pytest.mark.parametrize("adapter", [FolderBlobStore, MemoryBlobStore])
+@pytest.mark.parametrize("adapter", [FolderBlobStore, MemoryBlobStore, S3BlobStore])
 def test_signatures_are_the_ports(adapter: type) -> None:
     for name, method in inspect.getmembers(BlobStore, inspect.isfunction):
         if not name.startswith("_"):

@@ -22,7 +22,8 @@ class BlobStore(Protocol):
     Keys are relative, ``/``-separated, without empty, ``.`` or ``..`` parts; anything else raises
     `UsageError`. Writes are atomic (a reader sees the old object, none, or the new one whole) and
     durable when the call returns. Missing keys raise `NotFound`; a store that is full, gone or
-    refuses raises `Unavailable`.
+    refuses raises `Unavailable`. No caller makes a key that is an object and begins others below it: a
+    store with folders refuses the second of the two (`UsageError`), one without keeps both.
     """
 
     def tenant(self, name: str) -> "BlobStore":

@@ -1,0 +1,64 @@
+"""Clients of AWS, each made when first used: how patient they are, how they sign.
+
+Credentials and region come from boto3's own places (environment, profile, the machine's role), because
+a role is renewed there and a key in our configuration would be a long-lived one.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from bedside.adapters.aws.errors import as_ours
+
+#: Tries of one request, waiting longer each time; what fails then is for the caller's own retry.
+_ATTEMPTS = 5
+_CONNECT_S = 10
+_READ_S = 60
+
+
+def make_client(service: str, *, endpoint_url: str = "", connections: int = 10) -> Any:
+    """Return a boto3 client, which threads may share.
+
+    Args:
+        service: As boto3 calls it.
+        endpoint_url: Of a server that is not AWS; empty is AWS, or what AWS_ENDPOINT_URL names.
+        connections: How many threads may wait for answers at once.
+
+    Raises:
+        ConfigError: The profile or the region that the environment names is wrong.
+    """
+    config = Config(
+        signature_version="s3v4" if service == "s3" else None,
+        retries={"mode": "standard", "max_attempts": _ATTEMPTS},
+        max_pool_connections=connections,
+        connect_timeout=_CONNECT_S,
+        read_timeout=_READ_S,
+        # A server of one's own seldom has a name for each bucket.
+        s3={"addressing_style": "path"} if endpoint_url else None,
+    )
+    with as_ours(f"AWS {service}"):
+        # A session of its own: the default one is no thread's to share while it makes a client.
+        return boto3.session.Session().client(service, endpoint_url=endpoint_url or None, config=config)
+
+
+class LateClient:
+    """A client that is made when first asked for, by whichever thread comes first.
+
+    Args:
+        make: Makes it.
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def __call__(self) -> Any:
+        """Return the client."""
+        with self._lock:
+            if self._client is None:
+                self._client = self._make()
+            return self._client
