@@ -1,0 +1,254 @@
+# Who may do what. Each statement says why it is there; nothing is granted "in case".
+
+data "aws_iam_policy_document" "machine_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["ec2.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "lambda_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "worker" {
+  for_each = var.pools
+
+  # Studies are read and moved, results written, and what cannot be used set aside: the tenants' areas only.
+  statement {
+    sid     = "Objects"
+    actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+    resources = [
+      for area in ["input", "arrivals", "results", "inferred", "rejected", "work", "shadows"] :
+      "${var.bucket_arn}/${area}/*"
+    ]
+  }
+
+  # What lies in a drop-box is found by listing, and without this right a missing object reads as forbidden.
+  statement {
+    sid       = "List"
+    actions   = ["s3:ListBucket"]
+    resources = [var.bucket_arn]
+  }
+
+  # The software that this machine installs.
+  statement {
+    sid       = "Software"
+    actions   = ["s3:GetObject"]
+    resources = ["${var.bucket_arn}/${var.node_archive_key}"]
+  }
+
+  # Hints and S3's events; a stage that ends sends a hint to the pool of the next one.
+  statement {
+    sid = "Queues"
+    actions = [
+      "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes",
+      "sqs:SendMessage",
+    ]
+    resources = [for queue in values(var.pool_queues) : queue.arn]
+  }
+
+  # What is no event and no hint goes where a person sees it.
+  dynamic "statement" {
+    for_each = length(var.dead_letter_arns) > 0 ? [1] : []
+    content {
+      sid       = "DeadLetters"
+      actions   = ["sqs:SendMessage"]
+      resources = var.dead_letter_arns
+    }
+  }
+
+  # A token for the registry belongs to no resource.
+  statement {
+    sid       = "RegistryToken"
+    actions   = ["ecr:GetAuthorizationToken"]
+    resources = ["*"]
+  }
+
+  # Releases are pulled, never pushed, and only this deployment's.
+  statement {
+    sid     = "Releases"
+    actions = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
+    resources = [
+      "arn:${local.partition}:ecr:${var.region}:${local.account}:repository/${var.name}",
+      "arn:${local.partition}:ecr:${var.region}:${local.account}:repository/${var.name}/*",
+    ]
+  }
+
+  # The ledger's URL holds its password, so it is read at each start and stands in no user data.
+  statement {
+    sid       = "Ledger"
+    actions   = ["ssm:GetParameter"]
+    resources = ["${local.parameter_arn}/${trimprefix(var.ledger_url_parameter_name, "/")}"]
+  }
+
+  # One's own key, where the bucket and the queues have one.
+  dynamic "statement" {
+    for_each = local.key_arns
+    content {
+      sid       = "Key"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+
+  statement {
+    sid     = "Logs"
+    actions = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"]
+    resources = [
+      aws_cloudwatch_log_group.worker[each.key].arn,
+      "${aws_cloudwatch_log_group.worker[each.key].arn}:*",
+    ]
+  }
+
+  # Metrics have no resource; the namespace is what can be held.
+  statement {
+    sid       = "Metrics"
+    actions   = ["cloudwatch:PutMetricData"]
+    resources = ["*"]
+    condition {
+      test     = "StringEquals"
+      variable = "cloudwatch:namespace"
+      values   = ["bedside"]
+    }
+  }
+
+  # A worker with nothing to do takes its own machine out, and a drained one says so: in its own group only.
+  statement {
+    sid = "OwnGroup"
+    actions = [
+      "autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:CompleteLifecycleAction",
+      "autoscaling:RecordLifecycleActionHeartbeat",
+    ]
+    resources = [local.group_arns[each.key]]
+  }
+
+  # Results and studies go to this datastore.
+  dynamic "statement" {
+    for_each = var.archive_datastore_id == "" ? [] : [1]
+    content {
+      sid = "Archive"
+      actions = [
+        "medical-imaging:StartDICOMImportJob", "medical-imaging:GetDICOMImportJob",
+        "medical-imaging:StoreDICOM", "medical-imaging:StoreDICOMStudy", "medical-imaging:SearchImageSets",
+      ]
+      resources = [
+        "arn:${local.partition}:medical-imaging:${var.region}:${local.account}:datastore/${var.archive_datastore_id}",
+        "arn:${local.partition}:medical-imaging:${var.region}:${local.account}:datastore/${var.archive_datastore_id}/*",
+      ]
+    }
+  }
+
+  # An import reads the bucket with its own role, which only HealthImaging may be handed.
+  dynamic "statement" {
+    for_each = var.archive_datastore_id == "" ? [] : [1]
+    content {
+      sid       = "ArchiveRole"
+      actions   = ["iam:PassRole"]
+      resources = [var.archive_role_arn]
+      condition {
+        test     = "StringEquals"
+        variable = "iam:PassedToService"
+        values   = ["medical-imaging.amazonaws.com"]
+      }
+    }
+  }
+
+  # Notices of results and failures.
+  dynamic "statement" {
+    for_each = compact([var.topic_arn])
+    content {
+      sid       = "Notices"
+      actions   = ["sns:Publish"]
+      resources = [statement.value]
+    }
+  }
+}
+
+resource "aws_iam_role" "worker" {
+  for_each = var.pools
+
+  name               = "${local.groups[each.key]}-worker"
+  description        = "Machines of bedside's pool ${each.key}"
+  assume_role_policy = data.aws_iam_policy_document.machine_trust.json
+}
+
+resource "aws_iam_role_policy" "worker" {
+  for_each = var.pools
+
+  name   = "worker"
+  role   = aws_iam_role.worker[each.key].id
+  policy = data.aws_iam_policy_document.worker[each.key].json
+}
+
+resource "aws_iam_instance_profile" "worker" {
+  for_each = var.pools
+
+  name = "${local.groups[each.key]}-worker"
+  role = aws_iam_role.worker[each.key].name
+}
+
+data "aws_iam_policy_document" "waker" {
+  # How much waits; nothing is received.
+  statement {
+    sid       = "Count"
+    actions   = ["sqs:GetQueueAttributes"]
+    resources = [for queue in values(var.pool_queues) : queue.arn]
+  }
+
+  # AWS knows no narrower right to look at groups.
+  statement {
+    sid       = "Look"
+    actions   = ["autoscaling:DescribeAutoScalingGroups"]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "Raise"
+    actions   = ["autoscaling:SetDesiredCapacity"]
+    resources = values(local.group_arns)
+  }
+
+  # Since when work waits, where it may.
+  dynamic "statement" {
+    for_each = length(local.patient) > 0 ? [1] : []
+    content {
+      sid       = "Wait"
+      actions   = ["ssm:GetParameter", "ssm:PutParameter"]
+      resources = [for parameter in aws_ssm_parameter.waiting : parameter.arn]
+    }
+  }
+
+  statement {
+    sid       = "Failed"
+    actions   = ["sqs:SendMessage"]
+    resources = [aws_sqs_queue.waker_failed.arn]
+  }
+
+  statement {
+    sid       = "Logs"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.waker.arn}:*"]
+  }
+}
+
+resource "aws_iam_role" "waker" {
+  name               = "${var.name}-waker"
+  description        = "Raises bedside's pools from zero"
+  assume_role_policy = data.aws_iam_policy_document.lambda_trust.json
+}
+
+resource "aws_iam_role_policy" "waker" {
+  name   = "waker"
+  role   = aws_iam_role.waker.id
+  policy = data.aws_iam_policy_document.waker.json
+}

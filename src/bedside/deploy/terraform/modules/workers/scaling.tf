@@ -1,0 +1,72 @@
+# From one machine to more, and to zero at night.
+
+# The workers publish how many jobs wait, from the ledger: a queue also holds events of single slices.
+resource "aws_cloudwatch_metric_alarm" "backlog" {
+  for_each = var.pools
+
+  alarm_name          = "${local.groups[each.key]}-backlog"
+  alarm_description   = "Jobs wait in pool ${each.key}: one more machine is worth its price."
+  namespace           = "bedside"
+  metric_name         = "QueuedJobs"
+  dimensions          = { Deployment = var.name, Pool = each.key }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = var.backlog_threshold
+  treat_missing_data  = "notBreaching" # nobody works, so nobody counts: the waker's case
+  alarm_actions       = [aws_autoscaling_policy.backlog[each.key].arn]
+}
+
+resource "aws_autoscaling_policy" "backlog" {
+  for_each = var.pools
+
+  name                      = "backlog"
+  autoscaling_group_name    = aws_autoscaling_group.pool[each.key].name
+  policy_type               = "StepScaling"
+  adjustment_type           = "ChangeInCapacity"
+  metric_aggregation_type   = "Maximum"
+  estimated_instance_warmup = 300 # a machine that still starts counts, or each minute would add one more
+
+  # Bounds are counted from the threshold. At 10: from 10 jobs one more, from 30 two, from 100 four.
+  step_adjustment {
+    metric_interval_lower_bound = 0
+    metric_interval_upper_bound = var.backlog_threshold * 2
+    scaling_adjustment          = 1
+  }
+
+  step_adjustment {
+    metric_interval_lower_bound = var.backlog_threshold * 2
+    metric_interval_upper_bound = var.backlog_threshold * 9
+    scaling_adjustment          = 2
+  }
+
+  step_adjustment {
+    metric_interval_lower_bound = var.backlog_threshold * 9
+    scaling_adjustment          = 4
+  }
+}
+
+# Maximum 0 is what keeps the waker from raising the pool again; each machine drains first.
+resource "aws_autoscaling_schedule" "stop" {
+  for_each = var.night == null ? {} : var.pools
+
+  scheduled_action_name  = "night"
+  autoscaling_group_name = aws_autoscaling_group.pool[each.key].name
+  recurrence             = var.night.stop
+  min_size               = 0
+  max_size               = 0
+  desired_capacity       = 0
+}
+
+# Only permits machines again; the waker finds within a minute whether one is needed.
+resource "aws_autoscaling_schedule" "start" {
+  for_each = var.night == null ? {} : var.pools
+
+  scheduled_action_name  = "morning"
+  autoscaling_group_name = aws_autoscaling_group.pool[each.key].name
+  recurrence             = var.night.start
+  min_size               = 0
+  max_size               = each.value.max
+  desired_capacity       = 0
+}

@@ -1,0 +1,152 @@
+"""The waker: raises a pool of workers from zero, and never lowers it.
+
+One Lambda for all pools, called by S3's events and each minute by a schedule. `decide` is the whole
+policy and knows no AWS; `handler` counts messages, asks `decide`, and acts. An error is raised, so that
+Lambda calls again and an alarm counts it; a wake-up that still got lost, or fell into the moment when the
+last worker left, is found by the next minute's call.
+
+Only the standard library and the boto3 of Lambda's Python: the archive holds this one file.
+"""
+
+import enum
+import json
+import os
+import time
+from typing import Any
+
+#: An event asks again about a pool that was seen awake only after this long: 200 slices are one wake-up.
+AWAKE_S = 10.0
+
+#: What the parameter that remembers the beginning of a wait holds when nobody waits.
+NOBODY_WAITS = "-"
+
+_seen_awake: dict[str, float] = {}
+
+
+class Action(enum.Enum):
+    """What the waker does about one pool."""
+
+    REST = "rest"
+    REMEMBER = "remember"
+    FORGET = "forget"
+    WAKE = "wake"
+
+
+def decide(
+    *,
+    visible: int,
+    in_flight: int,
+    delayed: int,
+    desired: int,
+    maximum: int,
+    waited_s: float | None = None,
+    permitted_wait_s: float = 0.0,
+    threshold: int = 10,
+) -> Action:
+    """Say what to do about one pool.
+
+    Every message counts as work: a delayed one is a job that will be tried again, and one in flight
+    without a worker is a job whose worker left or died.
+
+    Args:
+        visible: Messages that can be received now.
+        in_flight: Messages that somebody received and has not deleted.
+        delayed: Messages that become visible later.
+        desired: Machines that the group should have.
+        maximum: Machines that the group may have; 0 is a pool that sleeps (the night).
+        waited_s: Since when work waits at zero machines, in seconds; None where no wait began.
+        permitted_wait_s: How long work may wait so that several studies share one start; 0 is not at all.
+        threshold: This many messages are worth a machine at once.
+
+    Returns:
+        ``WAKE`` sets the group to one machine; ``REMEMBER`` begins a wait, ``FORGET`` ends it.
+    """
+    work = visible + in_flight + delayed
+    if work == 0 or desired > 0:
+        return Action.REST if waited_s is None else Action.FORGET
+    if maximum < 1:  # a wait goes on through the night: in the morning it has been long enough
+        return Action.REST
+    if permitted_wait_s <= 0 or work >= threshold:
+        return Action.WAKE
+    if waited_s is None:
+        return Action.REMEMBER
+    return Action.WAKE if waited_s >= permitted_wait_s else Action.REST
+
+
+def handler(event: dict[str, Any], _context: object) -> dict[str, str]:
+    """Look at every pool and raise those at zero that have work.
+
+    Environment: ``POOLS`` is JSON, pool to ``queue_url``, ``group``, ``max``, ``permitted_wait_s`` and
+    ``waiting`` (the SSM parameter that remembers a wait; empty where none is permitted); ``THRESHOLD``.
+
+    Returns:
+        Pool to the name of what was done, for the log and for a person who tests the function by hand.
+    """
+    import boto3  # noqa: PLC0415 - `decide` is used where boto3 is not installed
+
+    clients = {name: boto3.client(name) for name in ("sqs", "autoscaling", "ssm")}
+    pools: dict[str, dict[str, Any]] = json.loads(os.environ["POOLS"])
+    arrived = event.get("source") == "aws.s3"
+    done: dict[str, str] = {}
+    failed: list[Exception] = []
+    for name, pool in pools.items():
+        if arrived and time.monotonic() - _seen_awake.get(name, -AWAKE_S) < AWAKE_S:
+            done[name] = "seen awake"
+            continue
+        try:
+            done[name] = _look_after(clients, name, pool)
+        except Exception as error:  # noqa: BLE001 - one pool's trouble must not keep the others asleep
+            failed.append(error)
+            done[name] = f"failed: {type(error).__name__}: {error}"
+    if failed or any(action not in {"rest", "seen awake"} for action in done.values()):
+        print(json.dumps({"action": "waker.looked", "pools": done}))  # noqa: T201 - Lambda's log
+    if failed:
+        raise failed[0]
+    return done
+
+
+def _look_after(clients: dict[str, Any], name: str, pool: dict[str, Any]) -> str:
+    counts = _messages(clients["sqs"], pool["queue_url"])
+    desired, maximum = _group(clients["autoscaling"], pool["group"])
+    waiting = str(pool.get("waiting", ""))
+    action = decide(
+        **counts,
+        desired=desired,
+        maximum=min(maximum, int(pool["max"])),
+        waited_s=_waited_s(clients["ssm"], waiting) if waiting else None,
+        permitted_wait_s=float(pool["permitted_wait_s"]),
+        threshold=int(os.environ.get("THRESHOLD", "10")),
+    )
+    if action is Action.WAKE:
+        clients["autoscaling"].set_desired_capacity(
+            AutoScalingGroupName=pool["group"], DesiredCapacity=1, HonorCooldown=False
+        )
+    if waiting and action in {Action.WAKE, Action.FORGET}:
+        clients["ssm"].put_parameter(Name=waiting, Value=NOBODY_WAITS, Type="String", Overwrite=True)
+    if action is Action.REMEMBER:
+        clients["ssm"].put_parameter(Name=waiting, Value=f"{time.time():.0f}", Type="String", Overwrite=True)
+    if desired > 0 or action is Action.WAKE:
+        _seen_awake[name] = time.monotonic()
+    return action.value
+
+
+def _messages(sqs: Any, queue_url: str) -> dict[str, int]:
+    names = {
+        "visible": "ApproximateNumberOfMessages",
+        "in_flight": "ApproximateNumberOfMessagesNotVisible",
+        "delayed": "ApproximateNumberOfMessagesDelayed",
+    }
+    held = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(names.values()))["Attributes"]
+    return {ours: int(held[theirs]) for ours, theirs in names.items()}
+
+
+def _group(autoscaling: Any, name: str) -> tuple[int, int]:
+    groups = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    if not groups:
+        raise LookupError(f"no auto scaling group {name}: bedside deploy makes it")
+    return int(groups[0]["DesiredCapacity"]), int(groups[0]["MaxSize"])
+
+
+def _waited_s(ssm: Any, parameter: str) -> float | None:
+    value = ssm.get_parameter(Name=parameter)["Parameter"]["Value"]
+    return None if value == NOBODY_WAITS else max(0.0, time.time() - float(value))
