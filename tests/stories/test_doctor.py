@@ -10,6 +10,7 @@ import pytest
 from bedside.cli import doctor
 from bedside.cli.checks import Status
 from bedside.cli.main import main
+from clouds import Cloud
 from nothing_bundle import write_bundle
 
 
@@ -28,6 +29,27 @@ def test_a_machine_that_is_ready(here: Path, capsys: pytest.CaptureFixture[str])
     assert looked_at >= wanted
     assert "pipeline nothing" in looked_at
     assert not (here / "bedside-data").exists()
+
+
+def test_a_bucket_is_asked_whether_it_answers(
+    here: Path, capsys: pytest.CaptureFixture[str], cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said(bucket: str) -> tuple[int, dict[str, str]]:
+        monkeypatch.setenv("BEDSIDE_STORE_URL", f"s3://{bucket}")
+        capsys.readouterr()
+        code = main(["doctor", "--json"])
+        findings = json.loads(capsys.readouterr().out)["findings"]
+        (store,) = [finding for finding in findings if finding["what"] == "store"]
+        return code, store
+
+    bucket = cloud.bucket()
+    code, store = said(bucket)
+    assert (code, store["status"]) == (0, "ok")
+    assert store["detail"] == f"s3://{bucket} answers at {cloud.url}"
+    code, store = said("bedside-not-made")
+    assert (code, store["status"]) == (1, "fail")
+    assert "s3://bedside-not-made: there is no such bucket" in store["detail"]
+    assert store["mend"]
 
 
 def test_each_failure_has_a_command_as_its_mend(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

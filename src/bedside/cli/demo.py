@@ -147,9 +147,9 @@ def _report(deployment: "Opened", job_ids: Sequence[str], truth: Truth | None, *
     shown: list[dict[str, object]] = []
     for job in jobs:
         document = result_document(deployment, deployment.ledger.result(deployment.tenant, job.id))
-        place = Path(deployment.place(job.prefix))
-        compared = _compare(document, place, truth) if document and truth else []
-        shown.append(job_json(job) | {"place": str(place), "document": document, "compared": compared})
+        place = deployment.place(job.prefix)
+        compared = _compare(document, Path(place), truth) if document and truth else []
+        shown.append(job_json(job) | {"place": place, "document": document, "compared": compared})
         if document and not as_json:
             _print(document, compared, place)
     if as_json:
@@ -179,10 +179,10 @@ def _compare(document: Mapping[str, object], place: Path, truth: Truth) -> list[
     ]
 
 
-def _print(document: Mapping[str, object], compared: Sequence[Mapping[str, object]], place: Path) -> None:
+def _print(document: Mapping[str, object], compared: Sequence[Mapping[str, object]], place: str) -> None:
     from bedside.cli.run import write_result
 
-    write_result(document, str(place))
+    write_result(document, place)
     if compared:
         click.echo()
         write_table(

@@ -77,8 +77,10 @@ class Opened:
         return newest[0]
 
     def place(self, key: str) -> str:
-        """Return where a person finds what lies under a key of this tenant: a path on this machine."""
-        return str(self.settings.system.root / self.tenant / key)
+        """Return where a person finds what lies under a key of this tenant: a path here, or a URL."""
+        from bedside.wiring import place_of
+
+        return place_of(self.settings, self.tenant, key)
 
 
 @contextmanager

@@ -77,6 +77,8 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
         return
     yield _disk(loaded.settings.system.root)
     yield _writable(loaded.settings.system.root)
+    if loaded.settings.store.url:
+        yield _bucket(loaded.settings)
     yield _containers(loaded.settings)
     yield from configuration(loaded)
     yield from _left_over(loaded)
@@ -191,6 +193,15 @@ def _writable(root: Path) -> Finding:
     except OSError as exc:
         user = os.environ.get("USER") or "$(id -un)"
         return fail("write access", f"{where}: {exc.strerror}", f"sudo chown {user} {where}")
+
+
+def _bucket(settings: "Settings") -> Finding:
+    from bedside.wiring import open_store
+
+    try:
+        return ok("store", open_store(settings).check())
+    except BedsideError as exc:
+        return fail("store", exc.message, exc.hint)
 
 
 def _left_over(loaded: "Loaded") -> Iterator[Finding]:

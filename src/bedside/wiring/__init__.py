@@ -2,12 +2,15 @@
 
 from bedside.wiring.deployment import Deployment, ledger_state, open_deployment, worker_name
 from bedside.wiring.registries import open_registries, pull_map
+from bedside.wiring.store import open_store, place_of
 
 __all__ = [
     "Deployment",
     "ledger_state",
     "open_deployment",
     "open_registries",
+    "open_store",
+    "place_of",
     "pull_map",
     "worker_name",
 ]

@@ -1,8 +1,8 @@
 """One deployment: its parts, opened when first used.
 
-Owns the layout of a root folder: tenants' folders at its top, ``releases/``, ``ledger.db``, and
-``.work/`` for what may be lost. Opens nothing that a command does not use: a listing of jobs reads
-no bundle and imports no DICOM library.
+Owns the layout of a root folder: tenants' folders at its top (where no bucket has them),
+``releases/``, ``ledger.db``, and ``.work/`` for what may be lost. Opens nothing that a command does not
+use: a listing of jobs reads no bundle and imports no DICOM library.
 """
 
 import os
@@ -19,6 +19,7 @@ from bedside.errors import ConfigError, Unavailable
 from bedside.log import Log, silent
 from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
 from bedside.wiring.registries import pull_map
+from bedside.wiring.store import open_store
 
 if TYPE_CHECKING:
     from bedside.adapters.containers import ContainerRunner
@@ -46,7 +47,7 @@ class Deployment:
         ledger: Of all tenants.
         blobs: The store; choose a tenant with ``blobs.tenant(name)``.
         clock: The time.
-        tidy_store: Removes what crashed writers left in the store; returns how many files.
+        tidy_store: Removes what crashed writers left in the store; returns how many.
         log: Takes notes.
     """
 
@@ -64,7 +65,7 @@ class Deployment:
 
     @property
     def scratch(self) -> Path:
-        """Folder of what may be lost; on the store's file system, so that files can be linked."""
+        """Folder of what may be lost; on the file system of a store here, so that files can be linked."""
         return self.root / ".work"
 
     @cached_property
@@ -222,10 +223,9 @@ def open_deployment(settings: "Settings", *, log: Log = silent) -> Deployment:
     """Open the deployment of some settings, its ledger's schema made or upgraded.
 
     Raises:
-        ConfigError: A tenant's name cannot be one, or the ledger's URL is wrong.
+        ConfigError: A tenant's name cannot be one, or the ledger's or the store's URL is wrong.
         Unavailable: The ledger or the root folder is out of reach.
     """
-    from bedside.adapters.local.blobs import FolderBlobStore
     from bedside.adapters.local.clock import SystemClock
 
     for tenant in settings.system.tenants:
@@ -237,15 +237,15 @@ def open_deployment(settings: "Settings", *, log: Log = silent) -> Deployment:
         raise Unavailable(
             f"system.root: {settings.system.root} cannot be made: {exc.strerror}", hint="bedside config show"
         ) from exc
+    store = open_store(settings)
     ledger = _ledger(settings)
     ledger.prepare()
-    blobs = FolderBlobStore(settings.system.root)
     return Deployment(
         settings=settings,
         ledger=ledger,
-        blobs=blobs,
+        blobs=store.blobs,
         clock=SystemClock(),
-        tidy_store=blobs.sweep,
+        tidy_store=store.tidy,
         log=log,
     )
 
