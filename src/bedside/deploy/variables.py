@@ -1,0 +1,33 @@
+"""From settings to the variables of the Terraform root module.
+
+The keys are the same by design (see `bedside.config.deploy`); this only leaves out what is not a
+variable and puts in what the settings leave open.
+"""
+
+from collections.abc import Mapping
+
+from bedside.config import DeploySettings
+
+#: Keys of ``[deploy]`` that say where the state is, not what is made.
+NOT_VARIABLES = frozenset({"state_bucket"})
+
+
+def tfvars(settings: DeploySettings, *, region: str) -> dict[str, object]:
+    """Return the variables as JSON values.
+
+    Args:
+        settings: The section ``[deploy]``.
+        region: The region that was chosen where the settings name none.
+    """
+    document: Mapping[str, object] = settings.model_dump(mode="json", exclude=set(NOT_VARIABLES))
+    return {**document, "region": region}
+
+
+def state_bucket(settings: DeploySettings, *, account: str, region: str) -> str:
+    """Return the bucket of the state: all deployments of an account and region share one."""
+    return settings.state_bucket or f"bedside-state-{account}-{region}"
+
+
+def state_key(name: str) -> str:
+    """Return the key of a deployment's state in that bucket."""
+    return f"{name}/terraform.tfstate"

@@ -1,0 +1,48 @@
+"""Settings as variables of the root module."""
+
+import json
+import re
+
+import pytest
+
+from bedside.config import DeploySettings, NightSettings, PoolSettings
+from bedside.deploy.variables import state_bucket, state_key, tfvars
+from bedside.deploy.workspace import MODULES
+
+
+def test_every_key_is_a_variable_but_where_the_state_is() -> None:
+    settings = DeploySettings(
+        name="ward",
+        cors_origins=("https://a",),
+        pools={"gpu": PoolSettings(max=3)},
+        night=NightSettings(stop="0 20 * * *", start="0 5 * * *"),
+        state_bucket="mine",
+    )
+    variables = json.loads(json.dumps(tfvars(settings, region="eu-west-1")))
+    assert "state_bucket" not in variables
+    assert (variables["name"], variables["region"]) == ("ward", "eu-west-1")
+    assert variables["cors_origins"] == ["https://a"]
+    assert variables["pools"]["gpu"] == {
+        "instance_types": ["g4dn.xlarge"],
+        "gpu": True,
+        "max": 3,
+        "spot": False,
+        "warm_pool": 0,
+        "idle_s": 300,
+        "permitted_wait_s": 0,
+        "disk_gb": 100,
+    }
+    assert variables["night"] == {"stop": "0 20 * * *", "start": "0 5 * * *"}
+
+
+def test_where_the_state_is() -> None:
+    assert state_bucket(DeploySettings(), account="1", region="r") == "bedside-state-1-r"
+    assert state_bucket(DeploySettings(state_bucket="mine"), account="1", region="r") == "mine"
+    assert state_key("ward") == "ward/terraform.tfstate"
+
+
+@pytest.mark.skipif(not (MODULES / "variables.tf").exists(), reason="the root module is not there")
+def test_the_root_module_has_just_these_variables() -> None:
+    text = (MODULES / "variables.tf").read_text(encoding="utf-8")
+    declared = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
+    assert declared - {"waker_zip"} == set(tfvars(DeploySettings(), region="r"))
