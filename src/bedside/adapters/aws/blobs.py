@@ -24,7 +24,7 @@ from bedside.errors import NotFound, UsageError
 from bedside.ports import Blob
 
 #: An upload in parts that nobody finished for so long is nobody's any more.
-_ABANDONED = timedelta(days=1)
+_ABANDONED_S = 24 * 3600.0
 _READ_ONLY = 0o444
 
 
@@ -226,13 +226,13 @@ class S3BlobStore:
             client.list_objects_v2(Bucket=self._bucket.name, Prefix=self._bucket.prefix, MaxKeys=1)
         return f"{self._bucket} answers at {client.meta.endpoint_url}"
 
-    def sweep(self) -> int:
-        """Give up uploads in parts that nobody finished for a day, in all tenants; return how many.
+    def sweep(self, *, older_s: float = _ABANDONED_S) -> int:
+        """Give up uploads in parts that nobody finished for so long, in all tenants; return how many.
 
         Their parts are listed nowhere and paid for every month.
         """
         client, removed = self._client(), 0
-        oldest = datetime.now(UTC) - _ABANDONED
+        oldest = datetime.now(UTC) - timedelta(seconds=older_s)
         with as_ours("store: cannot give up an unfinished upload"):
             uploads = client.get_paginator("list_multipart_uploads")
             for page in uploads.paginate(Bucket=self._bucket.name, Prefix=self._bucket.prefix):
