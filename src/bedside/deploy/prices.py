@@ -1,0 +1,163 @@
+"""What AWS charges: the dated table that comes with bedside, and newer prices laid over it.
+
+Refuses to invent: a machine that the table does not know has no price, and the message names those that
+it knows. Each price keeps its date and where it is from, because an estimate is only as good as these.
+"""
+
+import datetime
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from bedside.errors import BedsideError, ConfigError
+from bedside.ports.prices import PriceSource
+
+#: Days that prices read from AWS are good for: it changes them a few times a year.
+FRESH_DAYS = 7
+_SCHEMA = "bedside.prices/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """One price.
+
+    Attributes:
+        usd: Of one unit.
+        unit: What is counted, e.g. ``GB-month``.
+        date: Of the price: a month, or a day for one that AWS was asked for.
+        source: Where it is from.
+    """
+
+    usd: float
+    unit: str
+    date: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceTable:
+    """The prices of one region.
+
+    Attributes:
+        region: AWS's name.
+        date: Of the table.
+        prices: By key.
+    """
+
+    region: str
+    date: str
+    prices: Mapping[str, Price]
+
+    def of(self, key: str) -> Price:
+        """Return a price.
+
+        Raises:
+            ConfigError: There is none of this key.
+        """
+        try:
+            return self.prices[key]
+        except KeyError:
+            kind, _, name = key.partition("/")
+            known = ", ".join(k.partition("/")[2] for k in self.prices if k.startswith(f"{kind}/"))
+            raise ConfigError(
+                f"no price of {name or kind} ({kind}) in the table of {self.date}, which has {known}",
+                hint="bedside deploy cost --refresh",
+            ) from None
+
+    def usd(self, key: str) -> float:
+        """Return a price in USD per unit; `of` says when there is none."""
+        return self.of(key).usd
+
+    def over(self, newer: Mapping[str, float], *, day: datetime.date) -> "PriceTable":
+        """Return the table with prices that AWS gave on a day laid over it."""
+        units = {"ec2": "machine-hour", "rds": "machine-hour"}
+        laid = {
+            key: Price(
+                usd=usd,
+                unit=self.prices[key].unit if key in self.prices else units[key.partition("/")[0]],
+                date=day.isoformat(),
+                source="AWS Price List",
+            )
+            for key, usd in newer.items()
+        }
+        return replace(self, prices={**self.prices, **laid})
+
+
+def load_table(region: str) -> PriceTable:
+    """Return the table that comes with bedside, for one region.
+
+    A price that the table has only for us-east-1 is multiplied by the region's factor, and says so.
+
+    Raises:
+        ConfigError: The table does not know the region.
+    """
+    document = json.loads(resources.files("bedside.deploy").joinpath("prices.json").read_text("utf-8"))
+    if region not in document["regions"]:
+        known = ", ".join(document["regions"])
+        raise ConfigError(f"no prices of region {region!r}: the table has {known}", hint="--region us-east-1")
+    entry = document["regions"][region]
+    prices = {
+        key: _price(key, value, document["sources"], entry) for key, value in document["prices"].items()
+    }
+    return PriceTable(region=region, date=document["date"], prices=prices)
+
+
+def _price(
+    key: str, value: Mapping[str, Any], sources: Mapping[str, str], region: Mapping[str, Any]
+) -> Price:
+    factor = float(region["factor"])
+    own = region["usd"].get(key)
+    usd = float(own if own is not None else value["usd"] * factor)
+    source = sources[value["source"]]
+    if own is None and factor != 1:
+        source = f"us-east-1 times {factor}: {source}"
+    return Price(usd=usd, unit=value["unit"], date=value["date"], source=source)
+
+
+def refreshed(
+    table: PriceTable, source: PriceSource, *, cache: Path, today: datetime.date, again: bool = False
+) -> tuple[PriceTable, str]:
+    """Lay AWS's own prices over a table, from a file where they were asked for lately.
+
+    Args:
+        table: What is there without them.
+        source: Asks AWS.
+        cache: JSON file that keeps the answer with its date; what cannot be read is asked for again.
+        today: The date, UTC.
+        again: Ask even where the file is fresh.
+
+    Returns:
+        The table, and a sentence that says of when its prices are.
+    """
+    keys = sorted(key for key in table.prices if key.partition("/")[0] in {"ec2", "rds"})
+    kept = None if again else _kept(cache, table.region, today)
+    if kept is not None:
+        prices, day = kept
+        return table.over(
+            prices, day=day
+        ), f"machines: AWS Price List of {day}; the rest: table of {table.date}"
+    try:
+        prices = dict(source.prices(table.region, keys))
+    except BedsideError as exc:
+        return table, f"table of {table.date}, since AWS's price list cannot be read: {exc.message}"
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    content = {"schema": _SCHEMA, "region": table.region, "date": today.isoformat(), "usd": prices}
+    cache.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return table.over(
+        prices, day=today
+    ), f"machines: AWS Price List of {today}; the rest: table of {table.date}"
+
+
+def _kept(cache: Path, region: str, today: datetime.date) -> tuple[dict[str, float], datetime.date] | None:
+    try:
+        content = json.loads(cache.read_text(encoding="utf-8"))
+        if content["schema"] != _SCHEMA or content["region"] != region:
+            return None
+        day = datetime.date.fromisoformat(content["date"])
+        prices = {str(key): float(usd) for key, usd in content["usd"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return (prices, day) if 0 <= (today - day).days < FRESH_DAYS else None

@@ -1,0 +1,104 @@
+"""The arithmetic of an estimate, by numbers that can be checked by hand."""
+
+from dataclasses import replace
+
+import pytest
+
+from bedside.deploy.cost import Estimate, PoolPlan, SitePlan, Workload, estimate, machine_seconds
+from bedside.deploy.prices import load_table
+from bedside.errors import ConfigError
+
+TABLE = load_table("us-east-1")
+POOL = PoolPlan()
+SITE = SitePlan(pools={"default": POOL})
+WORK = Workload()
+
+
+def usd(found: Estimate, part: str, what: str = "") -> float:
+    return sum(line.usd for line in found.lines if line.part == part and what in line.what)
+
+
+def test_the_database_is_the_fixed_part() -> None:
+    found = estimate(SITE, WORK, TABLE)
+    assert found.parts()["database"] == pytest.approx(730 * 0.016 + 20 * 0.115 + 0.40)
+    assert "control machine" not in found.parts()
+
+
+def test_a_database_of_ones_own_costs_nothing_here() -> None:
+    found = estimate(replace(SITE, own_ledger=False), WORK, TABLE)
+    assert "database" not in found.parts()
+
+
+def test_the_control_machine_brings_its_disk_and_address() -> None:
+    found = estimate(replace(SITE, control=True), WORK, TABLE).parts()
+    assert found["control machine"] == pytest.approx(730 * 0.0208)
+    assert found["disks"] == pytest.approx(30 * 0.08)
+    assert found["addresses"] == pytest.approx(730 * 0.005)
+
+
+def test_the_total_is_the_fixed_part_and_the_studies() -> None:
+    found = estimate(SITE, WORK, TABLE)
+    assert found.monthly_usd == pytest.approx(found.fixed_usd + 3000 * found.study_usd)
+    assert found.study_usd == pytest.approx(sum(x.usd for x in found.lines if x.per == "study"))
+
+
+def test_one_study_a_day_pays_for_its_start_and_its_idle_time() -> None:
+    work = Workload(studies_per_day=0.001, seconds=25)
+    assert machine_seconds(POOL, work) == pytest.approx(180 + 25 + 300, rel=1e-3)
+
+
+def test_a_machine_is_paid_for_a_minute_at_least() -> None:
+    pool = PoolPlan(start_s=10, idle_s=0)
+    assert machine_seconds(pool, Workload(studies_per_day=0.001, seconds=5)) == pytest.approx(60, rel=1e-3)
+
+
+def test_a_busy_machine_never_leaves() -> None:
+    assert machine_seconds(POOL, Workload(studies_per_day=3600, seconds=9.5)) == 10
+    assert machine_seconds(POOL, Workload(studies_per_day=36000, seconds=9.5)) == 9.5
+
+
+def test_waiting_for_company_shares_the_start() -> None:
+    alone = machine_seconds(POOL, WORK)
+    shared = machine_seconds(replace(POOL, permitted_wait_s=900), WORK)
+    assert shared < alone * 0.8
+    # ten that wait start a machine at once: a longer permission changes nothing any more
+    most = machine_seconds(replace(POOL, permitted_wait_s=3240), WORK)
+    assert machine_seconds(replace(POOL, permitted_wait_s=9000), WORK) == pytest.approx(most)
+
+
+def test_machine_seconds_become_money() -> None:
+    found = estimate(SITE, WORK, TABLE)
+    assert usd(found, "machines", "g4dn.xlarge") == pytest.approx(found.machine_s_per_study / 3600 * 0.526)
+
+
+def test_spot_is_paid_by_its_own_price() -> None:
+    spot = estimate(SitePlan(pools={"default": replace(POOL, spot=True)}), WORK, TABLE)
+    assert usd(spot, "machines", "on spot") == pytest.approx(spot.machine_s_per_study / 3600 * 0.21)
+
+
+def test_a_stopped_machine_costs_its_disk() -> None:
+    warm = estimate(SitePlan(pools={"default": replace(POOL, warm_pool=2, disk_gb=50)}), WORK, TABLE)
+    assert warm.parts()["disks"] == pytest.approx(2 * 50 * 0.08)
+
+
+def test_two_pools_are_two_machines() -> None:
+    both = estimate(SitePlan(pools={"a": POOL, "b": POOL}), WORK, TABLE)
+    assert both.machine_s_per_study == pytest.approx(2 * machine_seconds(POOL, WORK))
+
+
+def test_storage_and_requests_of_a_study() -> None:
+    found = estimate(SITE, replace(WORK, study_mb=200, kept_months=12), TABLE)
+    assert usd(found, "storage") == pytest.approx(0.2 * 1.05 * 12 * 0.023)
+    assert usd(found, "requests") == pytest.approx(60 * 0.005e-3 + 60 * 0.0004e-3 + 30 * 0.4e-6)
+
+
+def test_the_free_part_of_healthimaging_is_free() -> None:
+    site = replace(SITE, archive=True)
+    assert usd(estimate(site, Workload(studies_per_day=5), TABLE), "archive") == 0
+    many = usd(estimate(site, Workload(studies_per_day=100), TABLE), "archive")
+    assert many == pytest.approx((0.105 - 20 / 3000) * 0.105 + (10 - 20_000 / 3000) * 0.005e-3)
+
+
+def test_a_machine_without_a_price_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="no price of x1"):
+        estimate(SitePlan(pools={"default": PoolPlan(machine="x1")}), WORK, TABLE)

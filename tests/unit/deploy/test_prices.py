@@ -1,0 +1,97 @@
+"""The price table, and AWS's own prices laid over it."""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from bedside.deploy.prices import load_table, refreshed
+from bedside.errors import ConfigError, Unavailable
+
+TODAY = date(2026, 11, 28)
+KEY = "ec2/g4dn.xlarge"
+
+
+class Source:
+    def __init__(self, usd: float | None) -> None:
+        self.usd = usd
+        self.asked: list[str] = []
+
+    def prices(self, region: str, keys: Collection[str]) -> Mapping[str, float]:
+        self.asked.append(region)
+        assert KEY in keys
+        if self.usd is None:
+            raise Unavailable("no way there")
+        return {KEY: self.usd}
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "eu-central-1"])
+def test_every_price_has_a_date_a_unit_and_a_source(region: str) -> None:
+    for key, price in load_table(region).prices.items():
+        assert price.usd > 0, key
+        assert price.unit, key
+        assert len(price.source) > 10, key
+        assert date.fromisoformat(f"{price.date}-01"), key
+
+
+def test_the_owners_bill_is_in_the_table() -> None:
+    table = load_table("us-east-1")
+    billed = {KEY: 0.526, "s3/storage": 0.023, "s3/writes": 0.005, "healthimaging/storage": 0.105}
+    assert {key: table.usd(key) for key in billed} == billed
+
+
+def test_a_price_made_by_a_factor_says_so() -> None:
+    price = load_table("eu-central-1").of("ec2/g5.xlarge")
+    assert price.usd == pytest.approx(1.006 * 1.25)
+    assert price.source.startswith("us-east-1 times 1.25")
+
+
+def test_an_unknown_machine_names_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match=r"no price of g9\.huge .*g4dn\.xlarge"):
+        load_table("us-east-1").of("ec2/g9.huge")
+
+
+def test_an_unknown_region_names_the_known_ones() -> None:
+    with pytest.raises(ConfigError, match="us-east-1, eu-west-1"):
+        load_table("mars-north-1")
+
+
+def test_newer_prices_replace_old_ones_and_are_kept(tmp_path: Path) -> None:
+    cache, source = tmp_path / "below" / "prices.json", Source(0.6)
+    table, said = refreshed(load_table("us-east-1"), source, cache=cache, today=TODAY)
+    assert (table.usd(KEY), table.of(KEY).date) == (0.6, "2026-11-28")
+    assert "AWS Price List of 2026-11-28" in said
+    assert table.usd("ec2/g5.xlarge") == 1.006
+
+    again, said = refreshed(load_table("us-east-1"), source, cache=cache, today=date(2026, 12, 4))
+    assert (again.usd(KEY), source.asked) == (0.6, ["us-east-1"])
+    assert "AWS Price List of 2026-11-28" in said
+
+
+@pytest.mark.parametrize(
+    ("region", "today", "again"),
+    [("us-east-1", date(2026, 12, 5), False), ("eu-west-1", TODAY, False), ("us-east-1", TODAY, True)],
+)
+def test_a_kept_price_is_not_for_ever_nor_for_everywhere(
+    region: str, today: date, again: bool, tmp_path: Path
+) -> None:
+    cache, source = tmp_path / "prices.json", Source(0.6)
+    refreshed(load_table("us-east-1"), source, cache=cache, today=TODAY)
+    refreshed(load_table(region), source, cache=cache, today=today, again=again)
+    assert source.asked == ["us-east-1", region]
+
+
+def test_a_broken_file_is_asked_for_again(tmp_path: Path) -> None:
+    cache, source = tmp_path / "prices.json", Source(0.6)
+    cache.write_text('{"schema": "bedside.prices/1", "region": "us-east-1", "date": 7')
+    table, _ = refreshed(load_table("us-east-1"), source, cache=cache, today=TODAY)
+    assert table.usd(KEY) == 0.6
+
+
+def test_out_of_reach_the_tables_date_is_said(tmp_path: Path) -> None:
+    cache = tmp_path / "prices.json"
+    table, said = refreshed(load_table("us-east-1"), Source(None), cache=cache, today=TODAY)
+    assert table.usd(KEY) == 0.526
+    assert said == "table of 2026-06, since AWS's price list cannot be read: no way there"
+    assert not cache.exists()
