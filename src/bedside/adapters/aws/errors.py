@@ -13,7 +13,7 @@ from botocore import exceptions
 
 from bedside.errors import BedsideError, ConfigError, NotFound, Unavailable, UsageError
 
-_MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound"})
+_MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "ResourceNotFoundException"})
 _DENIED = frozenset(
     {
         "403",
