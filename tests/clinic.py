@@ -46,6 +46,9 @@ quiet_s = 0
 [ledger]
 url = "{ledger_url}"
 
+[store]
+url = "{store_url}"
+
 [worker]
 backoff_s = 0
 engine = "none"
@@ -96,6 +99,7 @@ class Clinic:
         pipelines: ``[[pipeline]]`` and ``[[rule]]`` as bedside.toml has them.
         intake: Further keys of ``[intake]``.
         ledger_url: Of a database; empty is SQLite in the folder.
+        store_url: Of a bucket; empty is the folder. What looks at paths is for the folder only.
     """
 
     def __init__(
@@ -106,9 +110,11 @@ class Clinic:
         pipelines: str = SPLEEN,
         intake: str = "",
         ledger_url: str = "",
+        store_url: str = "",
     ) -> None:
         self.folder = folder
         self.ledger_url = ledger_url
+        self.store_url = store_url
         self.models = models
         self.configuration = folder / "bedside.toml"
         self.said: list[str] = []
@@ -120,7 +126,8 @@ class Clinic:
 
     def configure(self, pipelines: str, *, intake: str = "") -> None:
         """Write bedside.toml and start anew with it."""
-        self.configuration.write_text(SYSTEM.format(intake=intake, ledger_url=self.ledger_url) + pipelines)
+        system = SYSTEM.format(intake=intake, ledger_url=self.ledger_url, store_url=self.store_url)
+        self.configuration.write_text(system + pipelines)
         self.restart()
 
     def restart(self) -> None:
