@@ -1,0 +1,109 @@
+# A whole deployment. Each module can be used alone; docs/aws.md lists them.
+
+module "storage" {
+  source = "./modules/storage"
+
+  name          = var.name
+  key_arn       = var.key_arn
+  cors_origins  = var.cors_origins
+  rejected_days = var.rejected_days
+}
+
+module "events" {
+  source = "./modules/events"
+
+  name       = var.name
+  key_arn    = var.key_arn
+  bucket     = module.storage.bucket
+  bucket_arn = module.storage.bucket_arn
+  pools      = keys(var.pools)
+}
+
+module "registry" {
+  source = "./modules/registry"
+
+  name    = var.name
+  key_arn = var.key_arn
+}
+
+module "network" {
+  source = "./modules/network"
+
+  name               = var.name
+  availability_zones = var.availability_zones
+  bucket_arn         = module.storage.bucket_arn
+  control_cidrs      = var.control ? var.control_cidrs : []
+}
+
+module "ledger" {
+  source = "./modules/ledger"
+
+  name              = var.name
+  key_arn           = var.key_arn
+  ledger_url        = var.ledger_url
+  ledger_class      = var.ledger_class
+  log_days          = var.log_days
+  subnet_ids        = module.network.ledger_subnet_ids
+  security_group_id = module.network.ledger_security_group_id
+}
+
+module "archive" {
+  source = "./modules/archive"
+  count  = var.archive ? 1 : 0
+
+  name         = var.name
+  key_arn      = var.key_arn
+  bucket_arn   = module.storage.bucket_arn
+  datastore_id = var.datastore_id
+}
+
+module "identity" {
+  source = "./modules/identity"
+  count  = var.identity ? 1 : 0
+
+  name = var.name
+  mfa  = var.mfa
+}
+
+# Without an address nobody could be told.
+module "budget" {
+  source = "./modules/budget"
+  count  = var.alarm_email == "" ? 0 : 1
+
+  name        = var.name
+  daily_usd   = var.daily_usd
+  alarm_email = var.alarm_email
+}
+
+module "ci" {
+  source = "./modules/ci"
+  count  = var.github_repository == "" ? 0 : 1
+
+  name              = var.name
+  github_repository = var.github_repository
+  oidc_provider_arn = var.github_oidc_provider_arn
+  repository_arn    = module.registry.repository_arn
+}
+
+module "workers" {
+  source = "./modules/workers"
+
+  name                      = var.name
+  region                    = var.region
+  key_arn                   = var.key_arn
+  bucket                    = module.storage.bucket
+  bucket_arn                = module.storage.bucket_arn
+  pool_queues               = module.events.pool_queues
+  dead_letter_arns          = values(module.events.dead_letter_arns)
+  pools                     = var.pools
+  subnet_ids                = module.network.subnet_ids
+  security_group_id         = module.network.worker_security_group_id
+  ledger_url_parameter_name = module.ledger.url_parameter_name
+  node_archive_key          = var.node_archive_key
+  waker_zip                 = var.waker_zip
+  backlog_threshold         = var.backlog_threshold
+  night                     = var.night
+  archive_datastore_id      = var.archive ? var.datastore_id : ""
+  archive_role_arn          = one(module.archive[*].role_arn) == null ? "" : one(module.archive[*].role_arn)
+  log_days                  = var.log_days
+}

@@ -1,0 +1,92 @@
+# The role with which HealthImaging fetches DICOM from the bucket. The datastore itself is no resource of the
+# provider.
+
+data "aws_caller_identity" "this" {}
+data "aws_partition" "this" {}
+data "aws_region" "this" {}
+
+locals {
+  # What an import is pointed at: studies as they were taken in, and results.
+  read = ["arrivals", "results"]
+
+  # Where it writes which instances it took and which it refused.
+  written = "work"
+}
+
+data "aws_iam_policy_document" "trust" {
+  # HealthImaging alone, and only on behalf of this datastore: another customer's import cannot borrow the role.
+  statement {
+    sid     = "HealthImaging"
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["medical-imaging.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [data.aws_caller_identity.this.account_id]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:SourceArn"
+      values = [
+        "arn:${data.aws_partition.this.partition}:medical-imaging:${data.aws_region.this.name}:${data.aws_caller_identity.this.account_id}:datastore/${var.datastore_id}",
+      ]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "import" {
+  # An import finds its files by listing a prefix; nobody's drop-box is among them.
+  statement {
+    sid       = "List"
+    actions   = ["s3:ListBucket"]
+    resources = [var.bucket_arn]
+
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = [for area in concat(local.read, [local.written]) : "${area}/*"]
+    }
+  }
+
+  # The files themselves.
+  statement {
+    sid       = "Read"
+    actions   = ["s3:GetObject"]
+    resources = [for area in local.read : "${var.bucket_arn}/${area}/*"]
+  }
+
+  # The manifests of what was taken and what was refused, which the worker then reads.
+  statement {
+    sid       = "Report"
+    actions   = ["s3:PutObject"]
+    resources = ["${var.bucket_arn}/${local.written}/*"]
+  }
+
+  # One's own key, where the bucket has one.
+  dynamic "statement" {
+    for_each = compact([var.key_arn])
+    content {
+      sid       = "Key"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+}
+
+resource "aws_iam_role" "import" {
+  name               = "${var.name}-import"
+  description        = "HealthImaging reads bedside's studies and results"
+  assume_role_policy = data.aws_iam_policy_document.trust.json
+}
+
+resource "aws_iam_role_policy" "import" {
+  name   = "import"
+  role   = aws_iam_role.import.id
+  policy = data.aws_iam_policy_document.import.json
+}

@@ -1,0 +1,137 @@
+# What the role may do: push releases, and change a deployment that a person has made once.
+
+data "aws_iam_policy_document" "release" {
+  # A token for the registry belongs to no resource.
+  statement {
+    sid       = "Token"
+    actions   = ["ecr:GetAuthorizationToken"]
+    resources = ["*"]
+  }
+
+  # Releases are pushed and read again; none is deleted, and no other repository is touched.
+  statement {
+    sid = "Push"
+    actions = [
+      "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:CompleteLayerUpload", "ecr:DescribeImages",
+      "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:ListImages", "ecr:PutImage", "ecr:UploadLayerPart",
+    ]
+    resources = [var.repository_arn]
+  }
+}
+
+data "aws_iam_policy_document" "deploy" {
+  # A plan reads what there is. Reading has no narrower resource in most of these services; no object of a
+  # bucket, no message and no secret is among it.
+  statement {
+    sid = "Look"
+    actions = [
+      "application-autoscaling:Describe*", "autoscaling:Describe*", "budgets:ViewBudget", "budgets:ListTagsForResource",
+      "cloudwatch:Describe*", "cloudwatch:Get*", "cloudwatch:List*", "cognito-idp:Describe*", "cognito-idp:Get*",
+      "cognito-idp:List*", "ec2:Describe*", "ecr:Describe*", "ecr:GetLifecyclePolicy", "ecr:ListTagsForResource",
+      "events:Describe*", "events:List*", "iam:Get*", "iam:List*", "lambda:Get*", "lambda:List*", "logs:Describe*",
+      "logs:List*", "rds:Describe*", "rds:ListTagsForResource", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
+      "s3:GetLifecycleConfiguration", "scheduler:Get*", "scheduler:List*", "servicequotas:Get*", "sns:Get*",
+      "sns:List*", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags", "ssm:DescribeParameters",
+      "ssm:ListTagsForResource", "sts:GetCallerIdentity", "tag:GetResources",
+    ]
+    resources = ["*"]
+  }
+
+  # The state of this deployment, and the lock beside it.
+  statement {
+    sid       = "State"
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    resources = ["arn:${local.partition}:s3:::${local.state}/${var.name}/*"]
+  }
+
+  # Terraform looks whether there is a state before it reads it.
+  statement {
+    sid       = "StateList"
+    actions   = ["s3:ListBucket"]
+    resources = ["arn:${local.partition}:s3:::${local.state}"]
+  }
+
+  # What a new version changes: the workers' launch template, their groups and the waker. No statement lets it
+  # make or delete the bucket, the database or the accounts.
+  statement {
+    sid = "Groups"
+    actions = [
+      "autoscaling:UpdateAutoScalingGroup", "autoscaling:StartInstanceRefresh", "autoscaling:CancelInstanceRefresh",
+      "autoscaling:PutScalingPolicy", "autoscaling:PutLifecycleHook", "autoscaling:PutScheduledUpdateGroupAction",
+      "autoscaling:DeleteScheduledAction", "autoscaling:PutWarmPool", "autoscaling:CreateOrUpdateTags",
+    ]
+    resources = [
+      format(local.own, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/${var.name}-*"),
+    ]
+  }
+
+  # Templates have no name in their ARN; the tag says whose one is.
+  statement {
+    sid       = "Templates"
+    actions   = ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate", "ec2:DeleteLaunchTemplateVersions"]
+    resources = [format(local.own, "ec2", "launch-template/*")]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/bedside:deployment"
+      values   = [var.name]
+    }
+  }
+
+  # A group whose template changes is asked whether it could start a machine.
+  statement {
+    sid       = "Start"
+    actions   = ["ec2:RunInstances"]
+    resources = ["*"]
+
+    condition {
+      test     = "Bool"
+      variable = "ec2:IsLaunchTemplateResource"
+      values   = ["true"]
+    }
+  }
+
+  statement {
+    sid       = "Waker"
+    actions   = ["lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration"]
+    resources = [format(local.own, "lambda", "function:${var.name}-*")]
+  }
+
+  # Alarms and log retention follow the settings.
+  statement {
+    sid     = "Alarms"
+    actions = ["cloudwatch:PutMetricAlarm", "cloudwatch:PutDashboard", "logs:PutRetentionPolicy"]
+    resources = [
+      format(local.own, "cloudwatch", "alarm:${var.name}-*"),
+      "arn:${local.partition}:cloudwatch::${local.account}:dashboard/${var.name}*",
+      format(local.own, "logs", "log-group:/bedside/${var.name}/*"),
+      format(local.own, "logs", "log-group:/aws/lambda/${var.name}-*"),
+    ]
+  }
+
+  # Machines and the waker get the roles that this deployment has, from the two services that use them.
+  statement {
+    sid       = "PassRole"
+    actions   = ["iam:PassRole"]
+    resources = ["arn:${local.partition}:iam::${local.account}:role/${var.name}-*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ec2.amazonaws.com", "lambda.amazonaws.com"]
+    }
+  }
+
+  # Whatever else is attached to this role one day: a workflow that could write policies could do everything.
+  # Changes of roles are therefore applied by a person.
+  statement {
+    sid    = "NoIdentities"
+    effect = "Deny"
+    actions = [
+      "iam:Add*", "iam:Attach*", "iam:Change*", "iam:Create*", "iam:Deactivate*", "iam:Delete*", "iam:Detach*",
+      "iam:Enable*", "iam:Put*", "iam:Remove*", "iam:Reset*", "iam:Resync*", "iam:Set*", "iam:Tag*", "iam:Untag*",
+      "iam:Update*", "iam:Upload*", "organizations:*", "sso:*", "sso-directory:*", "identitystore:*",
+    ]
+    resources = ["*"]
+  }
+}

@@ -1,0 +1,42 @@
+variable "name" {
+  description = "Name of the deployment; begins the name of everything made here."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name))
+    error_message = "name: at most 20 lower-case letters, digits and hyphens, and a letter first."
+  }
+}
+
+variable "github_repository" {
+  description = "OWNER/NAME of the repository whose workflows may take the role."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$", var.github_repository))
+    error_message = "github_repository: OWNER/NAME, e.g. \"hospital/spleen\"."
+  }
+}
+
+variable "subjects" {
+  description = "What of the repository may take it: branches, tags and environments, but no pull requests."
+  type        = list(string)
+  default     = ["ref:refs/heads/*", "ref:refs/tags/*", "environment:*"]
+}
+
+variable "oidc_provider_arn" {
+  description = "GitHub's provider where the account has one (it can have only one); empty makes it."
+  type        = string
+  default     = ""
+}
+
+variable "repository_arn" {
+  description = "ARN of the ECR repository that releases are pushed to."
+  type        = string
+}
+
+variable "state_bucket" {
+  description = "Bucket of Terraform's state; empty is bedside-state-ACCOUNT-REGION."
+  type        = string
+  default     = ""
+}

@@ -1,0 +1,180 @@
+# The same names as in bedside.toml, section [deploy].
+
+variable "name" {
+  description = "Begins every resource's name and is its tag."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name))
+    error_message = "name: at most 20 lower-case letters, digits and hyphens, and a letter first."
+  }
+}
+
+variable "region" {
+  description = "AWS region."
+  type        = string
+}
+
+variable "key_arn" {
+  description = "KMS key that encrypts what is kept; empty is AWS's own. Its policy must let S3 use it for the queue."
+  type        = string
+  default     = ""
+}
+
+variable "cors_origins" {
+  description = "Web pages that may upload, e.g. the portal's."
+  type        = list(string)
+  default     = []
+}
+
+variable "rejected_days" {
+  description = "Days after which rejected input is deleted."
+  type        = number
+  default     = 30
+}
+
+variable "ledger_url" {
+  description = "URL of an existing PostgreSQL; empty makes one on RDS."
+  type        = string
+  default     = ""
+  sensitive   = true
+}
+
+variable "ledger_class" {
+  description = "Class of the RDS machine."
+  type        = string
+  default     = "db.t4g.micro"
+}
+
+variable "pools" {
+  description = "Machines by pool; a stage's `pool` names one."
+  type = map(object({
+    instance_types   = list(string)
+    gpu              = bool
+    max              = number
+    spot             = bool
+    warm_pool        = number
+    idle_s           = number
+    permitted_wait_s = number
+    disk_gb          = number
+  }))
+  default = {
+    default = {
+      instance_types   = ["g4dn.xlarge"]
+      gpu              = true
+      max              = 1
+      spot             = false
+      warm_pool        = 0
+      idle_s           = 300
+      permitted_wait_s = 0
+      disk_gb          = 100
+    }
+  }
+
+  validation {
+    condition     = length(var.pools) > 0 && alltrue([for pool in keys(var.pools) : can(regex("^[a-z][a-z0-9-]{0,15}$", pool))])
+    error_message = "pools: at least one; a pool's name is at most 16 lower-case letters, digits and hyphens."
+  }
+}
+
+variable "node_archive_key" {
+  description = "Key in the bucket of the software a worker installs; empty until there is one."
+  type        = string
+  default     = ""
+}
+
+variable "waker_zip" {
+  description = "Path of the waker's package; `bedside deploy` writes it beside the modules."
+  type        = string
+  default     = "waker.zip"
+}
+
+variable "backlog_threshold" {
+  description = "Waiting jobs from which machines are added."
+  type        = number
+  default     = 10
+}
+
+variable "night" {
+  description = "Cron (UTC) from which there are no machines, and from which there may be again; null is never."
+  type        = object({ stop = string, start = string })
+  default     = null
+}
+
+variable "control" {
+  description = "Whether to make a small machine for the portal and the DICOM receiver."
+  type        = bool
+  default     = false
+}
+
+variable "control_domain" {
+  description = "Its name in DNS, for HTTPS."
+  type        = string
+  default     = ""
+}
+
+variable "control_cidrs" {
+  description = "Addresses that may reach it."
+  type        = list(string)
+  default     = []
+}
+
+variable "archive" {
+  description = "Whether results go into AWS HealthImaging."
+  type        = bool
+  default     = false
+}
+
+variable "datastore_id" {
+  description = "HealthImaging datastore they go to."
+  type        = string
+  default     = ""
+}
+
+variable "identity" {
+  description = "Whether people sign in through Cognito."
+  type        = bool
+  default     = false
+}
+
+variable "mfa" {
+  description = "Whether they need a second factor."
+  type        = bool
+  default     = false
+}
+
+variable "alarm_email" {
+  description = "Who is told of alarms and of days that cost too much; empty is nobody."
+  type        = string
+  default     = ""
+}
+
+variable "daily_usd" {
+  description = "A mail is sent when a day cost more."
+  type        = number
+  default     = 1
+}
+
+variable "log_days" {
+  description = "Days that logs are kept."
+  type        = number
+  default     = 30
+}
+
+variable "github_repository" {
+  description = "OWNER/NAME whose workflows may publish releases and deploy; empty is none."
+  type        = string
+  default     = ""
+}
+
+variable "github_oidc_provider_arn" {
+  description = "GitHub's OIDC provider where the account has it already; empty makes it."
+  type        = string
+  default     = ""
+}
+
+variable "availability_zones" {
+  description = "Zones that machines may start in."
+  type        = number
+  default     = 2
+}
