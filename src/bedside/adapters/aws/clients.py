@@ -36,8 +36,9 @@ def make_client(service: str, *, endpoint_url: str = "", connections: int = 10) 
         max_pool_connections=connections,
         connect_timeout=_CONNECT_S,
         read_timeout=_READ_S,
-        # A server of one's own seldom has a name for each bucket.
-        s3={"addressing_style": "path"} if endpoint_url else None,
+        # A server of one's own seldom has a name for each bucket. On AWS it must be said: by default
+        # signed URLs lead to us-east-1, which sends an upload to a young bucket elsewhere away.
+        s3={"addressing_style": "path" if endpoint_url else "virtual"},
     )
     with as_ours(f"AWS {service}"):
         # A session of its own: the default one is no thread's to share while it makes a client.

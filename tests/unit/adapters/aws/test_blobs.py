@@ -3,12 +3,14 @@
 import hashlib
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from bedside.adapters.aws import blobs
 from bedside.adapters.aws.blobs import S3BlobStore
 from bedside.adapters.aws.places import Bucket
 from bedside.adapters.aws.transfers import MIB, S3Options
@@ -264,6 +266,11 @@ def test_an_upload_that_fails_leaves_no_parts(
     assert objects(cloud, bucket) == []
 
 
+def test_a_moment_has_whole_seconds_in_every_answer() -> None:
+    listed = datetime(2026, 11, 28, 5, 6, 7, 890_000, UTC)  # some servers tell more in a listing than in HEAD
+    assert blobs._blob("k", 1, listed).modified_at == datetime(2026, 11, 28, 5, 6, 7, tzinfo=UTC)
+
+
 def test_signed_urls_put_and_get_one_object(store: S3BlobStore) -> None:
     url = store.presign_put("input/study one.zip", 60, size_bytes=5)
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
@@ -275,6 +282,15 @@ def test_signed_urls_put_and_get_one_object(store: S3BlobStore) -> None:
     for key in ("", "../other", "a//b"):
         with pytest.raises(UsageError):
             store.presign_put(key, 60)
+
+
+def test_a_signed_url_leads_to_the_regions_own_address(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    url = httpx.URL(S3BlobStore(Bucket(name="bedside-ward")).presign_put("input/x.zip", 60))
+    assert url.host == "bedside-ward.s3.eu-west-1.amazonaws.com"
+    assert url.path == "/input/default/x.zip"
 
 
 @pytest.fixture
