@@ -375,7 +375,6 @@ def _handler(fake: FakeHealthImaging) -> type[BaseHTTPRequestHandler]:
                 except Refusal as refusal:
                     status, kind = refusal.status, "application/json"
                     answer = json.dumps({"message": str(refusal)}).encode()
-                    self.close_connection = True
                     self.send(status, kind, answer, {"x-amzn-ErrorType": refusal.code})
                     return
             self.send(status, kind, answer, {})
