@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from bedside.domain.arrival import Arrival, Entry
+from bedside.domain.export import Export, ExportState
 from bedside.domain.job import Failure, Job, JobState, Lease, LedgerEvent
 from bedside.domain.pipeline import Decision, Release
 from bedside.domain.release import Comparison, Promotion, Role
@@ -159,8 +160,8 @@ class Ledger(Protocol):
         """Move the job to the queue of its next stage, attempts counted anew."""
         ...
 
-    def complete(self, lease: Lease, result: Result, *, now: datetime) -> Job:
-        """End the job well and make its result current.
+    def complete(self, lease: Lease, result: Result, *, now: datetime, archive: bool = False) -> Job:
+        """End the job well and make its result current; with ``archive`` queue its export, all at once.
 
         Results of the same tenant, subject and pipeline version that came from an earlier arrival
         version or run are superseded by it, and so are those of the same track (the pipeline under
@@ -207,6 +208,29 @@ class Ledger(Protocol):
 
     def depth(self) -> Mapping[str, int]:
         """Return the number of queued jobs per pool, delayed ones included."""
+        ...
+
+    # Exports to the archive
+
+    def put_export(self, export: Export) -> bool:
+        """Record an export's next revision; False where another worker was faster, and nothing is written.
+
+        Revision 0 is a new export; every other takes the place of the revision before it.
+        """
+        ...
+
+    def export(self, tenant: str, job_id: str) -> Export | None:
+        """Return a job's export, or None where it has none."""
+        ...
+
+    def due_exports(self, now: datetime, *, limit: int = 100) -> Sequence[Export]:
+        """Return exports of all tenants in which something is to be done now, longest due first."""
+        ...
+
+    def exports(
+        self, tenant: str, *, states: frozenset[ExportState] = frozenset(), limit: int = 100
+    ) -> Sequence[Export]:
+        """Return exports, newest first; no state named is any."""
         ...
 
     # Results and history

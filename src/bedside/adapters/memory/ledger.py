@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from bedside.domain import moves
 from bedside.domain.arrival import Arrival, Entry, EntryState
+from bedside.domain.export import OPEN, Export, ExportState, first_export
 from bedside.domain.job import COMPARED, Failure, Job, JobState, Lease, LedgerEvent
 from bedside.domain.pipeline import Decision, Release
 from bedside.domain.release import Comparison, Promotion, Role
@@ -41,6 +42,7 @@ class MemoryLedger:
         self._comparisons: dict[Key, Comparison] = {}
         self._jobs: dict[Key, Job] = {}  # in order of enqueueing, which breaks ties
         self._results: dict[Key, Result] = {}
+        self._exports: dict[Key, Export] = {}
         self._events: list[LedgerEvent] = []
 
     def prepare(self) -> None:
@@ -241,7 +243,7 @@ class MemoryLedger:
         with self._lock:
             return self._apply(moves.advance(self._held(lease), now))
 
-    def complete(self, lease: Lease, result: Result, *, now: datetime) -> Job:
+    def complete(self, lease: Lease, result: Result, *, now: datetime, archive: bool = False) -> Job:
         """End the job well and make its result current, or superseded where a later one is there."""
         if (result.tenant, result.job_id) != (lease.job.tenant, lease.job.id):
             raise UsageError(f"job {lease.job.id}: the result is of job {result.job_id}")
@@ -258,6 +260,8 @@ class MemoryLedger:
                     self._results[other.tenant, other.id] = replace(earlier, superseded_by=job.id)
                     self._note_superseded(other, job.id, now)
             self._results[job.tenant, job.id] = kept
+            if archive:
+                self.put_export(first_export(job.tenant, job.id, result.prefix, now))
             return job
 
     def fail(self, lease: Lease, failure: Failure, *, now: datetime, retry_at: datetime | None) -> Job:
@@ -322,6 +326,38 @@ class MemoryLedger:
         with self._lock:
             queued = [job.stage.pool for job in self._jobs.values() if job.state is JobState.QUEUED]
         return dict(Counter(queued))
+
+    # Exports to the archive
+
+    def put_export(self, export: Export) -> bool:
+        """Record an export's next revision; False where another worker was faster."""
+        with self._lock:
+            known = self._exports.get((export.tenant, export.job_id))
+            if (known.revision + 1 if known else 0) != export.revision:
+                return False
+            self._exports[export.tenant, export.job_id] = export
+            return True
+
+    def export(self, tenant: str, job_id: str) -> Export | None:
+        """Return a job's export, or None where it has none."""
+        with self._lock:
+            return self._exports.get((tenant, job_id))
+
+    def due_exports(self, now: datetime, *, limit: int = 100) -> Sequence[Export]:
+        """Return exports of all tenants in which something is to be done now, longest due first."""
+        with self._lock:
+            due = [e for e in self._exports.values() if e.state in OPEN and e.not_before <= now]
+        return sorted(due, key=lambda export: export.not_before)[:limit]
+
+    def exports(
+        self, tenant: str, *, states: frozenset[ExportState] = frozenset(), limit: int = 100
+    ) -> Sequence[Export]:
+        """Return exports, newest first; no state named is any."""
+        with self._lock:
+            wanted = [
+                e for e in self._exports.values() if e.tenant == tenant and (not states or e.state in states)
+            ]
+        return _newest_first(wanted, lambda export: export.created_at)[:limit]
 
     # Results and history
 

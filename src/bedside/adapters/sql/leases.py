@@ -8,9 +8,11 @@ from sqlalchemy import Connection
 
 from bedside.adapters.sql import rows
 from bedside.adapters.sql.engine import Database
+from bedside.adapters.sql.exports import add_export
 from bedside.adapters.sql.results import add_result, hold_rivals
 from bedside.adapters.sql.statements import change, find_job, record
 from bedside.domain import moves
+from bedside.domain.export import first_export
 from bedside.domain.job import Failure, Job, Lease
 from bedside.domain.result import Result
 from bedside.errors import UsageError
@@ -33,7 +35,7 @@ class Leases:
         with self._held(lease) as (connection, job):
             return record(connection, moves.advance(job, now))
 
-    def complete(self, lease: Lease, result: Result, *, now: datetime) -> Job:
+    def complete(self, lease: Lease, result: Result, *, now: datetime, archive: bool = False) -> Job:
         """End the job well and make its result current, or superseded where a later one is there."""
         if (result.tenant, result.job_id) != (lease.job.tenant, lease.job.id):
             raise UsageError(f"job {lease.job.id}: the result is of job {result.job_id}")
@@ -41,6 +43,8 @@ class Leases:
             hold_rivals(connection, lease.job)
             job = record(connection, moves.complete(_check(connection, lease), now))
             add_result(connection, job, result, now)
+            if archive:
+                add_export(connection, first_export(job.tenant, job.id, result.prefix, now))
             return job
 
     def fail(self, lease: Lease, failure: Failure, *, now: datetime, retry_at: datetime | None) -> Job:

@@ -3,6 +3,7 @@
 from bedside.adapters.sql import migrate
 from bedside.adapters.sql.arrivals import Arrivals
 from bedside.adapters.sql.engine import Database
+from bedside.adapters.sql.exports import Exports
 from bedside.adapters.sql.history import History
 from bedside.adapters.sql.leases import Leases
 from bedside.adapters.sql.queue import Queue
@@ -10,7 +11,7 @@ from bedside.adapters.sql.releases import Releases
 from bedside.adapters.sql.results import Results
 
 
-class SqlLedger(Arrivals, History, Releases, Queue, Leases, Results):
+class SqlLedger(Arrivals, History, Releases, Queue, Leases, Results, Exports):
     """A `bedside.ports.Ledger` on SQLite or PostgreSQL; safe between threads and processes.
 
     Args:

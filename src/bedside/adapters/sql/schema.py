@@ -215,6 +215,30 @@ comparisons = Table(
     Index("ix_comparisons_release", "tenant", "pipeline", "release", "compared_at", "seq"),
 )
 
+exports = Table(
+    "exports",
+    metadata,
+    _seq(),
+    _words("tenant"),
+    _words("job_id"),
+    _words("prefix"),
+    _words("state"),
+    Column("revision", Integer, nullable=False),
+    Column("sending", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    _words("ticket"),
+    Column("not_before", Moment, nullable=False),
+    Column("stored", Integer, nullable=False),
+    Column("refused", document(), nullable=False),
+    _words("reason"),
+    Column("created_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    UniqueConstraint("tenant", "job_id"),
+    ForeignKeyConstraint(["tenant", "job_id"], ["jobs.tenant", "jobs.id"]),
+    Index("ix_exports_due", "state", "not_before", "seq"),
+    Index("ix_exports_age", "tenant", "created_at", "seq"),
+)
+
 events = Table(
     "events",
     metadata,
