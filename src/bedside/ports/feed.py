@@ -26,3 +26,11 @@ class ArrivalFeed(Protocol):
     def ready(self, tenant: str) -> Sequence[Dropped]:
         """Return what is complete now and was not yet moved away; may repeat itself."""
         ...
+
+    def taken(self, tenant: str, dropped: Dropped) -> None:
+        """Hear that a thing is in the ledger now, and need not be told again while it is the same."""
+        ...
+
+    def postponed(self, tenant: str, dropped: Dropped, wait_s: float) -> None:
+        """Hear that a thing could not be taken, and will be tried again after ``wait_s`` seconds."""
+        ...

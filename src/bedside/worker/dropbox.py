@@ -148,6 +148,21 @@ def _pattern(glob: str) -> re.Pattern[str]:
     return re.compile(translate(glob), re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look at a drop-box saw.
+
+    Attributes:
+        complete: What is complete, and for how many seconds it stood still under our eyes.
+        growing: Keys of objects of things that may become complete by waiting alone.
+        partial: Keys of objects of file sets that lack a file.
+    """
+
+    complete: tuple[tuple[Dropped, float], ...]
+    growing: frozenset[str]
+    partial: frozenset[str]
+
+
 class DropboxWatch:
     """Tells what became complete in a store's drop-boxes, from how long it stood still.
 
@@ -172,19 +187,33 @@ class DropboxWatch:
 
     def ready(self, tenant: str) -> Sequence[Dropped]:
         """Return what is complete now and was not yet moved away; may repeat itself."""
+        return [dropped for dropped, _ in self.look(tenant).complete]
+
+    def taken(self, tenant: str, dropped: Dropped) -> None:
+        """Do nothing: looking again costs little, and the ledger knows what was taken."""
+
+    def postponed(self, tenant: str, dropped: Dropped, wait_s: float) -> None:
+        """Do nothing: what lies in the drop-box is told at every look."""
+
+    def look(self, tenant: str) -> Look:
+        """Look once, and tell everything that was seen."""
         store = self._blobs.tenant(tenant)
         before, now = self._seen.get(tenant, {}), self._clock.monotonic()
         seen: dict[str, tuple[str, float]] = {}
-        complete = []
+        complete: list[tuple[Dropped, float]] = []
+        growing: set[str] = set()
+        partial: set[str] = set()
         for thing in group(store.list(f"{INPUT}/"), self._file_sets):
             activity, since = before.get(thing.key, ("", now))
             if activity != thing.activity:
                 since = now
             seen[thing.key] = (thing.activity, since)
             if thing.whole and (thing.announced or self._is_quiet(store, thing, now - since)):
-                complete.append(thing.dropped())
+                complete.append((thing.dropped(), now - since))
+            else:
+                (growing if thing.whole else partial).update(part.key for part in thing.parts)
         self._seen[tenant] = seen
-        return complete
+        return Look(complete=tuple(complete), growing=frozenset(growing), partial=frozenset(partial))
 
     def _is_quiet(self, store: BlobStore, thing: Thing, still_s: float) -> bool:
         if still_s < self._quiet_s:

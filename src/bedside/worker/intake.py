@@ -151,8 +151,10 @@ class Intake:
     def _attempt(self, tenant: str, dropped: Dropped) -> bool:
         identity = entry_id(tenant, dropped.key, dropped.fingerprint)
         known = self.ledger.entry(tenant, identity)
-        until = self._postponed.get((tenant, identity), 0.0)
-        if (known and known.state is EntryState.TAKEN) or until > self.clock.monotonic():
+        if known and known.state is EntryState.TAKEN:  # perhaps by another machine
+            self.feed.taken(tenant, dropped)
+            return False
+        if self._postponed.get((tenant, identity), 0.0) > self.clock.monotonic():
             return False
         entry = Entry(
             tenant=tenant,
@@ -165,13 +167,18 @@ class Intake:
             seen_at=self.clock.now(),
         )
         try:
-            return self._take(entry, dropped)
+            taken = self._take(entry, dropped)
         except Unavailable as missing:
             self._postpone(entry, missing.message)
         except Exception as surprise:  # noqa: BLE001 - one entry's surprise must not keep the others waiting
             traceback.print_tb(surprise.__traceback__)  # without the message, which may hold a name
             where = traceback.extract_tb(surprise.__traceback__)[-1]
             self._postpone(entry, f"{type(surprise).__name__} at {Path(where.filename).name}:{where.lineno}")
+        else:
+            if taken:
+                self.feed.taken(tenant, dropped)
+            return taken
+        self.feed.postponed(tenant, dropped, POSTPONED_S)
         return False
 
     def _postpone(self, entry: Entry, reason: str) -> None:

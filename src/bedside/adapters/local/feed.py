@@ -31,3 +31,9 @@ class FolderFeed:
     def ready(self, tenant: str) -> Sequence[Dropped]:
         """Return what is complete now and was not yet moved away; may repeat itself."""
         return self._watch.ready(tenant)
+
+    def taken(self, tenant: str, dropped: Dropped) -> None:
+        """Do nothing: looking again costs little, and the ledger knows what was taken."""
+
+    def postponed(self, tenant: str, dropped: Dropped, wait_s: float) -> None:
+        """Do nothing: what lies in the drop-box is told at every look."""
