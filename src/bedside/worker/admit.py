@@ -22,6 +22,7 @@ from bedside.domain.release import Plan, Promotion, Role, plans
 from bedside.domain.serial import files_to_json
 from bedside.log import Log
 from bedside.ports import BlobStore, Clock, JobFilter, Ledger
+from bedside.worker.abreast import abreast
 from bedside.worker.receive import Received, extension
 from bedside.worker.rules import RuleBook, Verdicts, new_job
 
@@ -80,7 +81,9 @@ class Admission:
             received_at=self.clock.now(),
         )
         store = self.blobs.tenant(tenant)
-        store.put_files({f.key: path for f, path in received.files.items() if store.stat(f.key) is None})
+        keys = {file.key: path for file, path in received.files.items()}
+        there = dict(zip(keys, abreast(store.stat, keys), strict=True))
+        store.put_files({key: path for key, path in keys.items() if there[key] is None})
         if store.stat(arrival.manifest_key) is None:
             store.put(arrival.manifest_key, canonical_json(files_to_json(files)))
         recorded = self.ledger.add_arrival(arrival)

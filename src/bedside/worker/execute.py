@@ -13,6 +13,7 @@ from bedside.domain.pipeline import Stage, StageKind
 from bedside.domain.request import RunRequest, request_settings
 from bedside.errors import NotFound, Unavailable
 from bedside.ports import BlobStore, Ledger, ModelRunner, Outcome, Task
+from bedside.worker.abreast import abreast
 from bedside.worker.deliver import STAGE_FILE, stage_prefix
 from bedside.worker.heartbeat import Heartbeat
 from bedside.worker.releases import Releases
@@ -81,9 +82,7 @@ def _named(stage: Stage, job: Job, releases: Releases) -> tuple[str, str]:
 def _bring(job: Job, arrival: Arrival, blobs: BlobStore, folder: Path, heartbeat: Heartbeat) -> None:
     """Bring the arrival's files, and the output of the stage before, into the input folder."""
     try:
-        for file in arrival.files:
-            blobs.fetch(file.key, folder / f"{file.sha256}{file.suffix}")
-            heartbeat.beat("fetch", 0.0)
+        wanted = {file.key: folder / f"{file.sha256}{file.suffix}" for file in arrival.files}
         if job.stage_index:
             before = job.pipeline.stages[job.stage_index - 1]
             if blobs.stat(f"{stage_prefix(job, before)}/{STAGE_FILE}") is None:
@@ -92,8 +91,8 @@ def _bring(job: Job, arrival: Arrival, blobs: BlobStore, folder: Path, heartbeat
             for blob in blobs.list(prefix):
                 target = folder / STAGES_FOLDER / before.name / blob.key.removeprefix(prefix)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                blobs.fetch(blob.key, target)
-                heartbeat.beat("fetch", 0.0)
+                wanted[blob.key] = target
+        abreast(lambda pair: blobs.fetch(*pair), wanted.items(), after=lambda: heartbeat.beat("fetch", 0.0))
     except NotFound as missing:
         raise Unavailable(f"job {job.id}: a file of its input is not in the store") from missing
     except OSError as exc:

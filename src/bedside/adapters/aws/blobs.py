@@ -17,11 +17,12 @@ from typing import Any, BinaryIO
 from bedside.adapters.aws.clients import LateClient, make_client
 from bedside.adapters.aws.errors import as_ours
 from bedside.adapters.aws.places import TOP, Bucket
-from bedside.adapters.aws.reading import S3Object, at_once
+from bedside.adapters.aws.reading import S3Object
 from bedside.adapters.aws.transfers import S3Options, local_errors, transferring
 from bedside.domain.keys import TEMPORARY, check_key, check_prefix, check_tenant
 from bedside.errors import NotFound, UsageError
 from bedside.ports import Blob
+from bedside.worker.abreast import abreast
 
 #: An upload in parts that nobody finished for so long is nobody's any more.
 _ABANDONED_S = 24 * 3600.0
@@ -173,7 +174,7 @@ class S3BlobStore:
         def move(blob: Blob) -> None:
             self._move_one(blob, destination + blob.key[len(source) :])
 
-        at_once(move, blobs, threads=self._options.threads)
+        abreast(move, blobs, threads=self._options.threads)
 
     def _move_one(self, blob: Blob, target: str) -> None:
         old, new = (self._bucket.object(self._tenant, key) for key in (blob.key, target))

@@ -7,14 +7,14 @@ from where it began.
 
 import io
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore import exceptions
 
 from bedside.adapters.aws.errors import as_ours
+from bedside.worker.abreast import abreast
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _ATTEMPTS = 4
 #: One reading of a stream asks for this much: a header, the end of a ZIP.
 _BUFFER_BYTES = 2**18
+#: What of an object is in memory at once on its way to a file.
+_PIECE_BYTES = 2**20
 _BROKEN_OFF = (
     exceptions.FlexibleChecksumError,
     exceptions.IncompleteReadError,
@@ -62,7 +64,7 @@ class S3Object:
         def small(answer: Any) -> tuple[int, str]:
             size_bytes = int(answer["ContentLength"])
             if size_bytes <= part_bytes:  # one request, and its checksum is looked at
-                _write(handle, _bytes(answer), 0)
+                _pour(answer, handle, 0)
             else:
                 answer["Body"].close()
             return size_bytes, str(answer["ETag"])
@@ -72,9 +74,10 @@ class S3Object:
             return
 
         def bring(start: int) -> None:
-            _write(handle, self.read_range(start, min(start + part_bytes, size_bytes), version), start)
+            wanted = {"Range": f"bytes={start}-{min(start + part_bytes, size_bytes) - 1}", "IfMatch": version}
+            self._ask(lambda answer: _pour(answer, handle, start), **wanted)
 
-        at_once(bring, range(0, size_bytes, part_bytes), threads=threads)
+        abreast(bring, range(0, size_bytes, part_bytes), threads=threads)
 
     def _ask(self, use: Callable[[Any], T], **more: str) -> T:
         """Return what ``use`` makes of an answer, asked for again where its bytes break off."""
@@ -146,20 +149,11 @@ def _bytes(answer: Any) -> bytes:
         return bytes(body.read())
 
 
-def _write(handle: int, data: bytes, start: int) -> None:
-    view = memoryview(data)
-    while view:
-        done = os.pwrite(handle, view, start)
-        view, start = view[done:], start + done
-
-
-def at_once(do: Callable[[T], None], items: Iterable[T], *, threads: int) -> None:
-    """Do something with each item, several at once; after the first error no more are begun."""
-    with ThreadPoolExecutor(threads) as pool:
-        waiting = [pool.submit(do, item) for item in items]
-        try:
-            for each in waiting:
-                each.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+def _pour(answer: Any, handle: int, start: int) -> None:
+    """Write an answer to a file from ``start`` on, in pieces: many parts are under way at once."""
+    with answer["Body"] as body:
+        while piece := body.read(_PIECE_BYTES):  # its end is looked at too, where the checksum is
+            view = memoryview(piece)
+            while view:
+                done = os.pwrite(handle, view, start)
+                view, start = view[done:], start + done

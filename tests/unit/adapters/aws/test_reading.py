@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore import exceptions
 
-from bedside.adapters.aws.reading import S3Object, at_once
+from bedside.adapters.aws.reading import S3Object
 from bedside.errors import Unavailable
 
 
@@ -63,15 +63,3 @@ def test_what_never_comes_whole_is_unavailable() -> None:
     with pytest.raises(Unavailable, match="AWS was not reached"):
         S3Object(client=client, bucket="b", key="k").read()
     assert len(client.asked) == 4
-
-
-def test_after_the_first_error_nothing_more_is_begun() -> None:
-    begun: list[int] = []
-
-    def do(number: int) -> None:
-        begun.append(number)
-        raise ValueError(str(number))
-
-    with pytest.raises(ValueError, match="0"):
-        at_once(do, range(1000), threads=1)
-    assert len(begun) < 1000
