@@ -49,7 +49,11 @@ resource "aws_launch_template" "pool" {
     bucket         = var.bucket
     archive_key    = var.node_archive_key
     ledger         = var.ledger_url_parameter_name
+    deployment     = var.name
+    pool           = each.key
     group          = local.groups[each.key]
+    idle_s         = each.value.idle_s
+    work           = trimspace(file("${path.module}/work.py"))
     launching_hook = each.value.warm_pool > 0 ? local.launching_hook : ""
     draining_hook  = local.terminating_hook
     log_group      = aws_cloudwatch_log_group.worker[each.key].name
@@ -124,6 +128,7 @@ resource "aws_autoscaling_group" "pool" {
   health_check_grace_period = 300
   # A machine that drains for long must not hold up `terraform apply`.
   wait_for_capacity_timeout = "0"
+  enabled_metrics           = ["GroupDesiredCapacity", "GroupInServiceInstances", "GroupTotalInstances"]
 
   # Only where one type on demand is asked for, because a warm pool is refused with the other form.
   dynamic "launch_template" {

@@ -1,6 +1,6 @@
 # From one machine to more, and to zero at night.
 
-# The workers publish how many jobs wait, from the ledger: a queue also holds events of single slices.
+# The machines publish how many jobs wait (work.py), from the ledger: a queue also holds events of single slices.
 resource "aws_cloudwatch_metric_alarm" "backlog" {
   for_each = var.pools
 
@@ -21,7 +21,7 @@ resource "aws_cloudwatch_metric_alarm" "backlog" {
 resource "aws_autoscaling_policy" "backlog" {
   for_each = var.pools
 
-  name                      = "backlog"
+  name                      = "${local.groups[each.key]}-backlog"
   autoscaling_group_name    = aws_autoscaling_group.pool[each.key].name
   policy_type               = "StepScaling"
   adjustment_type           = "ChangeInCapacity"
@@ -51,7 +51,7 @@ resource "aws_autoscaling_policy" "backlog" {
 resource "aws_autoscaling_schedule" "stop" {
   for_each = var.night == null ? {} : var.pools
 
-  scheduled_action_name  = "night"
+  scheduled_action_name  = "${local.groups[each.key]}-night"
   autoscaling_group_name = aws_autoscaling_group.pool[each.key].name
   recurrence             = var.night.stop
   min_size               = 0
@@ -63,7 +63,7 @@ resource "aws_autoscaling_schedule" "stop" {
 resource "aws_autoscaling_schedule" "start" {
   for_each = var.night == null ? {} : var.pools
 
-  scheduled_action_name  = "morning"
+  scheduled_action_name  = "${local.groups[each.key]}-morning"
   autoscaling_group_name = aws_autoscaling_group.pool[each.key].name
   recurrence             = var.night.start
   min_size               = 0

@@ -1,0 +1,98 @@
+# One page: is anything stuck, is anybody working, how long does it take, what does it cost.
+
+locals {
+  region = data.aws_region.this.name
+
+  graphs = [
+    {
+      title = "Waiting messages"
+      stat  = "Maximum"
+      metrics = [
+        for pool in var.pools :
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", var.queue_names[pool], { label = pool }]
+      ]
+    },
+    {
+      title = "Age of the oldest message (s)"
+      stat  = "Maximum"
+      metrics = [
+        for pool in var.pools :
+        ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", var.queue_names[pool], { label = pool }]
+      ]
+    },
+    {
+      title = "Machines in service"
+      stat  = "Maximum"
+      metrics = [
+        for pool in var.pools :
+        ["AWS/AutoScaling", "GroupInServiceInstances", "AutoScalingGroupName", var.group_names[pool], { label = pool }]
+      ]
+    },
+    {
+      title = "Jobs that wait"
+      stat  = "Maximum"
+      metrics = [
+        for pool in var.pools :
+        ["bedside", "QueuedJobs", "Deployment", var.name, "Pool", pool, { label = pool }]
+      ]
+    },
+    {
+      title = "Seconds per job"
+      stat  = "p90"
+      metrics = [
+        for pool in var.pools :
+        ["bedside", "JobSeconds", "Deployment", var.name, "Pool", pool, { label = pool }]
+      ]
+    },
+    {
+      title = "Dead letters"
+      stat  = "Maximum"
+      metrics = [
+        for queue in var.dead_letter_names :
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue, { label = queue }]
+      ]
+    },
+  ]
+
+  # Charges are published in one region, for the whole account, and only where billing alerts are on.
+  charges = {
+    title   = "Estimated charges of the account this month (USD)"
+    region  = "us-east-1"
+    stat    = "Maximum"
+    period  = 21600
+    metrics = [["AWS/Billing", "EstimatedCharges", "Currency", "USD"]]
+  }
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name
+  dashboard_body = jsonencode({
+    widgets = concat(
+      [
+        for place, graph in local.graphs : {
+          type   = "metric"
+          x      = (place % 2) * 12
+          y      = floor(place / 2) * 6
+          width  = 12
+          height = 6
+          properties = {
+            title   = graph.title
+            region  = local.region
+            stat    = graph.stat
+            period  = 300
+            view    = "timeSeries"
+            metrics = graph.metrics
+          }
+        }
+      ],
+      [{
+        type       = "metric"
+        x          = 0
+        y          = 18
+        width      = 24
+        height     = 6
+        properties = merge(local.charges, { view = "timeSeries" })
+      }],
+    )
+  })
+}

@@ -1,0 +1,393 @@
+"""The modules of the workers and of what is watched: applied to moto by the real provider, their scripts run.
+
+moto keeps groups, templates, rules and alarms without acting on them. So this proves that AWS's API takes
+what the modules say and what a machine's scripts do in each state; not that a machine starts.
+"""
+
+import base64
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bedside.adapters.sql import SqlLedger
+from bedside.deploy.waker import waker_zip
+from bedside.deploy.workspace import MODULES
+from clouds import REGION, Cloud
+from conftest import find_program
+from ledger_samples import T0, make_arrival, make_job, make_pipeline
+from terraform import Terraform, copy_of_modules, environment
+
+POOL = {
+    "instance_types": ["g4dn.xlarge", "g5.xlarge"],
+    "gpu": True,
+    "max": 2,
+    "spot": True,
+    "warm_pool": 0,
+    "idle_s": 300,
+    "permitted_wait_s": 900,
+    "disk_gb": 100,
+}
+WARM = {
+    **POOL,
+    "instance_types": ["c7i.large"],
+    "gpu": False,
+    "spot": False,
+    "warm_pool": 1,
+    "permitted_wait_s": 0,
+}
+NIGHT = {"stop": "0 20 * * *", "start": "0 5 * * *"}
+
+
+def _module(folder: Path, name: str, variables: dict[str, Any], emulator: dict[str, str]) -> Terraform:
+    modules = copy_of_modules(folder / "modules")
+    root = folder / "root"
+    root.mkdir()
+    provider = {
+        "region": REGION,
+        "s3_use_path_style": True,
+        "skip_metadata_api_check": True,
+        "default_tags": {"tags": {"bedside:deployment": "ward"}},
+    }
+    source = {"source": str(modules / "modules" / name)}
+    document = {"provider": {"aws": provider}, "module": {"it": {**source, **variables}}}
+    (root / "main.tf.json").write_text(json.dumps(document))
+    terraform = Terraform(folder=root, environment=environment(root, emulator))
+    terraform.run("init", "-input=false")
+    return terraform
+
+
+def _workers(folder: Path, **changes: Any) -> dict[str, Any]:
+    pools = changes.get("pools", {"default": POOL, "cpu": WARM})
+    return {
+        "name": "ward",
+        "region": REGION,
+        "bucket": "ward-bucket",
+        "bucket_arn": "arn:aws:s3:::ward-bucket",
+        "pool_queues": {
+            pool: {
+                "url": f"https://sqs.example/ward-{pool}",
+                "arn": f"arn:aws:sqs:{REGION}:123456789012:ward-{pool}",
+            }
+            for pool in pools
+        },
+        "dead_letter_arns": [f"arn:aws:sqs:{REGION}:123456789012:ward-dead"],
+        "pools": pools,
+        "subnet_ids": ["subnet-00000000000000000"],
+        "security_group_id": "sg-00000000000000000",
+        "ledger_url_parameter_name": "/bedside/ward/ledger-url",
+        "node_archive_key": "software/node.tar",
+        "waker_zip": str(waker_zip(folder / "waker.zip")),
+        **changes,
+    }
+
+
+def _resources(terraform: Terraform) -> dict[str, dict[str, Any]]:
+    state = json.loads(terraform.run("show", "-json").stdout)
+    found = state["values"]["root_module"]["child_modules"][0]["resources"]
+    return {item["address"].removeprefix("module.it."): item["values"] for item in found}
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory, moto: Cloud) -> dict[str, dict[str, Any]]:
+    """Apply the workers' module once, with a network of moto's own."""
+    if find_program("terraform") is None:
+        pytest.skip("terraform not found in PATH")
+    folder = tmp_path_factory.mktemp("workers")
+    ec2 = moto.client("ec2")
+    variables = _workers(
+        folder,
+        night=NIGHT,
+        subnet_ids=[ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
+        security_group_id=ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"],
+    )
+    terraform = _module(folder, "workers", variables, moto.environment)
+    terraform.run("apply", "-input=false", "-auto-approve")
+    return _resources(terraform)
+
+
+@pytest.mark.needs("terraform")
+def test_groups_begin_at_zero_and_stay_within_their_maximum(applied: Any, moto: Cloud) -> None:
+    groups = moto.client("autoscaling").describe_auto_scaling_groups(
+        AutoScalingGroupNames=["ward-default", "ward-cpu"]
+    )["AutoScalingGroups"]
+    assert {(g["MinSize"], g["DesiredCapacity"], g["MaxSize"]) for g in groups} == {(0, 0, 2)}
+    spot = applied['aws_autoscaling_group.pool["default"]']["mixed_instances_policy"][0]
+    assert spot["instances_distribution"][0]["on_demand_percentage_above_base_capacity"] == 0
+    warm = applied['aws_autoscaling_group.pool["cpu"]']
+    assert warm["warm_pool"][0]["pool_state"] == "Stopped"
+    assert not warm["mixed_instances_policy"]
+
+
+@pytest.mark.needs("terraform")
+def test_machines_are_closed_and_encrypted(applied: Any) -> None:
+    for pool in ("default", "cpu"):
+        template = applied[f'aws_launch_template.pool["{pool}"]']
+        metadata = template["metadata_options"][0]
+        assert (metadata["http_tokens"], metadata["http_put_response_hop_limit"]) == ("required", 1)
+        assert template["block_device_mappings"][0]["ebs"][0]["encrypted"] == "true"
+        assert not template["key_name"]
+    assert "/gpu/" in applied['aws_launch_template.pool["default"]']["image_id"]
+    assert "/gpu/" not in applied['aws_launch_template.pool["cpu"]']["image_id"]
+
+
+@pytest.mark.needs("terraform")
+def test_a_role_reaches_its_own_group_and_the_deployments_things_only(applied: Any) -> None:
+    policy = json.loads(applied['aws_iam_role_policy.worker["default"]']["policy"])
+    by_action = {
+        action: (statement["Resource"], statement.get("Condition"))
+        for statement in policy["Statement"]
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+    group, _ = by_action["autoscaling:TerminateInstanceInAutoScalingGroup"]
+    assert group.endswith(":autoScalingGroupName/ward-default")
+    everywhere = {action for action, (resource, _) in by_action.items() if resource == "*"}
+    assert everywhere == {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+    assert by_action["cloudwatch:PutMetricData"][1] == {"StringEquals": {"cloudwatch:namespace": "bedside"}}
+    assert not [action for action in by_action if "*" in action or action.startswith("medical-imaging")]
+
+
+@pytest.mark.needs("terraform")
+def test_the_waker_is_called_by_arrivals_and_each_minute(applied: Any) -> None:
+    waker = applied["aws_lambda_function.waker"]
+    assert (waker["handler"], waker["runtime"]) == ("waker.handler", "python3.13")
+    pools = json.loads(waker["environment"][0]["variables"]["POOLS"])
+    assert pools["default"]["waiting"] == "/bedside/ward/waiting/default"
+    assert pools["cpu"] == {
+        "queue_url": "https://sqs.example/ward-cpu",
+        "group": "ward-cpu",
+        "max": 2,
+        "permitted_wait_s": 0,
+        "waiting": "",
+    }
+    pattern = json.loads(applied["aws_cloudwatch_event_rule.arrived"]["event_pattern"])
+    assert pattern["detail"]["object"] == {"key": [{"prefix": "input/"}]}
+    assert applied["aws_cloudwatch_event_rule.minute"]["schedule_expression"] == "rate(1 minute)"
+
+
+@pytest.mark.needs("terraform")
+def test_backlog_and_night_reach_the_groups(applied: Any) -> None:
+    alarm = applied['aws_cloudwatch_metric_alarm.backlog["default"]']
+    assert alarm["dimensions"] == {"Deployment": "ward", "Pool": "default"}
+    assert (alarm["threshold"], alarm["metric_name"]) == (10, "QueuedJobs")
+    policy = applied['aws_autoscaling_policy.backlog["default"]']
+    assert alarm["alarm_actions"] == [policy["arn"]]
+    assert applied['aws_autoscaling_schedule.stop["cpu"]']["max_size"] == 0
+    assert applied['aws_autoscaling_schedule.start["cpu"]']["max_size"] == 2
+
+
+@pytest.mark.needs("terraform")
+@pytest.mark.parametrize(
+    ("pool", "words"),
+    [
+        ({**WARM, "spot": True}, "AWS refuses a warm pool of spot machines"),
+        ({**WARM, "instance_types": ["c7i.large", "c7i.xlarge"]}, "a warm pool with a choice of types"),
+    ],
+)
+def test_a_warm_pool_is_refused_in_words_where_aws_refuses_it(
+    tmp_path: Path, moto: Cloud, pool: dict[str, Any], words: str
+) -> None:
+    terraform = _module(tmp_path, "workers", _workers(tmp_path, pools={"cpu": pool}), moto.environment)
+    refused = terraform.run("plan", "-input=false", check=False)
+    assert refused.returncode != 0
+    assert words in " ".join(refused.stderr.replace("│", " ").split())
+
+
+def _user_data(applied: dict[str, dict[str, Any]], pool: str, folder: Path) -> Path:
+    script = folder / "node.sh"
+    script.write_bytes(base64.b64decode(applied[f'aws_launch_template.pool["{pool}"]']["user_data"]))
+    return script
+
+
+@pytest.mark.needs("terraform", "bash")
+@pytest.mark.parametrize("pool", ["default", "cpu"])
+def test_the_user_data_parses_and_fits(applied: Any, tmp_path: Path, pool: str) -> None:
+    script = _user_data(applied, pool, tmp_path)
+    assert script.stat().st_size < 16_384  # AWS's limit
+    subprocess.run(["bash", "-n", script], check=True)
+    text = script.read_text()
+    assert "ledger-url" in text and "postgresql" not in text  # the password is fetched, never written here
+    if shellcheck := shutil.which("shellcheck"):
+        subprocess.run([shellcheck, script], check=True)
+    compile(_heredoc(text, "/usr/local/lib/bedside-work.py"), "bedside-work.py", "exec")
+
+
+def _heredoc(script: str, target: str) -> str:
+    return script.split(f"cat > {target} <<'END'\n", 1)[1].split("\nEND\n", 1)[0]
+
+
+class Machine:
+    """The script that follows the group, with every program it calls replaced by one that writes it down."""
+
+    def __init__(
+        self, script: str, folder: Path, *, states: list[str], work: str = "1", spot: str = ""
+    ) -> None:
+        self.calls = folder / "calls"
+        programs = folder / "programs"
+        programs.mkdir()
+        (folder / "states").write_text("\n".join(states) + "\n")
+        (folder / "environment").write_text("")
+        (folder / "machine").write_text(_heredoc(script, "/etc/bedside/machine"))
+        for name, body in {
+            "aws": f'echo "aws $2 $*" >> {self.calls}',
+            "systemctl": f'echo "systemctl $*" >> {self.calls}',
+            "iptables": f'[[ $1 == --check ]] && exit 1; echo "iptables $*" >> {self.calls}',
+            "python": f"echo {work}",
+            # The last state stays; after it the test's machine is switched off.
+            "curl": f"""case "$*" in
+              *api/token*) echo token ;;
+              *instance-id*) echo i-1 ;;
+              *spot/instance-action*) [[ -n "{spot}" ]] || exit 22 ;;
+              *target-lifecycle-state*) head -n 1 {folder}/states; sed -i 1d {folder}/states ;;
+            esac""",
+        }.items():
+            program = programs / name
+            program.write_text(f"#!/bin/bash\n{body}\n")
+            program.chmod(0o755)
+        agent = _heredoc(script, "/usr/local/sbin/bedside-machine")
+        for real, ours in {
+            "/etc/bedside/machine": f"{folder}/machine",
+            "/etc/bedside/environment": f"{folder}/environment",
+            "/opt/bedside/bin/python": f"{programs}/python",
+            "  sleep 5\n": f"  SECONDS=$((SECONDS + 100)); [[ -s {folder}/states ]] || exit 0\n",
+        }.items():
+            assert real in agent
+            agent = agent.replace(real, ours)
+        self.agent = folder / "agent.sh"
+        self.agent.write_text(agent)
+        self.path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+
+    def run(self) -> list[str]:
+        """Run it to its end and return what it called."""
+        subprocess.run(["bash", self.agent], env={"PATH": self.path}, check=True, timeout=60)
+        return self.calls.read_text().splitlines()
+
+
+def _index(calls: list[str], words: str) -> int:
+    return next(place for place, call in enumerate(calls) if words in call)
+
+
+@pytest.mark.needs("terraform", "bash")
+class TestMachine:
+    def test_a_machine_in_service_works_and_shuts_containers_out_of_the_credentials(
+        self, applied: Any, tmp_path: Path
+    ) -> None:
+        script = _user_data(applied, "default", tmp_path).read_text()
+        calls = Machine(script, tmp_path, states=["InService"] * 3).run()
+        assert sum("start --no-block bedside-worker" in call for call in calls) == 1
+        assert any("DOCKER-USER --destination 169.254.169.254 --jump DROP" in call for call in calls)
+
+    def test_a_machine_of_a_warm_pool_is_set_up_and_takes_no_job(self, applied: Any, tmp_path: Path) -> None:
+        script = _user_data(applied, "cpu", tmp_path).read_text()
+        calls = Machine(script, tmp_path, states=["Warmed:Stopped"] * 2).run()
+        assert any("complete-lifecycle-action" in call and "set-up" in call for call in calls)
+        assert not any("start" in call for call in calls if call.startswith("systemctl"))
+
+    def test_a_machine_that_must_go_drains_before_it_says_so(self, applied: Any, tmp_path: Path) -> None:
+        script = _user_data(applied, "default", tmp_path).read_text()
+        calls = Machine(script, tmp_path, states=["InService", "Terminated"]).run()
+        assert _index(calls, "systemctl stop bedside-worker") < _index(calls, "complete-lifecycle-action")
+        assert "--lifecycle-hook-name drain" in calls[_index(calls, "complete-lifecycle-action")]
+
+    def test_a_spot_machine_stops_its_worker_when_aws_takes_it_back(
+        self, applied: Any, tmp_path: Path
+    ) -> None:
+        script = _user_data(applied, "default", tmp_path).read_text()
+        calls = Machine(script, tmp_path, states=["InService"], spot="yes").run()
+        assert any("systemctl stop bedside-worker" in call for call in calls)
+
+    def test_an_idle_machine_leaves_its_group_after_its_worker_stopped(
+        self, applied: Any, tmp_path: Path
+    ) -> None:
+        script = _user_data(applied, "default", tmp_path).read_text()
+        calls = Machine(script, tmp_path, states=["InService"] * 6, work="0").run()
+        assert _index(calls, "systemctl stop bedside-worker") < _index(calls, "terminate-instance-in-auto")
+        assert sum("terminate-instance-in-auto" in call for call in calls) == 1
+        assert "--should-decrement-desired-capacity" in calls[_index(calls, "terminate-instance-in-auto")]
+
+    @pytest.mark.parametrize("work", ["1", ""], ids=["work", "unknown"])
+    def test_a_machine_with_work_or_that_cannot_know_stays(
+        self, applied: Any, tmp_path: Path, work: str
+    ) -> None:
+        script = _user_data(applied, "default", tmp_path).read_text()
+        calls = Machine(script, tmp_path, states=["InService"] * 8, work=work).run()
+        assert not any("terminate" in call or "stop" in call for call in calls)
+
+
+def test_work_is_counted_in_queue_and_ledger_and_published(cloud: Cloud, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    queue = cloud.client("sqs").create_queue(QueueName="work-counted")["QueueUrl"]
+    configuration = tmp_path / "bedside.toml"
+    configuration.write_text(
+        f'[system]\ntenants = ["ward"]\n[ledger]\nurl = "{url}"\n[queue]\nurl = "{queue}"\n'
+    )
+    ledger = SqlLedger(url)
+    ledger.prepare()
+
+    def count() -> int:
+        script = MODULES / "modules" / "workers" / "work.py"
+        done = subprocess.run(
+            [sys.executable, script, "counted", "default", configuration],
+            env={**os.environ, **cloud.environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return int(done.stdout)
+
+    assert count() == 0
+    cloud.client("sqs").send_message(QueueUrl=queue, MessageBody="{}", DelaySeconds=900)
+    assert count() == 1
+    arrival = ledger.add_arrival(make_arrival(tenant="ward"))
+    ledger.enqueue(make_job(arrival, make_pipeline(pools=("default",))))
+    assert count() == 2
+    ledger.lease(pools=("default",), worker=f"{socket.gethostname()}-1-a", now=T0, lease_s=60)
+    assert count() == 2  # it runs here now
+    [metric] = cloud.client("cloudwatch").list_metrics(
+        Namespace="bedside", Dimensions=[{"Name": "Deployment", "Value": "counted"}]
+    )["Metrics"][:1]
+    assert metric["MetricName"] == "QueuedJobs"
+    ledger.close()
+
+
+@pytest.mark.needs("terraform")
+def test_what_is_watched_applies_and_plans_nothing_more(tmp_path: Path, moto: Cloud) -> None:
+    variables = {
+        "name": "watched",
+        "pools": ["default"],
+        "group_names": {"default": "watched-default"},
+        "queue_names": {"default": "watched-events"},
+        "dead_letter_names": ["watched-dead"],
+        "alarm_email": "ward@example.org",
+        "log_days": 30,
+    }
+    terraform = _module(tmp_path, "observability", variables, moto.environment)
+    terraform.run("apply", "-input=false", "-auto-approve")
+    assert terraform.run("plan", "-input=false", "-detailed-exitcode", check=False).returncode == 0
+    alarms = moto.client("cloudwatch").describe_alarms(AlarmNamePrefix="watched-")["MetricAlarms"]
+    topic = _resources(terraform)["aws_sns_topic.alarms"]["arn"]
+    assert {alarm["AlarmName"] for alarm in alarms} == {
+        "watched-dead-dead-letters",
+        "watched-default-oldest",
+        "watched-default-nobody-works",
+    }
+    assert all(alarm["AlarmActions"] == [topic] for alarm in alarms)
+    assert moto.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    terraform.run("destroy", "-input=false", "-auto-approve")
+    assert not moto.client("cloudwatch").describe_alarms(AlarmNamePrefix="watched-")["MetricAlarms"]
+
+
+@pytest.mark.needs("terraform")
+@pytest.mark.parametrize("name", ["workers", "observability"])
+def test_each_module_is_formatted_and_valid_alone(tmp_path: Path, name: str) -> None:
+    folder = copy_of_modules(tmp_path / "all") / "modules" / name
+    terraform = Terraform(folder=folder, environment=environment(tmp_path, {"AWS_REGION": REGION}))
+    terraform.run("fmt", "-check", "-recursive")
+    terraform.run("init", "-input=false", "-backend=false")
+    terraform.run("validate")
