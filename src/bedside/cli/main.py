@@ -34,7 +34,9 @@ COMMANDS = {
     "submit": ("bedside.cli.submit:submit", "Put studies into the drop-box."),
     "job": ("bedside.cli.job:job", "List, show, follow, explain, repeat and cancel jobs."),
     "release": ("bedside.cli.release:release", "Promote, take back, try and compare releases of models."),
+    "deploy": ("bedside.cli.deploy:deploy", "Put bedside on AWS, look after it, and remove it."),
     "config": ("bedside.cli.config:config", "Show and check the configuration."),
+    "ci": ("bedside.cli.ci:ci", "Package and deploy from GitHub, without long-lived keys."),
     "doctor": ("bedside.cli.doctor:doctor", "Check this machine and say how to mend what is missing."),
 }
 

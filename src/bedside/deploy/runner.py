@@ -28,10 +28,11 @@ Tell = Callable[[str, Mapping[str, Any]], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """A resource that the state holds: Terraform's address and type, and the ARN where it has one."""
+    """A resource that the state holds: Terraform's address and type, the provider's id, and its ARN."""
 
     address: str
     type: str
+    id: str
     arn: str
 
 
@@ -102,6 +103,7 @@ class Terraform:
             Held(
                 address=item["address"],
                 type=item["type"],
+                id=str(item.get("values", {}).get("id") or ""),
                 arn=str(item.get("values", {}).get("arn") or ""),
             )
             for item in _resources(root)

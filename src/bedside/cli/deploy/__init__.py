@@ -1,0 +1,28 @@
+"""``bedside deploy``: the same system on AWS, from nothing and back to nothing.
+
+One module per verb. Everything is asked of AWS and shown before anything is made or destroyed.
+"""
+
+import click
+
+from bedside.cli.base import Group
+
+_HERE = "bedside.cli.deploy"
+
+COMMANDS = {
+    "plan": (f"{_HERE}.plan:plan", "Check the account and show what an apply would do."),
+    "apply": (f"{_HERE}.apply:apply", "Make or change the deployment."),
+    "status": (f"{_HERE}.status:status", "Show queues, machines and outputs."),
+    "destroy": (f"{_HERE}.destroy:destroy", "Remove everything, and prove that nothing is left."),
+    "forgotten": (f"{_HERE}.forgotten:forgotten", "Find what was left on, in every region."),
+    "policy": (f"{_HERE}.policy:policy", "Write an IAM policy of allowed and denied actions."),
+}
+
+
+@click.group(
+    cls=Group,
+    table=COMMANDS,
+    examples=["bedside deploy plan", "bedside deploy apply", "bedside deploy destroy --dry-run"],
+)
+def deploy() -> None:
+    """Put bedside on AWS, look after it there, and remove it without a trace."""

@@ -1,0 +1,45 @@
+"""``bedside deploy apply``."""
+
+from pathlib import Path
+
+import click
+
+from bedside.cli.base import Command, config_option, confirm, json_option, yes_option
+from bedside.cli.deploy.shared import as_json as plan_json
+from bedside.cli.deploy.shared import check, show, site_of, state_option, telling
+from bedside.cli.output import ProgressLine, note, write_json
+
+
+@click.command(cls=Command, examples=["bedside deploy apply", "bedside deploy apply --yes --state local"])
+@state_option
+@yes_option
+@config_option
+@json_option
+def apply(state: str | None, yes: bool, config_path: Path | None, as_json: bool) -> None:
+    """Make or change the deployment: checks, plan, question, progress.
+
+    When it is cut off, what was made is remembered, and the next apply does the rest.
+    """
+    from bedside.deploy.record import remember
+
+    site = site_of(config_path, state)
+    check(site)
+    with ProgressLine() as progress:
+        progress.update("comparing with what is there")
+        terraform = site.open()
+        planned = terraform.plan(telling(progress, 0))
+    if not as_json:
+        show(planned)
+    if planned.changes:
+        confirm(f"Do this in account {site.cloud.caller().account}, {site.cloud.region}?", yes=yes)
+        try:
+            with ProgressLine() as progress:
+                terraform.apply(telling(progress, len(planned.changes)))
+        finally:
+            # Also what a failed apply has made: it must be found again when all is removed.
+            remember(site.folder, terraform.held())
+    outputs = terraform.outputs()
+    if as_json:
+        write_json({**plan_json(planned), "outputs": outputs})
+    elif planned.changes:
+        note("done; bedside deploy status shows it")

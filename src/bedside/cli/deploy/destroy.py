@@ -1,0 +1,104 @@
+"""``bedside deploy destroy``."""
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bedside.cli.base import Command, config_option, json_option, yes_option
+from bedside.cli.deploy.shared import as_json as plan_json
+from bedside.cli.deploy.shared import show, site_of, state_option, telling
+from bedside.cli.output import ProgressLine, note, write_json
+from bedside.errors import Unavailable, UsageError
+
+if TYPE_CHECKING:
+    from bedside.deploy.runner import Held
+    from bedside.deploy.site import Site
+
+
+@click.command(
+    cls=Command,
+    examples=["bedside deploy destroy --dry-run", "bedside deploy destroy"],
+)
+@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+@state_option
+@yes_option
+@config_option
+@json_option
+def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | None, as_json: bool) -> None:
+    """Remove everything, studies and results included, and prove that nothing is left.
+
+    Buckets and registries are emptied first. Then AWS is asked, by tag and by bedside's own record of
+    what it made; the exit code is 5 while anything is left.
+    """
+    from bedside.deploy.record import proof, recorded, remember
+
+    site = site_of(config_path, state)
+    terraform = site.reopen()
+    held = terraform.held()
+    with ProgressLine() as progress:
+        progress.update("comparing with what is there")
+        planned = terraform.plan(telling(progress, 0), destroy=True)
+    if not as_json:
+        show(planned)
+    if dry_run:
+        (site.folder / "next.tfplan").unlink(missing_ok=True)
+        if as_json:
+            write_json(plan_json(planned))
+        else:
+            note("nothing was changed")
+        return
+    _ask(site.settings.name, yes=yes)
+    remember(site.folder, held)
+    if planned.changes:
+        with ProgressLine() as progress:
+            _empty(site, held, progress)
+            terraform.apply(telling(progress, len(planned.changes)))
+    left = terraform.held()
+    found = proof(site.cloud, site.settings.name, recorded(site.folder))
+    if as_json:
+        write_json(
+            {**plan_json(planned), "left": found.left, "gone": found.gone, "by_tag_only": found.unasked}
+        )
+    for arn in found.left:
+        note(f"left: {arn}")
+    if left or found.left:
+        raise Unavailable(found.summary, hint="bedside deploy destroy, once more")
+    _forget(site)
+    if not as_json:
+        click.echo(found.summary)
+
+
+def _ask(name: str, *, yes: bool) -> None:
+    """Ask for the deployment's name: a yes is typed too easily for what cannot be taken back."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "destroying asks for the name, and standard input is not a terminal", hint="add --yes"
+        )
+    typed = click.prompt(f"Type the deployment's name, {name}, to destroy all this", default="", err=True)
+    if typed != name:
+        click.echo("nothing was changed", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _empty(site: "Site", held: "list[Held]", progress: ProgressLine) -> None:
+    from bedside.deploy.site import ids
+
+    for bucket in ids(held, "aws_s3_bucket"):
+        progress.update(f"emptying the bucket {bucket}")
+        progress.update(f"{site.cloud.empty_bucket(bucket)} versions deleted from {bucket}")
+    for registry in ids(held, "aws_ecr_repository"):
+        progress.update(f"emptying the registry {registry}")
+        progress.update(f"{site.cloud.empty_registry(registry)} manifests deleted from {registry}")
+
+
+def _forget(site: "Site") -> None:
+    """Remove the state and the working copy: they describe nothing any more."""
+    remote = site.remote()
+    if remote is not None and site.cloud.remove_state(remote.bucket, remote.key):
+        note(f"the bucket {remote.bucket} is gone too: no other deployment kept its state there")
+    shutil.rmtree(site.folder)

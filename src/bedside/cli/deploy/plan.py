@@ -1,0 +1,29 @@
+"""``bedside deploy plan``."""
+
+from pathlib import Path
+
+import click
+
+from bedside.cli.base import Command, config_option, json_option
+from bedside.cli.deploy.shared import as_json as plan_json
+from bedside.cli.deploy.shared import check, show, site_of, state_option, telling
+from bedside.cli.output import ProgressLine, note, write_json
+
+
+@click.command(cls=Command, examples=["bedside deploy plan", "bedside deploy plan --json | jq .summary"])
+@state_option
+@config_option
+@json_option
+def plan(state: str | None, config_path: Path | None, as_json: bool) -> None:
+    """Check the account and show what an apply would do, and change nothing but the state's bucket."""
+    site = site_of(config_path, state)
+    check(site)
+    with ProgressLine() as progress:
+        progress.update("comparing with what is there")
+        planned = site.open().plan(telling(progress, 0))
+    if as_json:
+        write_json(plan_json(planned))
+        return
+    show(planned)
+    if planned.changes:
+        note("bedside deploy apply does this")

@@ -1,0 +1,109 @@
+"""What the verbs of ``bedside deploy`` share: the opened site, its options, and its progress."""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from bedside.cli.base import load_settings
+from bedside.cli.output import ProgressLine, coloured, note
+from bedside.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bedside.deploy.plan import Planned
+    from bedside.deploy.runner import Tell
+    from bedside.deploy.site import Site, State
+
+_Decorated = TypeVar("_Decorated", bound=Callable[..., object])
+
+
+def state_option(command: _Decorated) -> _Decorated:
+    """Add ``--state``: where Terraform remembers what it made."""
+    return click.option(
+        "--state",
+        type=click.Choice(["s3", "local"]),
+        show_default="where it was before; s3 the first time",
+        help="Keep the record of what was made in S3, for several people, or in this folder.",
+    )(command)
+
+
+def site_of(config_path: Path | None, state: str | None) -> "Site":
+    """Open the deployment that the configuration describes.
+
+    Raises:
+        ConfigError: The configuration is wrong, there is no such region, or no credentials.
+    """
+    from bedside.deploy.site import Site
+    from bedside.wiring.cloud import open_cloud
+
+    loaded = load_settings(config_path)
+    cloud = open_cloud(loaded.settings.deploy.region)
+    cloud.caller()  # the first thing that can be wrong is said first
+    return Site(
+        settings=loaded.settings.deploy,
+        cloud=cloud,
+        base=(loaded.path.parent if loaded.path else Path()).absolute(),
+        environment=os.environ,
+        state=cast("State | None", state),
+    )
+
+
+def check(site: "Site") -> None:
+    """Ask AWS whether this can work, and say every answer.
+
+    Raises:
+        ConfigError: It cannot.
+    """
+    failed = []
+    for finding in site.checks():
+        word, colour = {True: ("ok", "green"), False: ("fail", "red"), None: ("?", "yellow")}[finding.ok]
+        note(f"{coloured(f'{word:<5}', colour)}{finding.text}")
+        if finding.mend:
+            note(f"     mend: {finding.mend}")
+        if finding.ok is False:
+            failed.append(finding)
+    if failed:
+        raise ConfigError(f"{len(failed)} checks failed: {failed[0].text}", hint=failed[0].mend)
+
+
+def show(planned: "Planned") -> None:
+    """Print a plan for a person."""
+    for line in planned.lines():
+        click.echo(line)
+    click.echo(planned.summary)
+
+
+def as_json(planned: "Planned") -> dict[str, object]:
+    """Return a plan for ``--json``."""
+    return {
+        "summary": {action.value: number for action, number in planned.count.items()},
+        "changes": [
+            {"address": c.address, "part": c.part, "type": c.type, "name": c.called, "action": c.action.value}
+            for c in planned.changes
+        ],
+    }
+
+
+def telling(progress: ProgressLine, total: int) -> "Tell":
+    """Return what turns Terraform's events into progress, counted against the plan."""
+    done = 0
+
+    def tell(kind: str, event: Mapping[str, Any]) -> None:
+        nonlocal done
+        hook = event.get("hook", {})
+        address = str(hook.get("resource", {}).get("addr", ""))
+        verb = {"create": "making", "update": "changing", "delete": "destroying"}.get(
+            str(hook.get("action", "")), "reading"
+        )
+        if kind in {"apply_start", "apply_progress"}:
+            waited = f", {hook['elapsed_seconds']} s" if hook.get("elapsed_seconds") else ""
+            progress.update(f"{verb} {address}{waited}", min(1.0, done / max(1, total)))
+        elif kind == "apply_complete":
+            done += 1
+            progress.update(f"{verb} {address}: done", min(1.0, done / max(1, total)))
+        elif kind == "refresh_start":
+            progress.update("asking AWS what is there")
+
+    return tell

@@ -1,0 +1,81 @@
+"""What is asked of AWS before anything is made: may it work at all?
+
+Owns the questions and their words. A missing quota is found here in a second, and otherwise an hour
+later by machines that never start.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bedside.config import DeploySettings, PoolSettings
+from bedside.ports.cloud import Cloud
+
+_QUOTA_PAGE = "https://console.aws.amazon.com/servicequotas/home/services/ec2/quotas"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One answer.
+
+    Attributes:
+        ok: Whether it is good; None where nobody can say.
+        text: What was found, with the numbers.
+        mend: What to do where it is not good.
+    """
+
+    ok: bool | None
+    text: str
+    mend: str = ""
+
+
+def findings(cloud: Cloud, settings: DeploySettings) -> Iterator[Finding]:
+    """Ask one question after the other.
+
+    Raises:
+        ConfigError: There are no credentials, or a question is not permitted.
+        Unavailable: AWS does not answer.
+    """
+    caller = cloud.caller()
+    yield Finding(ok=True, text=f"account {caller.account}, as {caller.arn}")
+    if cloud.region in cloud.regions():
+        yield Finding(ok=True, text=f"region {cloud.region} is enabled")
+    else:
+        yield Finding(
+            ok=False,
+            text=f"region {cloud.region} is not enabled in account {caller.account}",
+            mend=f"aws account enable-region --region-name {cloud.region}",
+        )
+        return
+    for name, pool in settings.pools.items():
+        yield from _machines(cloud, name, pool)
+    if settings.archive:
+        there = cloud.has_imaging()
+        yield Finding(
+            ok=there,
+            text=f"HealthImaging {'is' if there else 'does not exist'} in {cloud.region}",
+            mend="" if there else "set deploy.archive = false, or deploy.region to us-east-1 or eu-west-1",
+        )
+
+
+def _machines(cloud: Cloud, name: str, pool: PoolSettings) -> Iterator[Finding]:
+    vcpus = cloud.vcpus(pool.instance_types)
+    if missing := [kind for kind in pool.instance_types if kind not in vcpus]:
+        yield Finding(
+            ok=False,
+            text=f"pool {name}: {', '.join(missing)} does not exist in {cloud.region}",
+            mend=f"set deploy.pools.{name}.instance_types to kinds that the region has",
+        )
+        return
+    kind = "spot" if pool.spot else "on-demand"
+    for machine in pool.instance_types:
+        needed = pool.max * vcpus[machine]
+        needs = f"pool {name}: {pool.max} × {machine} need {needed} {kind} vCPUs"
+        quota = cloud.quota_vcpus(machine, spot=pool.spot)
+        if quota is None:
+            yield Finding(ok=None, text=f"{needs}; the quota is not known", mend=f"look it up: {_QUOTA_PAGE}")
+        else:
+            yield Finding(
+                ok=quota >= needed,
+                text=f"{needs}, the quota is {quota:g}",
+                mend="" if quota >= needed else f"ask AWS for {needed} vCPUs: {_QUOTA_PAGE}",
+            )

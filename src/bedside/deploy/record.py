@@ -1,0 +1,74 @@
+"""bedside's own record of what it made on AWS, kept beside the working copy.
+
+Terraform forgets what it destroyed, and AWS's tags do not list roles; a proof that nothing is left
+needs a list of its own. It only grows until that proof succeeds.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from bedside.deploy.runner import Held
+from bedside.deploy.workspace import RECORD, write_private
+from bedside.ports.cloud import Cloud
+
+FORM = "bedside.deploy/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What is left of a deployment.
+
+    Attributes:
+        left: ARNs that are still there.
+        gone: How many recorded resources were asked for and are gone.
+        unasked: Recorded resources that can only be told by their tag.
+    """
+
+    left: tuple[str, ...]
+    gone: int
+    unasked: int
+
+    @property
+    def summary(self) -> str:
+        """The proof in one line."""
+        if self.left:
+            return f"{len(self.left)} resources are left"
+        rest = f", {self.unasked} others carry no tag any more" if self.unasked else ""
+        return f"nothing is left: {self.gone} resources were asked for and are gone{rest}"
+
+
+def remember(folder: Path, held: Iterable[Held]) -> None:
+    """Add resources to the record."""
+    # By id as well: a replaced resource has the same address, and the old one may be left.
+    every = {(item.address, item.id): item for item in (*recorded(folder), *held)}
+    document = {
+        "form": FORM,
+        "made": [asdict(item) for _, item in sorted(every.items(), key=lambda pair: pair[0])],
+    }
+    write_private(folder / RECORD, document)
+
+
+def recorded(folder: Path) -> list[Held]:
+    """Return the record; empty where there is none."""
+    try:
+        document = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    return [Held(**item) for item in document["made"]]
+
+
+def proof(cloud: Cloud, name: str, made: Iterable[Held]) -> Proof:
+    """Ask AWS what is left, by tag and by record."""
+    left = {item.arn for item in cloud.tagged(name)}
+    gone = unasked = 0
+    for arn in sorted({item.arn for item in made if item.arn.startswith("arn:")}):
+        match cloud.exists(arn):
+            case True:
+                left.add(arn)
+            case False:
+                gone += 1
+            case None:
+                unasked += arn not in left
+    return Proof(left=tuple(sorted(left)), gone=gone, unasked=unasked)

@@ -1,0 +1,117 @@
+"""One deployment on AWS, opened: its account, its working copy, and Terraform in it."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from bedside.config import DeploySettings
+from bedside.deploy.checks import Finding, findings
+from bedside.deploy.runner import Held, Terraform, find_terraform
+from bedside.deploy.variables import state_bucket, state_key, tfvars
+from bedside.deploy.waker import waker_zip
+from bedside.deploy.workspace import BACKEND, RemoteState, prepare, workspace_folder
+from bedside.errors import NotFound
+from bedside.ports.cloud import Cloud
+
+State = Literal["s3", "local"]
+#: Relative, because Terraform remembers it, and another machine has another folder.
+WAKER = "waker.zip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """A deployment and where it is made.
+
+    Attributes:
+        settings: The section ``[deploy]``.
+        cloud: The account, in the deployment's region.
+        base: Folder of the configuration.
+        environment: Of this process; Terraform finds credentials in it as boto3 does.
+        state: Where the state is; None is where it was, and S3 the first time.
+        modules: The root module; None is the package's.
+    """
+
+    settings: DeploySettings
+    cloud: Cloud
+    base: Path
+    environment: Mapping[str, str]
+    state: State | None = None
+    modules: Path | None = field(default=None)
+
+    @property
+    def folder(self) -> Path:
+        """The working copy."""
+        return workspace_folder(self.base, self.settings.name)
+
+    def checks(self) -> Iterator[Finding]:
+        """Ask AWS whether this can work."""
+        return findings(self.cloud, self.settings)
+
+    def open(self) -> Terraform:
+        """Write the working copy and open the state, its bucket made where there is none.
+
+        Raises:
+            ConfigError: Terraform is missing or too old, or AWS refuses.
+        """
+        return self._open(make=True)
+
+    def reopen(self) -> Terraform:
+        """Open what was applied before.
+
+        Raises:
+            NotFound: Nothing was applied from here, and there is no state in S3 either.
+        """
+        return self._open(make=False)
+
+    def remote(self) -> RemoteState | None:
+        """Return where the state is in S3; None where it is in the working copy."""
+        if (self.state or self._before() or "s3") == "local":
+            return None
+        region = self.cloud.region
+        bucket = state_bucket(self.settings, account=self.cloud.caller().account, region=region)
+        return RemoteState(bucket=bucket, key=state_key(self.settings.name), region=region)
+
+    def variables(self) -> dict[str, object]:
+        """Return the variables of the root module."""
+        return {**tfvars(self.settings, region=self.cloud.region), "waker_zip": WAKER}
+
+    def _open(self, *, make: bool) -> Terraform:
+        program = find_terraform(self.environment)
+        remote = self.remote()
+        if remote is not None and make:
+            self.cloud.ensure_state_bucket(remote.bucket)
+        elif not make and not self._begun(remote):
+            raise NotFound(
+                f"no deployment {self.settings.name!r} in {self.cloud.region} is known here",
+                hint="bedside deploy apply",
+            )
+        prepare(self.folder, variables=self.variables(), state=remote, modules=self.modules)
+        waker_zip(self.folder / WAKER)
+        terraform = Terraform(
+            program=program,
+            folder=self.folder,
+            environment=self.environment,
+            who=self.cloud.caller().arn,
+        )
+        terraform.init()
+        return terraform
+
+    def _begun(self, remote: RemoteState | None) -> bool:
+        if remote is None:
+            return self.folder.is_dir()
+        return self.cloud.exists(f"arn:aws:s3:::{remote.bucket}") is True
+
+    def _before(self) -> State | None:
+        """Return where the working copy keeps its state, or None where there is none yet."""
+        try:
+            document = json.loads((self.folder / BACKEND).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return "local" if "local" in document["terraform"]["backend"] else "s3"
+
+
+def ids(held: Sequence[Held], kind: str) -> list[str]:
+    """Return the ids of the resources of one type: a bucket's name, a queue's URL, a group's name."""
+    return [item.id for item in held if item.type == kind]

@@ -1,0 +1,288 @@
+"""`bedside deploy` as typed: a small deployment on an emulated account, from nothing and back to nothing.
+
+The root module here is a small one (a bucket, a queue, a registry, a role), because these stories are
+about the command; what the package's own modules make has tests of its own.
+"""
+
+import contextlib
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from bedside.cli.main import main
+from bedside.deploy import workspace
+from clinic import Typed
+from clouds import REGION, Cloud
+
+ROOT = """
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
+variable "name" { type = string }
+variable "region" { type = string }
+variable "rejected_days" { type = number }
+provider "aws" {
+  region            = var.region
+  s3_use_path_style = true
+  default_tags { tags = { "bedside:deployment" = var.name } }
+}
+module "storage" {
+  source = "./modules/storage"
+  name   = var.name
+  days   = var.rejected_days
+}
+output "storage" { value = { bucket = module.storage.bucket } }
+"""
+STORAGE = """
+variable "name" { type = string }
+variable "days" { type = number }
+resource "aws_s3_bucket" "this" { bucket = "${var.name}-objects" }
+resource "aws_s3_bucket_versioning" "this" {
+  bucket = aws_s3_bucket.this.id
+  versioning_configuration { status = "Enabled" }
+}
+resource "aws_sqs_queue" "this" {
+  name                      = "${var.name}-events"
+  message_retention_seconds = 86400 * var.days / 30
+}
+resource "aws_iam_role" "this" {
+  name = "${var.name}-worker"
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "ec2.amazonaws.com" }
+    }]
+  })
+}
+output "bucket" { value = aws_s3_bucket.this.bucket }
+"""
+
+WITHOUT_PROVIDER = """
+variable "name" { type = string }
+variable "rejected_days" { type = number }
+resource "terraform_data" "this" { input = var.rejected_days }
+output "name" { value = var.name }
+"""
+
+
+def typed(*words: str) -> Typed:
+    """Type a command as in a terminal that nobody sits at."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(words)
+    return Typed(code, out.getvalue(), err.getvalue())
+
+
+def provider_mirror() -> Path | None:
+    """Return a folder that terraform may take the AWS provider from, or None where there is none."""
+    named = os.environ.get("BEDSIDE_TEST_TF_MIRROR")
+    places = [Path(named)] if named else [*Path("/opt").glob("*"), *Path("/usr/share").glob("terraform*")]
+    found = (p for p in places if list(p.glob("*/hashicorp/aws/5.*")))
+    return next(found, None)
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a configuration, as an engineer has it."""
+    (tmp_path / "bedside.toml").write_text(f'[deploy]\nname = "ward"\nregion = "{REGION}"\n')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def small(tmp_path: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deploy the small root module, with a provider that lies on this machine."""
+    mirror = provider_mirror()
+    if mirror is None:
+        pytest.skip("no mirror of Terraform's AWS provider; set BEDSIDE_TEST_TF_MIRROR")
+    modules = tmp_path / "modules-source"
+    (modules / "modules" / "storage").mkdir(parents=True)
+    (modules / "main.tf").write_text(ROOT)
+    (modules / "modules" / "storage" / "main.tf").write_text(STORAGE)
+    configuration = tmp_path / "terraform.rc"
+    configuration.write_text(
+        f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n'
+    )
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(configuration))
+    monkeypatch.setattr(workspace, "MODULES", modules)
+
+
+def test_without_credentials_nothing_else_is_asked(
+    place: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    for verb in (["plan"], ["apply", "--yes"], ["status"], ["destroy", "--yes"], ["forgotten"]):
+        told = typed("deploy", *verb)
+        assert told.code == 3 and "no AWS credentials were found" in told.err, verb
+        assert "hint: aws configure" in told.err
+    assert not (place / ".bedside").exists()
+
+
+def test_a_region_that_does_not_exist(place: Path, cloud: Cloud) -> None:
+    (place / "bedside.toml").write_text('[deploy]\nregion = "eu-wst-1"\n')
+    told = typed("deploy", "plan")
+    assert told.code == 3 and "no AWS region 'eu-wst-1': the nearest is eu-west-1" in told.err
+
+
+def test_a_kind_of_machine_that_does_not_exist(place: Path, cloud: Cloud) -> None:
+    with (place / "bedside.toml").open("a") as file:
+        file.write('[deploy.pools.default]\ninstance_types = ["g9.huge"]\n')
+    told = typed("deploy", "plan")
+    assert told.code == 3
+    assert "pool default: g9.huge does not exist in us-east-1" in told.err
+    assert "instance_types to kinds that the region has" in told.err
+
+
+@pytest.mark.needs("terraform")
+def test_status_and_destroy_of_nothing(place: Path, cloud: Cloud) -> None:
+    for verb in (["status"], ["destroy", "--yes"]):
+        told = typed("deploy", *verb)
+        assert told.code == 2 and "no deployment 'ward'" in told.err, told.err
+    assert not (place / ".bedside").exists()
+
+
+@pytest.mark.needs("terraform")
+def test_the_words_of_each_verb(
+    place: Path, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = tmp_path / "modules-source"
+    modules.mkdir()
+    (modules / "main.tf").write_text(WITHOUT_PROVIDER)
+    monkeypatch.setattr(workspace, "MODULES", modules)
+    plan = typed("deploy", "plan", "--state", "local")
+    assert plan.code == 0, plan.err
+    assert "account 123456789012" in plan.err and "region us-east-1 is enabled" in plan.err
+    assert "4 on-demand vCPUs; the quota is not known" in plan.err
+    assert plan.out == "deployment\n  + data this\n1 to make\n"
+    assert typed("deploy", "apply").err.endswith("hint: add --yes\n")
+    assert "making terraform_data.this" in typed("deploy", "apply", "--yes").err
+    assert typed("deploy", "plan", "--json").json["changes"] == []
+    status = typed("deploy", "status", "--json").json
+    assert (status["resources"], status["outputs"]) == (1, {"name": "ward"})
+    with (place / "bedside.toml").open("a") as file:
+        file.write("rejected_days = 60\n")
+    assert typed("deploy", "plan").out == "deployment\n  ~ data this\n1 to change\n"
+    listed = typed("deploy", "destroy", "--dry-run")
+    assert listed.out == "deployment\n  - data this\n1 to destroy\n" and "nothing was changed" in listed.err
+    assert "add --yes" in typed("deploy", "destroy").err
+    assert typed("deploy", "status", "--json").json["resources"] == 1
+    gone = typed("deploy", "destroy", "--yes")
+    assert gone.code == 0 and gone.out.splitlines()[-1].startswith("nothing is left"), gone.err
+    assert not (place / ".bedside" / "deploy" / "ward").exists()
+
+
+@pytest.mark.slow  # the provider takes seconds to start, and each verb starts it several times
+@pytest.mark.timeout(900)
+@pytest.mark.needs("terraform")
+@pytest.mark.parametrize("state", ["s3", "local"])
+def test_from_nothing_and_back_to_nothing(place: Path, cloud: Cloud, small: None, state: str) -> None:
+    s3 = cloud.client("s3")
+    plan = typed("deploy", "plan", "--state", state)
+    assert plan.code == 0, plan.err
+    assert "account 123456789012" in plan.err and "region us-east-1 is enabled" in plan.err
+    assert plan.out.splitlines() == [
+        "storage: the bucket of studies and results",
+        "  + role ward-worker",
+        "  + bucket ward-objects",
+        "  + s3 bucket versioning this",
+        "  + queue ward-events",
+        "4 to make",
+    ]
+    refused = typed("deploy", "apply")
+    assert refused.code == 2 and "hint: add --yes" in refused.err
+    assert "Do this in account 123456789012, us-east-1?" in refused.err
+
+    applied = typed("deploy", "apply", "--yes")
+    assert applied.code == 0, applied.err
+    assert "making module.storage.aws_s3_bucket.this" in applied.err
+    again = typed("deploy", "plan", "--json")
+    assert again.json["changes"] == [], again.out
+    assert typed("deploy", "plan").out == "nothing changes\n"
+
+    with (place / "bedside.toml").open("a") as file:
+        file.write("rejected_days = 60\n")
+    assert typed("deploy", "plan").out.splitlines()[1:] == ["  ~ queue ward-events", "1 to change"]
+
+    status = typed("deploy", "status", "--json").json
+    assert status["resources"] == 4 and status["outputs"] == {"storage": {"bucket": "ward-objects"}}
+    (queue,) = status["queues"]
+    assert queue["url"].endswith("/ward-events") and queue["visible"] == 0
+    assert "storage.bucket  ward-objects" in typed("deploy", "status").out
+
+    s3.put_object(Bucket="ward-objects", Key="input/default/a", Body=b"1")
+    s3.put_object(Bucket="ward-objects", Key="input/default/a", Body=b"2")
+    found = typed("deploy", "forgotten", "--json").json
+    assert {item["arn"].rpartition(":")[2] for item in found} >= {"ward-objects", "ward-events"}
+
+    listed = typed("deploy", "destroy", "--dry-run")
+    assert listed.code == 0 and listed.out.splitlines()[-1] == "4 to destroy"
+    assert "nothing was changed" in listed.err
+    assert s3.head_bucket(Bucket="ward-objects")
+    unanswered = typed("deploy", "destroy")
+    assert unanswered.code == 2 and "add --yes" in unanswered.err
+
+    gone = typed("deploy", "destroy", "--yes")
+    assert gone.code == 0, gone.err
+    assert "2 versions deleted from ward-objects" in gone.err
+    assert gone.out.splitlines()[-1] == "nothing is left: 3 resources were asked for and are gone"
+    assert ("bedside-state-123456789012-us-east-1 is gone too" in gone.err) == (state == "s3")
+    assert not [b for b in s3.list_buckets()["Buckets"] if "ward" in b["Name"] or "state" in b["Name"]]
+    assert not (place / ".bedside" / "deploy" / "ward").exists()
+    assert typed("deploy", "status").code == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.needs("terraform")
+def test_what_terraform_does_not_know_of_is_found_by_its_tag(place: Path, cloud: Cloud, small: None) -> None:
+    assert typed("deploy", "apply", "--yes", "--state", "local").code == 0
+    ec2 = cloud.client("ec2")
+    tags = [{"ResourceType": "vpc", "Tags": [{"Key": "bedside:deployment", "Value": "ward"}]}]
+    stray = ec2.create_vpc(CidrBlock="10.8.0.0/16", TagSpecifications=tags)["Vpc"]["VpcId"]
+    told = typed("deploy", "destroy", "--yes", "--json")
+    assert told.code == 5 and "1 resources are left" in told.err
+    assert told.json["left"] == [f"arn:aws:ec2:us-east-1:123456789012:vpc/{stray}"]
+    ec2.delete_vpc(VpcId=stray)
+    told = typed("deploy", "destroy", "--yes")
+    assert told.code == 0, told.err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.needs("terraform")
+def test_a_role_that_tags_do_not_list_is_found_by_our_own_record(
+    place: Path, cloud: Cloud, small: None
+) -> None:
+    assert typed("deploy", "apply", "--yes", "--state", "local").code == 0
+    state = place / ".bedside" / "deploy" / "ward" / "terraform.tfstate"
+    kept = json.loads(state.read_text())
+    kept["resources"] = [r for r in kept["resources"] if r["type"] != "aws_iam_role"]
+    kept["serial"] += 1
+    state.write_text(json.dumps(kept))
+    told = typed("deploy", "destroy", "--yes")
+    assert told.code == 5 and "left: arn:aws:iam::123456789012:role/ward-worker" in told.err
+    cloud.client("iam").delete_role(RoleName="ward-worker")
+    assert typed("deploy", "destroy", "--yes").code == 0
+
+
+def test_a_policy_that_forbids_making_buckets() -> None:
+    told = typed("deploy", "policy", "--deny", "s3:CreateBucket")
+    assert told.json["Statement"][0] | {"Sid": ""} == {
+        "Sid": "",
+        "Effect": "Deny",
+        "Action": ["s3:CreateBucket"],
+        "Resource": ["*"],
+    }
+    wrong = typed("deploy", "policy", "--allow", "CreateBucket")
+    assert wrong.code == 2 and "hint: --allow s3:CreateBucket" in wrong.err and not wrong.out
