@@ -4,6 +4,7 @@ What it proves is that requests are well formed and answers are read; not that A
 All servers of one process share one state, so whatever a test makes has a name of its own.
 """
 
+import json
 import logging
 import uuid
 from collections.abc import Iterator
@@ -61,6 +62,36 @@ class Cloud:
         name = f"bedside-{uuid.uuid4().hex[:20]}"
         self.client("s3").create_bucket(Bucket=name)
         return name
+
+    def queue(self, *, announces: str = "", prefix: str = "input/", attempts: int = 3) -> str:
+        """Make a queue and its dead-letter queue (``-dead`` after its name); return its URL.
+
+        Args:
+            announces: A bucket that sends its events there; empty is none.
+            prefix: Of the objects that count.
+            attempts: After so many receipts a message is dead.
+        """
+        sqs, name = self.client("sqs"), f"bedside-{uuid.uuid4().hex[:20]}"
+        arns = []
+        for each, more in ((f"{name}-dead", {}), (name, {"maxReceiveCount": attempts})):
+            policy = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": arns[0], **more})} if more else {}
+            url: str = sqs.create_queue(QueueName=each, Attributes=policy)["QueueUrl"]
+            asked = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+            arns.append(asked["Attributes"]["QueueArn"])
+        if announces:
+            rule = {"FilterRules": [{"Name": "prefix", "Value": prefix}]}
+            wanted = {"QueueArn": arns[1], "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": rule}}
+            self.client("s3").put_bucket_notification_configuration(
+                Bucket=announces, NotificationConfiguration={"QueueConfigurations": [wanted]}
+            )
+        return url
+
+    def messages(self, url: str) -> dict[str, int]:
+        """Count a queue's messages: those that can be received, are in hands, come later."""
+        counts = {"visible": "", "held": "NotVisible", "delayed": "Delayed"}
+        names = {ours: f"ApproximateNumberOfMessages{theirs}" for ours, theirs in counts.items()}
+        found = self.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=list(names.values()))
+        return {ours: int(found["Attributes"][theirs]) for ours, theirs in names.items()}
 
 
 @contextmanager

@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bedside.adapters.aws.blobs import S3BlobStore
+from bedside.adapters.aws.feed import FeedOptions, SqsFeed
+from bedside.adapters.aws.places import Bucket
+from bedside.adapters.aws.queue import SqsQueue
 from bedside.adapters.local.blobs import FolderBlobStore
 from bedside.adapters.local.feed import FolderFeed
 from bedside.adapters.memory.blobs import MemoryBlobStore
@@ -17,6 +21,8 @@ from bedside.adapters.memory.clock import ManualClock
 from bedside.adapters.memory.feed import MemoryFeed
 from bedside.config import FileSetSettings
 from bedside.ports import ArrivalFeed, BlobStore, Dropped
+from bedside.worker.dropbox import DropboxWatch
+from clouds import Cloud
 
 RECORDING = FileSetSettings(name="recording", patterns=("*.mp4", "*.hpf"), pipeline="video")
 QUIET_S = 5.0
@@ -44,7 +50,7 @@ class Box:
         return self.ready(tenant)
 
 
-def folder_box(tmp: Path) -> Box:
+def folder_box(tmp: Path, _request: pytest.FixtureRequest) -> Box:
     clock = ManualClock()
 
     def write(tenant: str, name: str, data: bytes) -> None:
@@ -55,7 +61,7 @@ def folder_box(tmp: Path) -> Box:
     return Box(FolderFeed(tmp, QUIET_S, clock, [RECORDING]), FolderBlobStore(tmp), clock, write)
 
 
-def memory_box(tmp: Path) -> Box:
+def memory_box(_tmp: Path, _request: pytest.FixtureRequest) -> Box:
     clock, store = ManualClock(), MemoryBlobStore()
 
     def write(tenant: str, name: str, data: bytes) -> None:
@@ -64,9 +70,30 @@ def memory_box(tmp: Path) -> Box:
     return Box(MemoryFeed(store, QUIET_S, clock, [RECORDING]), store, clock, write)
 
 
-@pytest.fixture(params=[folder_box, memory_box])
+def sqs_box(_tmp: Path, request: pytest.FixtureRequest) -> Box:
+    cloud: Cloud = request.getfixturevalue("cloud")
+    clock, bucket = ManualClock(), Bucket(name=cloud.bucket(), prefix="hospital/")
+    queue = cloud.queue(announces=bucket.name, prefix="hospital/input/")
+    store, s3 = S3BlobStore(bucket), cloud.client("s3")
+
+    def write(tenant: str, name: str, data: bytes) -> None:
+        s3.put_object(Bucket=bucket.name, Key=f"hospital/input/{tenant}/{name}", Body=data)
+
+    feed = SqsFeed(
+        queues=[SqsQueue(queue, beats=False)],
+        bucket=bucket,
+        watch=DropboxWatch(store, QUIET_S, clock, [RECORDING]),
+        tenants=["default", "alpha", "beta"],
+        job_ended=lambda _tenant, _job: True,
+        clock=clock,
+        options=FeedOptions(poll_s=0, wait_s=0),
+    )
+    return Box(feed, store, clock, write)
+
+
+@pytest.fixture(params=[folder_box, memory_box, sqs_box])
 def box(request: pytest.FixtureRequest, tmp_path: Path) -> Box:
-    return request.param(tmp_path)
+    return request.param(tmp_path, request)
 
 
 def a_zip(size: int = 10) -> bytes:
@@ -237,6 +264,19 @@ def test_tenants_have_their_own_drop_boxes(box: Box) -> None:
     assert box.ready("beta") == {}
 
 
-@pytest.mark.parametrize("adapter", [FolderFeed, MemoryFeed])
-def test_signatures_are_the_ports(adapter: type) -> None:
-    assert inspect.signature(adapter.ready) == inspect.signature(ArrivalFeed.ready)
+def test_a_thing_that_was_taken_or_postponed_is_told_again_when_it_changed(box: Box) -> None:
+    box.drop("study/1.dcm", b"a")
+    first = box.after(5)["input/study"]
+    box.feed.taken("default", first)
+    box.drop("study/2.dcm", b"b")
+    second = box.after(5)["input/study"]
+    assert second.parts == ("input/study/1.dcm", "input/study/2.dcm")
+    box.feed.postponed("default", second, 30)
+    box.drop("study/3.dcm", b"c")
+    assert len(box.after(5)["input/study"].parts) == 3
+
+
+@pytest.mark.parametrize("adapter", [FolderFeed, MemoryFeed, SqsFeed, DropboxWatch])
+@pytest.mark.parametrize("method", ["ready", "taken", "postponed"])
+def test_signatures_are_the_ports(adapter: type, method: str) -> None:
+    assert inspect.signature(getattr(adapter, method)) == inspect.signature(getattr(ArrivalFeed, method))
