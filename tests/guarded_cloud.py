@@ -1,0 +1,118 @@
+"""AWS emulated with its guards on: ministack, which checks signatures and policies and refuses as AWS does.
+
+A process of its own on 127.0.0.1, for the few tests about who may do what; the others use `clouds`.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from clouds import REGION
+
+START_TIMEOUT_S = 60.0
+#: Whoever signs with these may do everything.
+ROOT = ("test", "test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardedCloud:
+    """A running emulator.
+
+    Attributes:
+        url: Where it answers.
+    """
+
+    url: str
+
+    def environment(self, keys: tuple[str, str] = ROOT) -> dict[str, str]:
+        """Variables with which boto3 in any process is somebody there."""
+        return {
+            "AWS_ACCESS_KEY_ID": keys[0],
+            "AWS_SECRET_ACCESS_KEY": keys[1],
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of somebody who may do everything."""
+        import boto3
+
+        key, secret = ROOT
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+        )
+
+    def user(self, name: str) -> tuple[str, str]:
+        """Make a user who may do nothing yet; return the keys."""
+        iam = self.client("iam")
+        iam.create_user(UserName=name)
+        made = iam.create_access_key(UserName=name)["AccessKey"]
+        return made["AccessKeyId"], made["SecretAccessKey"]
+
+    def permit(self, name: str, statements: Mapping[str, Sequence[str]]) -> None:
+        """Let a user do this and nothing else: actions by ARN."""
+        allowed = [{"Effect": "Allow", "Action": list(a), "Resource": arn} for arn, a in statements.items()]
+        document = {"Version": "2012-10-17", "Statement": allowed}
+        self.client("iam").put_user_policy(
+            UserName=name, PolicyName="all", PolicyDocument=json.dumps(document)
+        )
+
+
+@contextmanager
+def run_ministack(folder: Path) -> Iterator[GuardedCloud]:
+    """Run the emulator on a free port of this machine until the block ends.
+
+    Args:
+        folder: Takes its log.
+    """
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"]
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    with (folder / "ministack.log").open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**kept, "AUTH": "true", "GATEWAY_PORT": str(port), "LOG_LEVEL": "WARNING"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # it starts a process of its own, which must end with it
+        )
+    try:
+        cloud = GuardedCloud(url=f"http://127.0.0.1:{port}")
+        _wait(process, f"{cloud.url}/_ministack/health", folder / "ministack.log")
+        yield cloud
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # what it holds is thrown away
+        process.wait(20)
+
+
+def _wait(process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            if httpx.get(url, trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise RuntimeError(f"ministack did not start:\n{log.read_text()[-2000:]}")
