@@ -373,7 +373,7 @@ def test_what_is_watched_applies_and_plans_nothing_more(tmp_path: Path, moto: Cl
     alarms = moto.client("cloudwatch").describe_alarms(AlarmNamePrefix="watched-")["MetricAlarms"]
     topic = _resources(terraform)["aws_sns_topic.alarms"]["arn"]
     assert {alarm["AlarmName"] for alarm in alarms} == {
-        "watched-dead-dead-letters",
+        "watched-dead-letters",
         "watched-default-oldest",
         "watched-default-nobody-works",
     }

@@ -81,7 +81,6 @@ module "ci" {
 
   name              = var.name
   github_repository = var.github_repository
-  oidc_provider_arn = var.github_oidc_provider_arn
   repository_arn    = module.registry.repository_arn
 }
 
@@ -105,5 +104,20 @@ module "workers" {
   night                     = var.night
   archive_datastore_id      = var.archive ? var.datastore_id : ""
   archive_role_arn          = one(module.archive[*].role_arn) == null ? "" : one(module.archive[*].role_arn)
+  topic_arn                 = module.observability.topic_arn
   log_days                  = var.log_days
+}
+
+module "observability" {
+  source = "./modules/observability"
+
+  name        = var.name
+  pools       = keys(var.pools)
+  group_names = module.workers.groups
+  alarm_email = var.alarm_email
+  log_days    = var.log_days
+
+  # The last part of a queue's ARN is its name.
+  queue_names       = { for pool, queue in module.events.pool_queues : pool => reverse(split(":", queue.arn))[0] }
+  dead_letter_names = [for arn in values(module.events.dead_letter_arns) : reverse(split(":", arn))[0]]
 }

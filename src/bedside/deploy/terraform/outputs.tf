@@ -72,3 +72,13 @@ output "ci_role_arn" {
   description = "Role of the workflows; null without a repository."
   value       = one(module.ci[*].role_arn)
 }
+
+output "dashboard" {
+  description = "CloudWatch's page of this deployment."
+  value       = module.observability.dashboard
+}
+
+output "topic_arn" {
+  description = "Topic of the alarms."
+  value       = module.observability.topic_arn
+}

@@ -42,13 +42,14 @@ resource "aws_sns_topic_subscription" "email" {
 }
 
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
-  for_each = toset(var.dead_letter_names)
+  # By place in the list: names of queues that are made in the same run are not known before.
+  count = length(var.dead_letter_names)
 
-  alarm_name          = "${each.key}-dead-letters"
+  alarm_name          = "${var.dead_letter_names[count.index]}-letters"
   alarm_description   = "Something failed every attempt and waits for a person: bedside job list --state dead"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
-  dimensions          = { QueueName = each.key }
+  dimensions          = { QueueName = var.dead_letter_names[count.index] }
   statistic           = "Maximum"
   period              = 300
   evaluation_periods  = 1

@@ -28,15 +28,16 @@ data "aws_iam_policy_document" "worker" {
     sid     = "Objects"
     actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
     resources = [
-      for area in ["input", "arrivals", "results", "inferred", "rejected", "work", "shadows"] :
+      for area in ["input", "arrivals", "results", "inferred", "rejected", "work", "shadows", ".bedside-top"] :
       "${var.bucket_arn}/${area}/*"
     ]
   }
 
   # What lies in a drop-box is found by listing, and without this right a missing object reads as forbidden.
+  # Uploads that broke off are found, and given up, by the second.
   statement {
     sid       = "List"
-    actions   = ["s3:ListBucket"]
+    actions   = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
     resources = [var.bucket_arn]
   }
 
