@@ -174,6 +174,7 @@ PACKAGING = (
     "bases.md",
     "map.md",
 )
+DEPLOYING = ("deploy.md", "aws.md", "cost.md", "github.md")
 
 
 def site() -> str:
@@ -181,12 +182,13 @@ def site() -> str:
     before = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[0]
     # Names of generated pages count before they are written the first time.
     pages = {path.name for path in DOCS.glob("*.md")} | set(DOCUMENTS)
-    others = sorted(pages - {*START, *REFERENCE, *PACKAGING})
+    others = sorted(pages - {*START, *REFERENCE, *PACKAGING, *DEPLOYING})
     decisions = sorted(f"decisions/{path.name}" for path in (DOCS / "decisions").glob("*.md"))
     sections = {
         "Start": START,
         "Reference": [page for page in REFERENCE if page in pages],
         "Packaging and releases": [page for page in PACKAGING if page in pages],
+        "On AWS": [page for page in DEPLOYING if page in pages],
         "How it works": others,
         "Decisions": decisions,
     }
