@@ -7,7 +7,7 @@ extensions.
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -17,8 +17,11 @@ from bedside.domain.arrival import ArrivalKind, StoredFile
 from bedside.domain.identity import short_id
 from bedside.errors import InputRejected
 from bedside.ports import BlobStore, Dropped
+from bedside.worker.abreast import abreast
 from bedside.worker.unpack import Limits, UnpackedFile, hash_file, is_zip, unpack
 
+#: Parts fetched before they are measured: a sender who floods us gets so far beyond the limit.
+_AHEAD = 16
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")
 
 
@@ -118,12 +121,12 @@ def _bring(dropped: Dropped, blobs: BlobStore, folder: Path, limits: Limits) -> 
         )
     files: list[UnpackedFile] = []
     size_bytes = 0
-    for number, key in enumerate(dropped.parts, 1):
+    for number, path in _fetched(dropped, blobs, folder):
         left = replace(
             limits, max_files=limits.max_files - len(files), max_bytes=limits.max_bytes - size_bytes
         )
         where = f"file {number} of {len(dropped.parts)}: " if len(dropped.parts) > 1 else ""
-        brought = _bring_part(key, blobs, folder / f"{number:06d}", left, where)
+        brought = _bring_part(dropped.parts[number - 1], path, left, where)
         files += brought
         size_bytes += sum(file.size_bytes for file in brought)
         if size_bytes > limits.max_bytes:
@@ -131,8 +134,16 @@ def _bring(dropped: Dropped, blobs: BlobStore, folder: Path, limits: Limits) -> 
     return files
 
 
-def _bring_part(key: str, blobs: BlobStore, path: Path, limits: Limits, where: str) -> Sequence[UnpackedFile]:
-    blobs.fetch(key, path)
+def _fetched(dropped: Dropped, blobs: BlobStore, folder: Path) -> Iterator[tuple[int, Path]]:
+    """Fetch the parts, some ahead at once, and give each with its number, in order."""
+    numbered = [(number, folder / f"{number:06d}") for number in range(1, len(dropped.parts) + 1)]
+    for first in range(0, len(numbered), _AHEAD):
+        ahead = numbered[first : first + _AHEAD]
+        abreast(lambda part: blobs.fetch(dropped.parts[part[0] - 1], part[1]), ahead)
+        yield from ahead
+
+
+def _bring_part(key: str, path: Path, limits: Limits, where: str) -> Sequence[UnpackedFile]:
     if not is_zip(path):
         if not where and key.lower().endswith(".zip"):
             raise InputRejected("ZIP: this is none")
