@@ -286,3 +286,17 @@ def test_a_policy_that_forbids_making_buckets() -> None:
     }
     wrong = typed("deploy", "policy", "--allow", "CreateBucket")
     assert wrong.code == 2 and "hint: --allow s3:CreateBucket" in wrong.err and not wrong.out
+
+
+def test_permissions_need_no_credentials_and_become_files(place: Path) -> None:
+    told = typed("deploy", "permissions", "--account", "123456789012", "-o", "policies")
+    assert told.code == 0, told.err
+    assert "CreateBucket" in told.out and "arn:aws:s3:::ward-*" in told.out
+    files = sorted((place / "policies").iterdir())
+    assert files and [line.split("file://")[1] for line in told.err.splitlines()] == [
+        f"policies/{file.name}" for file in files
+    ]
+    granted = [s for file in files for s in json.loads(file.read_text())["Statement"]]
+    (bucket,) = [s for s in granted if s["Sid"].startswith("Storage") and "s3:CreateBucket" in s["Action"]]
+    assert bucket["Resource"] == ["arn:aws:s3:::ward-*"]
+    assert "archive" not in typed("deploy", "permissions", "--json").json

@@ -15,6 +15,7 @@ COMMANDS = {
     "status": (f"{_HERE}.status:status", "Show queues, machines and outputs."),
     "destroy": (f"{_HERE}.destroy:destroy", "Remove everything, and prove that nothing is left."),
     "forgotten": (f"{_HERE}.forgotten:forgotten", "Find what was left on, in every region."),
+    "permissions": (f"{_HERE}.permissions:permissions", "Show the permissions that deploying needs."),
     "policy": (f"{_HERE}.policy:policy", "Write an IAM policy of allowed and denied actions."),
 }
 

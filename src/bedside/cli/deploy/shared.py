@@ -101,7 +101,7 @@ def telling(progress: ProgressLine, total: int) -> "Tell":
             waited = f", {hook['elapsed_seconds']} s" if hook.get("elapsed_seconds") else ""
             progress.update(f"{verb} {address}{waited}", min(1.0, done / max(1, total)))
         elif kind == "apply_complete":
-            done += 1
+            done += verb != "reading"  # the plan counts no reading
             progress.update(f"{verb} {address}: done", min(1.0, done / max(1, total)))
         elif kind == "refresh_start":
             progress.update("asking AWS what is there")

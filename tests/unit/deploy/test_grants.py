@@ -1,0 +1,68 @@
+"""The permissions of the deploying person, read from the package's own modules."""
+
+import re
+
+import pytest
+
+from bedside.config import DeploySettings
+from bedside.deploy.actions import ACTIONS, OWN
+from bedside.deploy.grants import LONGEST, Where, packed, permissions, size, types_by_part
+from bedside.deploy.policy import policy
+from bedside.errors import ConfigError
+
+WHERE = Where(account="123456789012", region="eu-west-1")
+FULL = DeploySettings(
+    name="ward",
+    archive=True,
+    datastore_id="0" * 32,
+    identity=True,
+    control=True,
+    alarm_email="a@example.org",
+    github_repository="o/r",
+)
+
+
+def test_every_type_that_a_module_uses_is_known() -> None:
+    types = types_by_part()
+    assert {"storage", "events", "registry", "network", "ledger", "workers"} <= set(types)
+    assert all(types.values())
+    unknown = {part: sorted(kinds - set(ACTIONS)) for part, kinds in types.items() if kinds - set(ACTIONS)}
+    assert unknown == {}
+
+
+def test_a_type_that_is_not_known_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="module storage: the permissions of aws_efs_file_system"):
+        permissions(FULL, WHERE, types={"storage": ["aws_efs_file_system"]})
+
+
+def test_only_parts_that_are_used_are_granted() -> None:
+    small = permissions(DeploySettings(name="ward"), WHERE)
+    assert not {"archive", "budget", "ci", "control", "identity"} & set(small)
+    assert {"archive", "budget", "ci", "identity"} <= set(permissions(FULL, WHERE))
+
+
+def test_names_of_the_deployment_bound_what_is_granted() -> None:
+    made = permissions(FULL, WHERE)
+    buckets = [s for s in made["storage"] if "s3:CreateBucket" in s["Action"]]  # type: ignore[operator]
+    assert [s["Resource"] for s in buckets] == [["arn:aws:s3:::ward-*"]]
+    roles = [s for s in made["workers"] if "iam:CreateRole" in s["Action"]]  # type: ignore[operator]
+    assert [s["Resource"] for s in roles] == [["arn:aws:iam::123456789012:role/ward-*"]]
+    # Whoever could write any role could do anything: no action of IAM is granted on everything.
+    for statements in made.values():
+        for one in statements:
+            if one["Resource"] == ["*"]:
+                assert not [a for a in one["Action"] if a.startswith("iam:")]  # type: ignore[attr-defined]
+    assert not re.search(r"[{}]", str([s["Resource"] for part in made.values() for s in part]))
+
+
+def test_policies_are_as_few_as_iam_permits() -> None:
+    made = permissions(FULL, WHERE)
+    policies = packed(made)
+    assert all(size(p) <= LONGEST for p in policies)
+    assert len(policies) <= 10, "IAM attaches ten to a role"
+    assert [s for p in policies for s in p["Statement"]] == [s for part in made.values() for s in part]  # type: ignore[attr-defined]
+
+
+def test_every_action_of_the_table_is_one_that_the_generator_takes() -> None:
+    for grant in [*OWN, *(g for grants in ACTIONS.values() for g in grants)]:
+        policy(allow=[f"{grant.service}:{action}" for action in grant.actions.split()])
