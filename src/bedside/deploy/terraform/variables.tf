@@ -167,12 +167,6 @@ variable "github_repository" {
   default     = ""
 }
 
-variable "github_oidc_provider_arn" {
-  description = "GitHub's OIDC provider where the account has it already; empty makes it."
-  type        = string
-  default     = ""
-}
-
 variable "availability_zones" {
   description = "Zones that machines may start in."
   type        = number

@@ -21,19 +21,36 @@ data "aws_iam_policy_document" "release" {
 
 data "aws_iam_policy_document" "deploy" {
   # A plan reads what there is. Reading has no narrower resource in most of these services; no object of a
-  # bucket, no message and no secret is among it.
+  # bucket, no message and no person's account is among it.
   statement {
     sid = "Look"
     actions = [
       "application-autoscaling:Describe*", "autoscaling:Describe*", "budgets:ViewBudget", "budgets:ListTagsForResource",
-      "cloudwatch:Describe*", "cloudwatch:Get*", "cloudwatch:List*", "cognito-idp:Describe*", "cognito-idp:Get*",
-      "cognito-idp:List*", "ec2:Describe*", "ecr:Describe*", "ecr:GetLifecyclePolicy", "ecr:ListTagsForResource",
-      "events:Describe*", "events:List*", "iam:Get*", "iam:List*", "lambda:Get*", "lambda:List*", "logs:Describe*",
+      "cloudwatch:Describe*", "cloudwatch:Get*", "cloudwatch:List*", "cognito-idp:DescribeUserPool", "cognito-idp:DescribeUserPoolClient",
+      "cognito-idp:GetGroup", "cognito-idp:GetUserPoolMfaConfig", "cognito-idp:ListTagsForResource", "ec2:Describe*", "ecr:Describe*", "ecr:GetLifecyclePolicy", "ecr:ListTagsForResource",
+      "events:Describe*", "events:List*", "iam:GetInstanceProfile", "iam:GetOpenIDConnectProvider", "iam:GetRole",
+      "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies",
+      "lambda:Get*", "lambda:List*", "logs:Describe*",
       "logs:List*", "rds:Describe*", "rds:ListTagsForResource", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
       "s3:GetLifecycleConfiguration", "scheduler:Get*", "scheduler:List*", "servicequotas:Get*", "sns:Get*",
       "sns:List*", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags", "ssm:DescribeParameters",
       "ssm:ListTagsForResource", "sts:GetCallerIdentity", "tag:GetResources",
     ]
+    resources = ["*"]
+  }
+
+  # A plan also reads the parameters, the ledger's password among them: a role that starts workers with code of
+  # its choice could learn it anyway.
+  statement {
+    sid       = "Parameters"
+    actions   = ["ssm:GetParameter", "ssm:GetParameters"]
+    resources = [format(local.own, "ssm", "parameter/${var.name}/*")]
+  }
+
+  # A password that the plan draws and throws away.
+  statement {
+    sid       = "Draw"
+    actions   = ["secretsmanager:GetRandomPassword"]
     resources = ["*"]
   }
 
