@@ -37,14 +37,6 @@ locals {
       ]
     },
     {
-      title = "Seconds per job"
-      stat  = "p90"
-      metrics = [
-        for pool in var.pools :
-        ["bedside", "JobSeconds", "Deployment", var.name, "Pool", pool, { label = pool }]
-      ]
-    },
-    {
       title = "Dead letters"
       stat  = "Maximum"
       metrics = [
@@ -53,6 +45,19 @@ locals {
       ]
     },
   ]
+
+  # From the workers' own lines, by job: ids and times, no names.
+  job_seconds = join(" | ", concat(
+    [for pool in var.pools : "SOURCE '/bedside/${var.name}/workers/${pool}'"],
+    [
+      "parse @message \"action=* \" as action",
+      "parse @message \" job=* \" as job",
+      "filter action in ['job.leased', 'job.succeeded']",
+      "stats (max(@timestamp) - min(@timestamp)) / 1000 as seconds, max(@timestamp) as ended by job",
+      "sort ended desc",
+      "limit 100",
+    ],
+  ))
 
   # Charges are published in one region, for the whole account, and only where billing alerts are on.
   charges = {
@@ -85,6 +90,19 @@ resource "aws_cloudwatch_dashboard" "this" {
           }
         }
       ],
+      [{
+        type   = "log"
+        x      = 12
+        y      = 12
+        width  = 12
+        height = 6
+        properties = {
+          title  = "Seconds per job, the last hundred"
+          region = local.region
+          view   = "table"
+          query  = local.job_seconds
+        }
+      }],
       [{
         type       = "metric"
         x          = 0
