@@ -20,6 +20,7 @@ def apply(state: str | None, yes: bool, config_path: Path | None, as_json: bool)
 
     When it is cut off, what was made is remembered, and the next apply does the rest.
     """
+    from bedside.deploy.estimated import cost_line
     from bedside.deploy.record import remember
 
     site = site_of(config_path, state)
@@ -30,6 +31,7 @@ def apply(state: str | None, yes: bool, config_path: Path | None, as_json: bool)
         planned = terraform.plan(telling(progress, 0))
     if not as_json:
         show(planned)
+        click.echo(cost_line(site.settings, site.cloud.region))
     if planned.changes:
         confirm(f"Do this in account {site.cloud.caller().account}, {site.cloud.region}?", yes=yes)
         try:

@@ -16,6 +16,8 @@ from bedside.cli.output import ProgressLine, note, write_json
 @json_option
 def plan(state: str | None, config_path: Path | None, as_json: bool) -> None:
     """Check the account and show what an apply would do, and change nothing but the state's bucket."""
+    from bedside.deploy.estimated import cost_line
+
     site = site_of(config_path, state)
     check(site)
     with ProgressLine() as progress:
@@ -25,5 +27,6 @@ def plan(state: str | None, config_path: Path | None, as_json: bool) -> None:
         write_json(plan_json(planned))
         return
     show(planned)
+    click.echo(cost_line(site.settings, site.cloud.region))
     if planned.changes:
         note("bedside deploy apply does this")

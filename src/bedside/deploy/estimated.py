@@ -1,0 +1,54 @@
+"""What a configuration would cost, for the plan: `bedside.deploy.cost` asked about its settings.
+
+Owns only the translation. A plan is not stopped by a price that the table lacks; the reason is shown
+in its place.
+"""
+
+from bedside.config import DeploySettings
+from bedside.deploy.cost import Estimate, PoolPlan, SitePlan, Workload, estimate
+from bedside.deploy.prices import load_table
+from bedside.errors import ConfigError
+
+
+def site_plan(settings: DeploySettings) -> SitePlan:
+    """Return the settings as the estimate takes them: each pool by its preferred kind of machine."""
+    return SitePlan(
+        pools={
+            name: PoolPlan(
+                machine=pool.instance_types[0],
+                spot=pool.spot,
+                warm_pool=pool.warm_pool,
+                idle_s=pool.idle_s,
+                permitted_wait_s=pool.permitted_wait_s,
+                disk_gb=pool.disk_gb,
+            )
+            for name, pool in settings.pools.items()
+        },
+        ledger_class=settings.ledger_class,
+        own_ledger=not settings.ledger_url,
+        control=settings.control,
+        archive=settings.archive,
+    )
+
+
+def estimate_of(settings: DeploySettings, region: str) -> Estimate:
+    """Return the estimate for the usual work, by the table that comes with bedside.
+
+    Raises:
+        ConfigError: The table lacks the region or a machine.
+    """
+    return estimate(site_plan(settings), Workload(), load_table(region))
+
+
+def cost_line(settings: DeploySettings, region: str) -> str:
+    """Return the cost in one line, or why there is none."""
+    try:
+        found = estimate_of(settings, region)
+        date = load_table(region).date
+    except ConfigError as exc:
+        return f"cost: not known: {exc.message}"
+    work = found.workload
+    return (
+        f"cost: about USD {found.fixed_usd:.2f} a month without a study, "
+        f"and USD {found.study_usd:.3f} a study at {work.studies_per_day:g} a day over {work.hours:g} hours (prices of {date}, {region})"
+    )

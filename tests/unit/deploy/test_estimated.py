@@ -1,0 +1,30 @@
+"""What a plan says of its cost."""
+
+import re
+
+from bedside.config import DeploySettings, PoolSettings
+from bedside.deploy.estimated import cost_line, estimate_of, site_plan
+
+
+def test_the_cost_follows_the_settings() -> None:
+    plain = estimate_of(DeploySettings(), "us-east-1")
+    spot = estimate_of(DeploySettings(pools={"default": PoolSettings(spot=True)}), "us-east-1")
+    own = estimate_of(DeploySettings(ledger_url="postgresql://db/b"), "us-east-1")
+    assert spot.study_usd < plain.study_usd and spot.fixed_usd == plain.fixed_usd
+    assert own.fixed_usd < plain.fixed_usd, "a database that exists costs nothing more"
+    pool = PoolSettings(instance_types=("g6.xlarge", "g5.xlarge"), warm_pool=1, idle_s=60, disk_gb=50)
+    plan = site_plan(DeploySettings(pools={"a": pool})).pools["a"]
+    assert (plan.machine, plan.warm_pool, plan.idle_s, plan.disk_gb) == ("g6.xlarge", 1, 60, 50)
+
+
+def test_the_line_has_both_numbers_and_the_date() -> None:
+    found = estimate_of(DeploySettings(), "us-east-1")
+    line = cost_line(DeploySettings(), "us-east-1")
+    assert f"USD {found.fixed_usd:.2f} a month" in line and f"USD {found.study_usd:.3f} a study" in line
+    assert re.search(r"prices of \d{4}-\d\d", line)
+
+
+def test_a_price_that_is_missing_is_said_and_stops_nothing() -> None:
+    odd = DeploySettings(pools={"default": PoolSettings(instance_types=("x9.huge",))})
+    assert cost_line(odd, "us-east-1").startswith("cost: not known: no price of x9.huge")
+    assert cost_line(DeploySettings(), "sa-east-1").startswith("cost: not known: no prices of region")
