@@ -50,5 +50,6 @@ def cost_line(settings: DeploySettings, region: str) -> str:
     work = found.workload
     return (
         f"cost: about USD {found.fixed_usd:.2f} a month without a study, "
-        f"and USD {found.study_usd:.3f} a study at {work.studies_per_day:g} a day over {work.hours:g} hours (prices of {date}, {region})"
+        f"and USD {found.study_usd:.3f} a study at {work.studies_per_day:g} a day over {work.hours:g} hours "
+        f"(prices of {date}, {region})"
     )
