@@ -4,12 +4,13 @@ import hashlib
 import inspect
 import json
 import uuid
+from pathlib import Path
 
 import boto3
 import pytest
 
 from bedside.adapters.aws.account import AwsCloud
-from bedside.errors import ConfigError, NotFound
+from bedside.errors import ConfigError, NotFound, Unavailable
 from bedside.ports.cloud import DEPLOYMENT_TAG, Cloud, Group
 from bedside.wiring.cloud import open_cloud
 from clouds import REGION
@@ -213,3 +214,14 @@ def test_a_refusal_names_the_action_and_the_fix(account: Cloud, monkeypatch: pyt
     with pytest.raises(ConfigError, match="user eva is not allowed sqs:GetQueueAttributes") as caught:
         account.depth("https://queue/q")
     assert "policy --allow sqs:GetQueueAttributes --resource arn:aws:sqs:us-east-1:1:q " in caught.value.hint
+
+
+def test_a_file_is_uploaded_once(account: Cloud, cloud: Emulator, tmp_path: Path) -> None:
+    bucket, file = cloud.bucket(), tmp_path / "file"
+    file.write_bytes(b"1")
+    assert account.upload(bucket, "software/1.tar", file)
+    file.write_bytes(b"2")
+    assert not account.upload(bucket, "software/1.tar", file)
+    assert cloud.client("s3").get_object(Bucket=bucket, Key="software/1.tar")["Body"].read() == b"1"
+    with pytest.raises((ConfigError, Unavailable)):
+        account.upload(f"{bucket}-no", "k", file)

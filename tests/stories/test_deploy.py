@@ -5,6 +5,7 @@ about the command; what the package's own modules make has tests of its own.
 """
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from bedside.cli.main import main
-from bedside.deploy import workspace
+from bedside.deploy import site, workspace
+from bedside.deploy.software import Software
 from clinic import Typed
 from clouds import REGION, Cloud
 
@@ -75,6 +77,12 @@ output "name" { value = var.name }
 """
 
 
+WITH_SOFTWARE = """
+variable "node_archive_key" { type = string }
+resource "terraform_data" "this" { input = var.node_archive_key }
+output "key" { value = terraform_data.this.output }
+output "bucket" { value = "BUCKET" }
+"""
 COST = "cost: about USD "
 
 
@@ -184,6 +192,37 @@ def test_the_words_of_each_verb(
     gone = typed("deploy", "destroy", "--yes")
     assert gone.code == 0 and gone.out.splitlines()[-1].startswith("nothing is left"), gone.err
     assert not (place / ".bedside" / "deploy" / "ward").exists()
+
+
+@pytest.mark.needs("terraform")
+def test_machines_get_the_software_and_the_configuration_of_who_deployed(
+    place: Path, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = cloud.bucket()
+    modules = tmp_path / "modules-source"
+    modules.mkdir()
+    (modules / "main.tf").write_text(WITH_SOFTWARE.replace("BUCKET", bucket))
+    monkeypatch.setattr(workspace, "MODULES", modules)
+
+    def build(folder: Path, configuration: bytes) -> Software:  # without a package index
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "made.tar"
+        path.write_bytes(configuration)
+        return Software(path=path, key=f"software/{hashlib.sha256(configuration).hexdigest()}.tar")
+
+    monkeypatch.setattr(site, "build_software", build)
+    applied = typed("deploy", "apply", "--yes", "--state", "local", "--json")
+    assert applied.code == 0, applied.err
+    key = applied.json["outputs"]["key"]
+    sent = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    assert sent == (place / "bedside.toml").read_bytes()
+    assert typed("deploy", "plan", "--json").json["changes"] == []
+    with (place / "bedside.toml").open("a") as file:
+        file.write("log_days = 7\n")
+    again = typed("deploy", "apply", "--yes", "--json").json
+    assert again["outputs"]["key"] != key and again["summary"]["change"] == 1
+    destroyed = typed("deploy", "destroy", "--yes", "--json")
+    assert destroyed.code == 0 and destroyed.json["summary"]["destroy"] == 1, destroyed.err
 
 
 @pytest.mark.slow  # the provider takes seconds to start, and each verb starts it several times

@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Literal
 
 from bedside.config import DeploySettings
+from bedside.deploy import workspace
 from bedside.deploy.checks import Finding, findings
 from bedside.deploy.runner import Held, Terraform, find_terraform
+from bedside.deploy.software import Software, build_software
 from bedside.deploy.variables import state_bucket, state_key, tfvars
 from bedside.deploy.waker import waker_zip
-from bedside.deploy.workspace import BACKEND, RemoteState, prepare, workspace_folder
+from bedside.deploy.workspace import BACKEND, VARIABLES, RemoteState, prepare, workspace_folder
 from bedside.errors import NotFound
 from bedside.ports.cloud import Cloud
 
 State = Literal["s3", "local"]
 #: Relative, because Terraform remembers it, and another machine has another folder.
 WAKER = "waker.zip"
+#: Variable that names the archive of the machines' software.
+SOFTWARE = "node_archive_key"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,7 @@ class Site:
         base: Folder of the configuration.
         environment: Of this process; Terraform finds credentials in it as boto3 does.
         state: Where the state is; None is where it was, and S3 the first time.
+        configuration: The file that machines read too, as bytes.
         modules: The root module; None is the package's.
     """
 
@@ -38,7 +43,8 @@ class Site:
     base: Path
     environment: Mapping[str, str]
     state: State | None = None
-    modules: Path | None = field(default=None)
+    configuration: bytes = field(default=b"", repr=False)
+    modules: Path | None = None
 
     @property
     def folder(self) -> Path:
@@ -49,13 +55,16 @@ class Site:
         """Ask AWS whether this can work."""
         return findings(self.cloud, self.settings)
 
-    def open(self) -> Terraform:
+    def open(self, software: Software | None) -> Terraform:
         """Write the working copy and open the state, its bucket made where there is none.
+
+        Args:
+            software: As `software` made it.
 
         Raises:
             ConfigError: Terraform is missing or too old, or AWS refuses.
         """
-        return self._open(make=True)
+        return self._open(software.key if software else "", make=True)
 
     def reopen(self) -> Terraform:
         """Open what was applied before.
@@ -63,7 +72,7 @@ class Site:
         Raises:
             NotFound: Nothing was applied from here, and there is no state in S3 either.
         """
-        return self._open(make=False)
+        return self._open(self._key_before(), make=False)
 
     def remote(self) -> RemoteState | None:
         """Return where the state is in S3; None where it is in the working copy."""
@@ -73,11 +82,21 @@ class Site:
         bucket = state_bucket(self.settings, account=self.cloud.caller().account, region=region)
         return RemoteState(bucket=bucket, key=state_key(self.settings.name), region=region)
 
-    def variables(self) -> dict[str, object]:
-        """Return the variables of the root module."""
-        return {**tfvars(self.settings, region=self.cloud.region), "waker_zip": WAKER}
+    def software(self) -> Software | None:
+        """Make the archive that machines install; None where the settings or the modules bring another."""
+        if self.settings.node_archive_key or not declares(self.modules or workspace.MODULES, SOFTWARE):
+            return None
+        made = build_software(self.folder / "software", self.configuration)
+        for old in made.path.parent.glob("*.tar"):  # a hundred megabytes for each change
+            if old != made.path:
+                old.unlink()
+        return made
 
-    def _open(self, *, make: bool) -> Terraform:
+    def _variables(self, key: str) -> dict[str, object]:
+        given = tfvars(self.settings, region=self.cloud.region)
+        return {**given, "waker_zip": WAKER, **({SOFTWARE: key} if key else {})}
+
+    def _open(self, key: str, *, make: bool) -> Terraform:
         program = find_terraform(self.environment)
         remote = self.remote()
         if remote is not None and make:
@@ -87,7 +106,7 @@ class Site:
                 f"no deployment {self.settings.name!r} in {self.cloud.region} is known here",
                 hint="bedside deploy apply",
             )
-        prepare(self.folder, variables=self.variables(), state=remote, modules=self.modules)
+        prepare(self.folder, variables=self._variables(key), state=remote, modules=self.modules)
         waker_zip(self.folder / WAKER)
         terraform = Terraform(
             program=program,
@@ -103,6 +122,14 @@ class Site:
             return self.folder.is_dir()
         return self.cloud.exists(f"arn:aws:s3:::{remote.bucket}") is True
 
+    def _key_before(self) -> str:
+        """Return the key of the archive that machines install now; empty where it is not known here."""
+        try:
+            document = json.loads((self.folder / VARIABLES).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return ""
+        return str(document.get(SOFTWARE, ""))
+
     def _before(self) -> State | None:
         """Return where the working copy keeps its state, or None where there is none yet."""
         try:
@@ -110,6 +137,12 @@ class Site:
         except FileNotFoundError:
             return None
         return "local" if "local" in document["terraform"]["backend"] else "s3"
+
+
+def declares(modules: Path, variable: str) -> bool:
+    """Whether a root module takes a variable."""
+    begin = f'variable "{variable}"'
+    return any(begin in file.read_text(encoding="utf-8") for file in modules.glob("*.tf"))
 
 
 def ids(held: Sequence[Held], kind: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 #: Key of the tag that every resource of a deployment carries; its value is the deployment's name.
@@ -109,6 +110,13 @@ class Cloud(Protocol):
 
     def empty_registry(self, name: str) -> int:
         """Delete every manifest of a repository; return how many. A repository that is gone is empty."""
+        ...
+
+    def upload(self, bucket: str, key: str, source: Path) -> bool:
+        """Write an object from a file unless there is one of this key; return whether it was written.
+
+        For keys that hold a digest: what is there already is the same.
+        """
         ...
 
     def depth(self, queue_url: str) -> Depth:

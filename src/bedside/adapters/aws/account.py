@@ -9,14 +9,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 import boto3
+from boto3.exceptions import S3UploadFailedError
 from botocore import exceptions
 
 from bedside.adapters.aws import emptying, presence, state_bucket
 from bedside.adapters.aws.asked import asked, code_of
-from bedside.errors import ConfigError, NotFound
+from bedside.errors import ConfigError, NotFound, Unavailable
 from bedside.ports.cloud import DEPLOYMENT_TAG, Caller, Depth, Group, Tagged
 
 #: Service Quotas' codes of "running (on demand | spot) … instances" in vCPUs, by family of machine.
@@ -154,6 +156,23 @@ class AwsCloud:
         """Delete every manifest of a repository; return how many. A repository that is gone is empty."""
         with self._asking("ecr", f"emptying the registry {name}"):
             return emptying.empty_registry(self._client("ecr"), name)
+
+    def upload(self, bucket: str, key: str, source: Path) -> bool:
+        """Write an object from a file unless there is one of this key; return whether it was written."""
+        s3 = self._client("s3")
+        with self._asking("s3", f"writing to the bucket {bucket}"):
+            try:
+                s3.head_object(Bucket=bucket, Key=key)
+            except exceptions.ClientError as exc:
+                if code_of(exc) not in {"404", "NoSuchKey"}:
+                    raise
+            else:
+                return False
+            try:
+                s3.upload_file(str(source), bucket, key)
+            except S3UploadFailedError as exc:
+                raise Unavailable(f"writing to the bucket {bucket}: it failed", hint="try again") from exc
+        return True
 
     def depth(self, queue_url: str) -> Depth:
         """Return how many messages are in a queue."""

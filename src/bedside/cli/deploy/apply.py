@@ -26,8 +26,10 @@ def apply(state: str | None, yes: bool, config_path: Path | None, as_json: bool)
     site = site_of(config_path, state)
     check(site)
     with ProgressLine() as progress:
+        progress.update("collecting the software of the machines")
+        software = site.software()
         progress.update("comparing with what is there")
-        terraform = site.open()
+        terraform = site.open(software)
         planned = terraform.plan(telling(progress, 0))
     if not as_json:
         show(planned)
@@ -41,6 +43,11 @@ def apply(state: str | None, yes: bool, config_path: Path | None, as_json: bool)
             # Also what a failed apply has made: it must be found again when all is removed.
             remember(site.folder, terraform.held())
     outputs = terraform.outputs()
+    if software is not None:
+        # After the bucket is there; machines start only when work arrives.
+        with ProgressLine() as progress:
+            progress.update("sending the software of the machines")
+            site.cloud.upload(outputs["bucket"], software.key, software.path)
     if as_json:
         write_json({**plan_json(planned), "outputs": outputs})
     elif planned.changes:

@@ -21,8 +21,10 @@ def plan(state: str | None, config_path: Path | None, as_json: bool) -> None:
     site = site_of(config_path, state)
     check(site)
     with ProgressLine() as progress:
+        progress.update("collecting the software of the machines")
+        software = site.software()
         progress.update("comparing with what is there")
-        planned = site.open().plan(telling(progress, 0))
+        planned = site.open(software).plan(telling(progress, 0))
     if as_json:
         write_json(plan_json(planned))
         return

@@ -47,6 +47,7 @@ def site_of(config_path: Path | None, state: str | None) -> "Site":
         base=(loaded.path.parent if loaded.path else Path()).absolute(),
         environment=os.environ,
         state=cast("State | None", state),
+        configuration=loaded.path.read_bytes() if loaded.path else b"",
     )
 
 
