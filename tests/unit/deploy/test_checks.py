@@ -1,0 +1,98 @@
+"""What is asked before anything is made, of an account that has little."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from bedside.config import DeploySettings, PoolSettings
+from bedside.deploy.checks import Finding, findings
+from bedside.deploy.record import proof, recorded, remember
+from bedside.deploy.runner import Held
+from bedside.ports.cloud import Caller, Cloud, Tagged
+
+
+class Account:
+    """An account in eu-west-1 with room for eight vCPUs on demand, none on spot, and no HealthImaging."""
+
+    region = "eu-west-1"
+    enabled: Sequence[str] = ("eu-west-1", "us-east-1")
+    tags: Sequence[Tagged] = ()
+    there: Mapping[str, bool] = {}
+
+    def caller(self) -> Caller:
+        return Caller(account="1", arn="arn:aws:iam::1:user/eva")
+
+    def regions(self) -> Sequence[str]:
+        return self.enabled
+
+    def vcpus(self, instance_types: Sequence[str]) -> Mapping[str, int]:
+        return {name: 4 for name in instance_types if name.startswith("g4dn")}
+
+    def quota_vcpus(self, instance_type: str, *, spot: bool) -> float | None:
+        return 0.0 if spot else 8.0
+
+    def has_imaging(self) -> bool:
+        return False
+
+    def tagged(self, deployment: str = "") -> Sequence[Tagged]:
+        return [item for item in self.tags if item.deployment == deployment]
+
+    def exists(self, arn: str) -> bool | None:
+        return self.there.get(arn)
+
+
+def asked(account: Account, **settings: Any) -> list[Finding]:
+    return list(findings(cast(Cloud, account), DeploySettings(**settings)))
+
+
+def test_a_quota_holds_the_most_machines_or_says_how_many_it_lacks() -> None:
+    two, three = (asked(Account(), pools={"a": PoolSettings(max=n)})[-1] for n in (2, 3))
+    assert two.ok and two.text == "pool a: 2 × g4dn.xlarge need 8 on-demand vCPUs, the quota is 8"
+    assert three.ok is False and "need 12 on-demand vCPUs, the quota is 8" in three.text
+    assert three.mend.startswith("ask AWS for 12 vCPUs: https://")
+
+
+def test_spot_has_a_quota_of_its_own() -> None:
+    found = asked(Account(), pools={"a": PoolSettings(spot=True)})[-1]
+    assert found.ok is False and "need 4 spot vCPUs, the quota is 0" in found.text
+
+
+def test_a_region_that_is_not_enabled_ends_the_questions() -> None:
+    account = Account()
+    account.enabled = ("us-east-1",)
+    *_, last = asked(account)
+    assert last.ok is False and last.mend == "aws account enable-region --region-name eu-west-1"
+
+
+def test_no_imaging_matters_only_to_who_archives() -> None:
+    assert all(finding.ok for finding in asked(Account()))
+    last = asked(Account(), archive=True, datastore_id="0" * 32)[-1]
+    assert last.ok is False and last.text == "HealthImaging does not exist in eu-west-1"
+
+
+def test_a_proof_needs_both_witnesses(tmp_path: Path) -> None:
+    account = Account()
+    role, vpc, stray = "arn:aws:iam::1:role/r", "arn:aws:ec2:eu-west-1:1:vpc/v", "arn:aws:sqs:eu-west-1:1:q"
+    made = [
+        Held(address="a", type="aws_iam_role", id="r", arn=role),
+        Held(address="b", type="aws_vpc", id="v", arn=vpc),
+        Held(address="c", type="aws_route", id="x", arn=""),
+    ]
+    account.there = {role: True}
+    account.tags = [Tagged(arn=stray, deployment="ward", region="eu-west-1")]
+    found = proof(cast(Cloud, account), "ward", made)
+    assert found.left == (role, stray) and found.unasked == 1
+    account.there, account.tags = {role: False, vpc: False}, []
+    assert proof(cast(Cloud, account), "ward", made).summary == (
+        "nothing is left: 2 resources were asked for and are gone"
+    )
+
+
+def test_the_record_keeps_what_a_replacement_left_behind(tmp_path: Path) -> None:
+    assert recorded(tmp_path) == []
+    old = Held(address="a", type="aws_vpc", id="v1", arn="arn:1")
+    new = Held(address="a", type="aws_vpc", id="v2", arn="arn:2")
+    remember(tmp_path, [old])
+    remember(tmp_path, [new])
+    remember(tmp_path, [new])
+    assert recorded(tmp_path) == [old, new]
