@@ -343,6 +343,8 @@ OWN = (
         "s3:::{state}",
     ),
     Grant("s3", "GetObject PutObject DeleteObject DeleteObjectVersion", "s3:::{state}/{name}/*"),
+    # The software of the machines; no study can be read or written with it.
+    Grant("s3", "GetObject PutObject", f"{_BUCKET}/software/*"),
     Grant(
         "ssm",
         "GetParametersByPath",

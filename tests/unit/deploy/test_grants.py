@@ -55,6 +55,21 @@ def test_names_of_the_deployment_bound_what_is_granted() -> None:
     assert not re.search(r"[{}]", str([s["Resource"] for part in made.values() for s in part]))
 
 
+def test_no_study_can_be_read_or_written() -> None:
+    reading = {"s3:GetObject", "s3:PutObject", "s3:*", "s3:Get*"}
+    on = {
+        resource
+        for statements in permissions(FULL, WHERE).values()
+        for one in statements
+        if reading & set(one["Action"])  # type: ignore[call-overload]
+        for resource in one["Resource"]  # type: ignore[attr-defined]
+    }
+    assert on == {
+        "arn:aws:s3:::bedside-state-123456789012-eu-west-1/ward/*",
+        "arn:aws:s3:::ward-*/software/*",
+    }
+
+
 def test_policies_are_as_few_as_iam_permits() -> None:
     made = permissions(FULL, WHERE)
     policies = packed(made)
