@@ -9,13 +9,14 @@ import heapq
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from bedside.adapters.aws.clients import LateClient, make_client
-from bedside.adapters.aws.errors import as_ours
+from bedside.adapters.aws.errors import Changed, as_ours
 from bedside.adapters.aws.places import TOP, Bucket
 from bedside.adapters.aws.reading import S3Object
 from bedside.adapters.aws.transfers import S3Options, local_errors, transferring
@@ -27,6 +28,14 @@ from bedside.worker.abreast import abreast
 #: An upload in parts that nobody finished for so long is nobody's any more.
 _ABANDONED_S = 24 * 3600.0
 _READ_ONLY = 0o444
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """An object, and its ETag, which tells it from what is written there later."""
+
+    blob: Blob
+    version: str
 
 
 class S3BlobStore:
@@ -115,22 +124,27 @@ class S3BlobStore:
 
     def stat(self, key: str) -> Blob | None:
         """Return what is known of an object, or None where there is none."""
+        found = self._look(key)
+        return found.blob if found else None
+
+    def _look(self, key: str) -> "_Found | None":
         place = self._bucket.object(self._tenant, key)
         try:
             with as_ours("store: cannot look at an object"):
                 found = self._client().head_object(Bucket=self._bucket.name, Key=place)
         except NotFound:
             return None
-        return _blob(key, found["ContentLength"], found["LastModified"])
+        return _found(key, found["ContentLength"], found)
 
     def list(self, prefix: str) -> Iterator[Blob]:
         """Iterate over all objects whose key starts with ``prefix``, in key order."""
         area, slash, rest = check_prefix(prefix).partition("/")
         if slash:
-            return self._in_area(area, rest)
+            return (found.blob for found in self._in_area(area, rest))
         # Keys of one part stand between the areas, as files stand between folders.
         areas = chain.from_iterable(self._in_area(name, "") for name in self._areas(area))
-        return heapq.merge(self._in_area(TOP, area), areas, key=lambda blob: blob.key)
+        merged = heapq.merge(self._in_area(TOP, area), areas, key=lambda found: found.blob.key)
+        return (found.blob for found in merged)
 
     def _areas(self, begin: str) -> Iterator[str]:
         for page in self._pages(Prefix=self._bucket.prefix + begin, Delimiter="/"):
@@ -139,14 +153,14 @@ class S3BlobStore:
                 if name != TOP:
                     yield name
 
-    def _in_area(self, area: str, begin: str) -> Iterator[Blob]:
+    def _in_area(self, area: str, begin: str) -> "Iterator[_Found]":
         place = self._bucket.area(area, self._tenant)
         for page in self._pages(Prefix=place + begin):
             for found in page.get("Contents", ()):
                 rest = str(found["Key"]).removeprefix(place)
                 key = rest if area == TOP else f"{area}/{rest}"
                 if _is_key(key):
-                    yield _blob(key, found["Size"], found["LastModified"])
+                    yield _found(key, found["Size"], found)
 
     def _pages(self, **which: str) -> Iterator[Any]:
         with as_ours("store: cannot list"):
@@ -166,26 +180,33 @@ class S3BlobStore:
         check_key(destination)
         if source == destination or f"{destination}/".startswith(f"{source}/"):
             raise UsageError("store: cannot move an object or a prefix into itself")
-        whole = self.stat(source)
-        blobs = [whole] if whole else list(self.list(f"{source}/"))
-        if not blobs:
+        whole = self._look(source)
+        area, _, rest = f"{source}/".partition("/")
+        found = [whole] if whole else list(self._in_area(area, rest))
+        if not found:
             raise NotFound("store: nothing to move under this key")
 
-        def move(blob: Blob) -> None:
-            self._move_one(blob, destination + blob.key[len(source) :])
+        def move(one: _Found) -> None:
+            self._move_one(one, destination + one.blob.key[len(source) :])
 
-        abreast(move, blobs, threads=self._options.threads)
+        abreast(move, found, threads=self._options.threads)
 
-    def _move_one(self, blob: Blob, target: str) -> None:
-        old, new = (self._bucket.object(self._tenant, key) for key in (blob.key, target))
+    def _move_one(self, found: "_Found", target: str) -> None:
+        """Copy and remove one version; what somebody wrote there meanwhile stays."""
+        old, new = (self._bucket.object(self._tenant, key) for key in (found.blob.key, target))
         origin = {"Bucket": self._bucket.name, "Key": old}
-        if blob.size_bytes <= self._options.copy_bytes:
+        only = {"CopySourceIfMatch": found.version}
+        if found.blob.size_bytes <= self._options.copy_bytes:
             with as_ours("store: cannot move"):
-                self._client().copy_object(CopySource=origin, Bucket=self._bucket.name, Key=new)
+                self._client().copy_object(CopySource=origin, Bucket=self._bucket.name, Key=new, **only)
         else:
             with transferring(self._client(), "move", self._options.copies) as transfers:
-                transfers.copy(origin, self._bucket.name, new).result()
-        self.delete(blob.key)
+                transfers.copy(origin, self._bucket.name, new, extra_args=only).result()
+        try:
+            with as_ours("store: cannot move"):
+                self._client().delete_object(Bucket=self._bucket.name, Key=old, IfMatch=found.version)
+        except (NotFound, Changed):
+            return
 
     def delete(self, key: str) -> None:
         """Remove an object; removing what is not there is no error."""
@@ -246,11 +267,11 @@ class S3BlobStore:
         return removed
 
 
-def _blob(key: str, size_bytes: int, modified_at: datetime) -> Blob:
+def _found(key: str, size_bytes: int, answer: Mapping[str, Any]) -> _Found:
     # Whole seconds: an answer to HEAD has no more, and the same object must look the same each time.
-    return Blob(
-        key=key, size_bytes=int(size_bytes), modified_at=modified_at.astimezone(UTC).replace(microsecond=0)
-    )
+    modified_at = answer["LastModified"].astimezone(UTC).replace(microsecond=0)
+    blob = Blob(key=key, size_bytes=int(size_bytes), modified_at=modified_at)
+    return _Found(blob=blob, version=str(answer["ETag"]))
 
 
 def _is_key(key: str) -> bool:

@@ -76,6 +76,10 @@ _MISCONFIGURED = (
 )
 
 
+class Changed(Unavailable):
+    """What was asked for under a condition is another thing by now; asked anew it will do."""
+
+
 @contextmanager
 def as_ours(what: str) -> Iterator[None]:
     """Turn AWS's errors into ours.
@@ -132,7 +136,7 @@ def _refusal(exc: exceptions.ClientError, what: str) -> BedsideError:
     if code in _BAD_CREDENTIALS:
         return Unavailable(f"{what}: AWS does not accept these credentials ({code})", hint=_WHO_AM_I)
     if code in _CHANGED:
-        return Unavailable(f"{what}: changed by others meanwhile")
+        return Changed(f"{what}: changed by others meanwhile")
     if code == "NoSuchBucket":
         return Unavailable(f"{what}: there is no such bucket", hint="bedside config show")
     if code == "KeyTooLongError":

@@ -201,6 +201,17 @@ def test_a_move_that_broke_off_is_finished_by_calling_again(store: S3BlobStore) 
         store.move("input/a", "inferred/7")
 
 
+@pytest.mark.parametrize("size_bytes", [4, 7 * MIB])
+def test_what_is_written_under_a_name_while_it_moves_stays(store: S3BlobStore, size_bytes: int) -> None:
+    old = b"1" * size_bytes
+    store.put("input/x.zip", old)
+    heard = Heard(store)
+    heard.before["DeleteObject"] = lambda: store.put("input/x.zip", b"another")
+    store.move("input/x.zip", "inferred/1/x.zip")
+    assert store.get("inferred/1/x.zip") == old
+    assert store.get("input/x.zip") == b"another"
+
+
 def test_more_than_one_page_is_listed(store: S3BlobStore, cloud: Cloud, bucket: str) -> None:
     s3 = cloud.client("s3")
     names = [f"{number:04d}" for number in range(1003)]
@@ -268,7 +279,8 @@ def test_an_upload_that_fails_leaves_no_parts(
 
 def test_a_moment_has_whole_seconds_in_every_answer() -> None:
     listed = datetime(2026, 11, 28, 5, 6, 7, 890_000, UTC)  # some servers tell more in a listing than in HEAD
-    assert blobs._blob("k", 1, listed).modified_at == datetime(2026, 11, 28, 5, 6, 7, tzinfo=UTC)
+    found = blobs._found("k", 1, {"LastModified": listed, "ETag": '"x"'})
+    assert found.blob.modified_at == datetime(2026, 11, 28, 5, 6, 7, tzinfo=UTC)
 
 
 def test_signed_urls_put_and_get_one_object(store: S3BlobStore) -> None:

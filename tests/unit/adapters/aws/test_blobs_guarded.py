@@ -62,6 +62,25 @@ def test_a_signed_url_is_for_one_object_of_one_length(as_: As) -> None:
     store.delete("input/study one.zip")
 
 
+def test_an_object_that_is_replaced_before_it_is_copied_does_not_move(as_: As) -> None:
+    store = as_(ROOT)  # moto copies whatever lies there
+    store.put("input/x.zip", b"first")
+
+    def replace(**_: object) -> None:
+        store._client().meta.events.unregister("before-call.s3.CopyObject", replace)
+        store.put("input/x.zip", b"second")
+
+    store._client().meta.events.register("before-call.s3.CopyObject", replace)
+    with pytest.raises(Unavailable, match="changed by others meanwhile"):
+        store.move("input/x.zip", "inferred/1.zip")
+    assert store.get("input/x.zip") == b"second"
+    assert store.stat("inferred/1.zip") is None
+    store.move("input/x.zip", "inferred/1.zip")  # the retry
+    assert [blob.key for blob in store.list("")] == ["inferred/1.zip"]
+    assert store.get("inferred/1.zip") == b"second"
+    store.delete("inferred/1.zip")
+
+
 def test_what_the_documentation_permits_is_enough(
     guarded: GuardedCloud, as_: As, tmp_path: Path, repository: Path
 ) -> None:

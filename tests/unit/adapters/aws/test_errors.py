@@ -3,7 +3,7 @@
 import pytest
 from botocore import exceptions
 
-from bedside.adapters.aws.errors import as_ours
+from bedside.adapters.aws.errors import Changed, as_ours
 from bedside.errors import BedsideError, ConfigError, NotFound, Unavailable, UsageError
 
 ROLE = "arn:aws:sts::111122223333:assumed-role/bedside-worker/i-0abc"
@@ -36,7 +36,7 @@ def translated(exc: Exception) -> BedsideError:
         ("404", NotFound),
         ("AccessDenied", Unavailable),
         ("ExpiredToken", Unavailable),
-        ("PreconditionFailed", Unavailable),
+        ("PreconditionFailed", Changed),
         ("NoSuchBucket", Unavailable),
         ("KeyTooLongError", UsageError),
         ("SlowDown", Unavailable),
