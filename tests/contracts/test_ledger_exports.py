@@ -90,7 +90,7 @@ def test_what_did_not_fail_is_not_sent_again() -> None:
     stored = confirmed(export, 2, (), at(1))
     assert stored.state is ExportState.STORED
     for wrong in (export, stored):
-        with pytest.raises(UsageError, match="has no move 'retry'"):
+        with pytest.raises(UsageError, match="no move 'retry'"):
             retried(wrong, at(2))
 
 

@@ -77,7 +77,6 @@ def _workers(folder: Path, **changes: Any) -> dict[str, Any]:
             }
             for pool in pools
         },
-        "dead_letter_arns": [f"arn:aws:sqs:{REGION}:123456789012:ward-dead"],
         "pools": pools,
         "subnet_ids": ["subnet-00000000000000000"],
         "security_group_id": "sg-00000000000000000",

@@ -98,6 +98,13 @@ class WorkerSettings(_Section):
     container_pids: int = Field(4096, ge=1, description="Most processes and threads of a MAP's container.")
 
 
+class MachineSettings(_Section):
+    """What this machine is and costs, so that results can say what they took."""
+
+    type: str = Field("", description="Kind of machine, e.g. g4dn.xlarge; empty leaves costs out of results.")
+    price_usd_per_h: float = Field(0.0, ge=0, description="What an hour of it costs, in USD.")
+
+
 class LabelSettings(_Section):
     """What a voxel value means, where the bundle does not say or says otherwise."""
 
@@ -164,6 +171,7 @@ class Settings(_Section):
     archive: ArchiveSettings = Field(ArchiveSettings(), description="Where results are archived.")
     intake: IntakeSettings = Field(IntakeSettings(), description="What the drop-box takes, and when.")
     worker: WorkerSettings = Field(WorkerSettings(), description="How jobs are worked on.")
+    machine: MachineSettings = Field(MachineSettings(), description="What this machine costs.")
     pipeline: tuple[PipelineSettings, ...] = Field((), description="What can run on a study.")
     rule: tuple[RuleSettings, ...] = Field((), description="Which arrivals start which pipeline.")
     deploy: DeploySettings = Field(

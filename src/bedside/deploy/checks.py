@@ -48,6 +48,12 @@ def findings(cloud: Cloud, settings: DeploySettings) -> Iterator[Finding]:
         return
     for name, pool in settings.pools.items():
         yield from _machines(cloud, name, pool)
+    if settings.control:
+        yield Finding(
+            ok=False,
+            text="deploy.control: there is no control machine to make yet",
+            mend="set deploy.control = false",
+        )
     if settings.archive:
         there = cloud.has_imaging()
         yield Finding(

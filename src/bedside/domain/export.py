@@ -178,7 +178,7 @@ def _moved(export: Export, event: ExportEvent) -> Export:
     state = TRANSITIONS.get((export.state, event))
     if state is None:
         raise UsageError(
-            f"archive: the result of job {export.job_id} is {export.state.value}, has no move {event.value!r}",
+            f"archive: the result of job {export.job_id} is {export.state.value}, no move {event.value!r}",
             hint="bedside archive list",
         )
     return replace(export, state=state, revision=export.revision + 1)

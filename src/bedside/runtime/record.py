@@ -8,7 +8,7 @@ and in which order, is the caller's.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,26 @@ SCHEMA = "bedside.result/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a stage took of a machine whose price is known.
+
+    Attributes:
+        machine: Kind of machine, e.g. ``g4dn.xlarge``.
+        usd_per_h: What an hour of it costs.
+        seconds: From the begin of the attempt, fetching of the input included, until its delivery.
+    """
+
+    machine: str
+    usd_per_h: float
+    seconds: float
+
+    @property
+    def usd(self) -> float:
+        """What these seconds cost."""
+        return self.seconds / 3600 * self.usd_per_h
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageReport:
     """What one stage of a job said and how long it took.
 
@@ -30,21 +50,36 @@ class StageReport:
         release: The digest of its bundle, or ``""``.
         report: The runner's report, JSON values.
         timings_s: Wall seconds per step.
+        spent: Of a machine, or None where its kind and price are not known.
     """
 
     name: str
     release: str
     report: Mapping[str, Any]
     timings_s: Mapping[str, float]
+    spent: Spent | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return it as JSON values."""
-        return {
+        value: dict[str, object] = {
             "name": self.name,
             "release": self.release,
             "report": dict(self.report),
             "timings_s": dict(self.timings_s),
         }
+        return value if self.spent is None else {**value, "spent": asdict(self.spent)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "StageReport":
+        """Return what `to_json` gave."""
+        spent = value.get("spent")
+        return cls(
+            name=value["name"],
+            release=value["release"],
+            report=value["report"],
+            timings_s=value["timings_s"],
+            spent=None if spent is None else Spent(**spent),
+        )
 
 
 def list_files(folder: Path, known: Mapping[str, Any]) -> list[dict[str, object]]:
@@ -101,12 +136,14 @@ def compose_result(
             "version": request.release_version,
         },
     }
-    tail = {
+    tail: dict[str, object] = {
         "files": list(files),
         "timings_s": {stage.name: dict(stage.timings_s) for stage in stages},
         "gpu_s": round(sum(_gpu_seconds(stage) for stage in stages), 3),
         "stages": [stage.to_json() for stage in stages[:-1]],
     }
+    if compute := _compute(stages):
+        tail["compute"] = compute
     said = {name: value for name, value in last.report.items() if name not in head and name not in tail}
     return {**head, **said, **tail}
 
@@ -153,6 +190,24 @@ def _job_part(request: RunRequest, job: Job | None) -> dict[str, object]:
         "subject": job.subject,
         "attempt": job.attempts,
         "worker": job.worker,
+    }
+
+
+def _compute(stages: Sequence[StageReport]) -> dict[str, object]:
+    """Return what the stages on machines of a known price took; empty where there are none.
+
+    The machine and its price are the last one's, the seconds and USD are those of all of them.
+    """
+    priced = [stage for stage in stages if stage.spent is not None]
+    spent = [stage.spent for stage in priced if stage.spent is not None]
+    if not spent:
+        return {}
+    return {
+        "machine": spent[-1].machine,
+        "price_usd_per_hour": spent[-1].usd_per_h,
+        "seconds": round(sum(each.seconds for each in spent), 3),
+        "gpu_s": round(sum(_gpu_seconds(stage) for stage in priced), 3),
+        "usd": round(sum(each.usd for each in spent), 8),
     }
 
 

@@ -18,6 +18,8 @@ from bedside.domain.release import Promotion
 from bedside.errors import ConfigError, Unavailable
 from bedside.log import Log, silent
 from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
+from bedside.ports.archive import ImageArchive
+from bedside.wiring.archive import open_archive
 from bedside.wiring.registries import pull_map
 from bedside.wiring.store import open_store
 
@@ -99,10 +101,9 @@ class Deployment:
     @cached_property
     def feed(self) -> ArrivalFeed:
         """What in the drop-boxes is complete."""
-        from bedside.worker.dropbox import DropboxWatch
+        from bedside.wiring.queue import open_feed
 
-        intake = self.settings.intake
-        return DropboxWatch(self.blobs, intake.quiet_s, self.clock, intake.file_set)
+        return open_feed(self.settings, blobs=self.blobs, ledger=self.ledger, clock=self.clock, log=self.log)
 
     def adopt(self, *, only_first: bool = False) -> None:
         """Count what the configuration names as promoted, where it names another release than before."""
@@ -187,6 +188,21 @@ class Deployment:
 
         return Comparer(ledger=self.ledger, blobs=self.blobs, clock=self.clock, scratch=scratch, log=self.log)
 
+    @cached_property
+    def archive(self) -> ImageArchive | None:
+        """Where delivered results go besides the store, if anywhere."""
+        return open_archive(self.settings, self.blobs)
+
+    def aside(self, scratch: Path) -> Callable[[], int]:
+        """Return what a worker does when nobody waits: compare shadows, and archive what is delivered."""
+        from bedside.worker.archive import Archivist
+
+        compare = self.comparer(scratch).step
+        if self.archive is None:
+            return compare
+        archivist = Archivist(ledger=self.ledger, archive=self.archive, clock=self.clock, log=self.log)
+        return lambda: archivist.step() + compare()
+
     def worker(self, name: str, runner: "StageRunners", stop: "Stop") -> "Worker":
         """Return a worker of this deployment."""
         from bedside.worker.loop import Parts, Worker, WorkerOptions
@@ -200,7 +216,8 @@ class Deployment:
                 releases=self.releases,
                 clock=self.clock,
                 log=self.log,
-                aside=self.comparer(self.scratch / name / "compare").step,
+                aside=self.aside(self.scratch / name / "compare"),
+                archives=self.archive is not None,
                 lookout=self.lookout(runner).look,
             ),
             WorkerOptions(
@@ -210,6 +227,8 @@ class Deployment:
                 lease_s=worker.lease_s,
                 poll_s=worker.poll_s,
                 backoff_s=worker.backoff_s,
+                machine=self.settings.machine.type,
+                usd_per_h=self.settings.machine.price_usd_per_h,
             ),
             stop,
         )

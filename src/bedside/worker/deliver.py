@@ -12,18 +12,26 @@ from pathlib import Path
 
 from bedside.domain.job import Job
 from bedside.domain.pipeline import Stage
+from bedside.domain.release import Role
 from bedside.domain.request import RunRequest
 from bedside.domain.result import RESULT_FILE, Result
 from bedside.errors import ModelFailed
 from bedside.ports import BlobStore, Ledger, Outcome
-from bedside.runtime.record import StageReport, compose_result, list_files, regular_files, result_bytes
+from bedside.runtime.record import (
+    Spent,
+    StageReport,
+    compose_result,
+    list_files,
+    regular_files,
+    result_bytes,
+)
 from bedside.worker.heartbeat import Heartbeat
 
 #: Written last under a stage's prefix: its report, for the final ``result.json``.
 STAGE_FILE = "stage.json"
 
 #: Keys of a report that lists show, and that the ledger keeps.
-SUMMARY_KEYS = ("measurements", "numbers")
+SUMMARY_KEYS = ("measurements", "numbers", "compute")
 
 
 def stage_prefix(job: Job, stage: Stage) -> str:
@@ -40,12 +48,11 @@ def hand_on(
     ledger: Ledger,
     heartbeat: Heartbeat,
     now: datetime,
+    spent: Spent | None = None,
 ) -> Job:
     """Keep a stage's output for the next one and move the job to its queue."""
     prefix = stage_prefix(job, job.stage)
-    report = StageReport(
-        name=job.stage.name, release=job.stage.release, report=outcome.report, timings_s=outcome.timings_s
-    )
+    report = _report(job, outcome, spent)
     content = result_bytes(report.to_json())
     _clear(blobs, prefix, STAGE_FILE, heartbeat)
     blobs.put_files(
@@ -66,15 +73,15 @@ def deliver(
     ledger: Ledger,
     heartbeat: Heartbeat,
     now: datetime,
+    spent: Spent | None = None,
+    archive: bool = False,
 ) -> Result:
-    """Write a job's result, and record it.
+    """Write a job's result, and record it; with ``archive`` to be archived, unless it is a shadow's.
 
     Raises:
         StaleLease: The lease was lost; there is no result by this call.
     """
-    last = StageReport(
-        name=job.stage.name, release=job.stage.release, report=outcome.report, timings_s=outcome.timings_s
-    )
+    last = _report(job, outcome, spent)
     files = list_files(output, outcome.report)
     content = compose_result(
         request=request,
@@ -98,7 +105,7 @@ def deliver(
         summary={name: content[name] for name in SUMMARY_KEYS if name in content} | {"files": len(files)},
         created_at=now,
     )
-    ledger.complete(lease, result, now=now)
+    ledger.complete(lease, result, now=now, archive=archive and job.role is not Role.SHADOW)
     return result
 
 
@@ -127,12 +134,15 @@ def _earlier(job: Job, blobs: BlobStore) -> list[StageReport]:
     reports = []
     for stage in job.pipeline.stages[: job.stage_index]:
         value = json.loads(blobs.get(f"{stage_prefix(job, stage)}/{STAGE_FILE}"))
-        reports.append(
-            StageReport(
-                name=value["name"],
-                release=value["release"],
-                report=value["report"],
-                timings_s=value["timings_s"],
-            )
-        )
+        reports.append(StageReport.from_json(value))
     return reports
+
+
+def _report(job: Job, outcome: Outcome, spent: Spent | None) -> StageReport:
+    return StageReport(
+        name=job.stage.name,
+        release=job.stage.release,
+        report=outcome.report,
+        timings_s=outcome.timings_s,
+        spent=spent,
+    )

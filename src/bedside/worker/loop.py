@@ -17,6 +17,7 @@ from bedside.domain.release import Role
 from bedside.errors import BY_NAME, BedsideError, ModelFailed, StaleLease, Unavailable
 from bedside.log import Log, silent
 from bedside.ports import BlobStore, Clock, Ledger, ModelRunner
+from bedside.runtime.record import Spent
 from bedside.worker.deliver import deliver, forget_stages, hand_on
 from bedside.worker.execute import execute
 from bedside.worker.heartbeat import Heartbeat
@@ -44,6 +45,7 @@ class Parts:
         log: Takes notes.
         aside: What is done when nobody waits, e.g. comparing shadows; returns how much it did.
         lookout: Looks for releases that will be needed, before each job and when there is none.
+        archives: There is an archive: what is delivered is queued for it.
     """
 
     ledger: Ledger
@@ -54,6 +56,7 @@ class Parts:
     log: Log = silent
     aside: Callable[[], int] | None = None
     lookout: Callable[[], None] | None = None
+    archives: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,8 @@ class WorkerOptions:
         lease_s: How long a lease lasts without a heartbeat.
         poll_s: Pause when there is nothing to do.
         backoff_s: Wait before a second attempt.
+        machine: Kind of machine it runs on; empty where results shall not say.
+        usd_per_h: What an hour of that costs.
     """
 
     name: str
@@ -75,6 +80,8 @@ class WorkerOptions:
     lease_s: float = 60.0
     poll_s: float = 0.5
     backoff_s: float = 5.0
+    machine: str = ""
+    usd_per_h: float = 0.0
 
 
 class Worker:
@@ -131,8 +138,9 @@ class Worker:
         except Exception as surprise:  # noqa: BLE001 - one job's surprise must not end the worker
             hint = "this is a fault of bedside; please report it with this line"
             self._end(heartbeat.lease, ModelFailed(f"worker: {_told(surprise)}", hint=hint))
-        if lease.job.role is Role.SHADOW:
-            self._step_aside(at_once=True)  # a serve that only drains its queue ends after the last job
+        if lease.job.role is Role.SHADOW or self._parts.archives:
+            # A serve that only drains its queue ends after the last job, and a busy worker is never idle.
+            self._step_aside(at_once=True)
         return True
 
     def _step_aside(self, *, at_once: bool = False) -> bool:
@@ -158,6 +166,7 @@ class Worker:
         """Run a stage and deliver what it gave."""
         parts = self._parts
         blobs = parts.blobs.tenant(job.tenant)
+        began = parts.clock.monotonic()
         folder = self._options.scratch / f"{job.id}-{heartbeat.lease.fence}"
         try:
             request, outcome = execute(
@@ -179,6 +188,7 @@ class Worker:
                     ledger=parts.ledger,
                     heartbeat=heartbeat,
                     now=parts.clock.now(),
+                    spent=self._spent(began),
                 )
                 self._note("job.advanced", job)
                 return
@@ -191,11 +201,21 @@ class Worker:
                 ledger=parts.ledger,
                 heartbeat=heartbeat,
                 now=parts.clock.now(),
+                spent=self._spent(began),
+                archive=parts.archives,
             )
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         self._note("job.succeeded", job)
         self._ended(job)
+
+    def _spent(self, began: float) -> Spent | None:
+        """Return what an attempt took of this machine, where its kind is known."""
+        options = self._options
+        if not options.machine:
+            return None
+        seconds = self._parts.clock.monotonic() - began
+        return Spent(machine=options.machine, usd_per_h=options.usd_per_h, seconds=round(seconds, 3))
 
     def _end(self, lease: Lease, failed: BedsideError) -> None:
         """Tell the ledger how an attempt ended badly."""

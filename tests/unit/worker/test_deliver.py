@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bedside.domain.job import JobState
+from bedside.domain.pipeline import Pipeline
 from bedside.errors import ModelFailed
 from bedside.ports import Outcome, Progress, Task
 from bedside.runtime.record import list_files, result_bytes
@@ -95,3 +97,45 @@ def test_a_worker_that_stood_still_clears_nothing_away(tmp_path: Path) -> None:
     assert shop.now(job).worker == "w2"
     assert shop.keys("results/") == [f"{job.prefix}/dicom/seg.dcm", f"{job.prefix}/result.json"]
     assert json.loads(shop.blobs.get(f"{job.prefix}/result.json"))["job"]["worker"] == "w2"
+
+
+def test_a_machine_without_a_price_leaves_results_as_they_were(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    job = shop.submit()
+    shop.worker.step()
+    assert "compute" not in json.loads(shop.blobs.get(f"{job.prefix}/result.json"))
+
+
+def test_a_priced_machine_says_what_a_result_cost(tmp_path: Path) -> None:
+    def on_a_gpu(task: Task, progress: Progress) -> Outcome:
+        shop.clock.advance(36.0)
+        return Outcome(report={"notes": {"device": "cuda:0"}}, timings_s={"run": 30.0})
+
+    shop = Workshop(tmp_path, ScriptedRunner(on_a_gpu), machine="g4dn.xlarge", usd_per_h=0.5)
+    job = shop.submit()
+    shop.worker.step()
+    compute = {
+        "machine": "g4dn.xlarge",
+        "price_usd_per_hour": 0.5,
+        "seconds": 36.0,
+        "gpu_s": 30.0,
+        "usd": 0.005,
+    }
+    assert json.loads(shop.blobs.get(f"{job.prefix}/result.json"))["compute"] == compute
+    result = shop.ledger.result("ward", job.id)
+    assert result is not None
+    assert result.summary["compute"] == compute
+
+
+def test_the_cost_of_every_stage_counts(tmp_path: Path) -> None:
+    def takes_a_while(task: Task, progress: Progress) -> Outcome:
+        shop.clock.advance(18.0)
+        return Outcome(report={})
+
+    shop = Workshop(tmp_path, ScriptedRunner(takes_a_while), machine="c7i.xlarge", usd_per_h=0.1)
+    one = shop.pipeline.stages[0]
+    job = shop.submit(Pipeline(name="two", stages=(replace(one, name="prepare"), one)))
+    shop.worker.step()
+    shop.worker.step()
+    compute = json.loads(shop.blobs.get(f"{job.prefix}/result.json"))["compute"]
+    assert (compute["seconds"], compute["gpu_s"], compute["usd"]) == (36.0, 0, 0.001)

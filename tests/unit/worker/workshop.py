@@ -57,6 +57,8 @@ class Workshop:
     clock: ManualClock = field(default_factory=lambda: ManualClock(T0))
     stop: Stop = field(default_factory=lambda: Stop(grace_s=0.0))
     lines: list[str] = field(default_factory=list)
+    machine: str = ""
+    usd_per_h: float = 0.0
     pipeline: Pipeline = field(
         default_factory=lambda: Pipeline(
             name="spleen",
@@ -80,7 +82,13 @@ class Workshop:
                 clock=self.clock,
                 log=lambda action, /, **fields: self.lines.append(f"{action} {fields}"),
             ),
-            WorkerOptions(name=name, pools=("default", "gpu"), scratch=self.folder / "scratch" / name),
+            WorkerOptions(
+                name=name,
+                pools=("default", "gpu"),
+                scratch=self.folder / "scratch" / name,
+                machine=self.machine,
+                usd_per_h=self.usd_per_h,
+            ),
             self.stop,
         )
 

@@ -162,11 +162,13 @@ class HealthImaging:
         try:
             summary = json.loads(store.get(f"{folder}/{_SUMMARY}"))["jobSummary"]
             scanned, stored = int(summary["numberOfScannedFiles"]), int(summary["numberOfImportedFiles"])
+            refused = list(self._refused(store, parcel, f"{folder}/{_REFUSED}"))
         except NotFound as missing:
             raise Unavailable("archive: an import job has ended, its manifest is not there yet") from missing
-        except (ValueError, KeyError, TypeError) as exc:
-            raise Unavailable(f"archive: the manifest of an import job is not readable: {exc!r}") from exc
-        refused = list(self._refused(store, parcel, f"{folder}/{_REFUSED}"))
+        except (ValueError, KeyError, TypeError, AttributeError) as exc:
+            # Without its text: that may quote a line.
+            kind = type(exc).__name__
+            raise Unavailable(f"archive: the manifest of an import job cannot be read ({kind})") from exc
         unnamed = scanned - stored - len(refused)
         refused += [RefusedInstance(instance="", reason="not in the manifest")] * unnamed
         return Receipt(stored=stored, refused=tuple(refused))
@@ -178,7 +180,7 @@ class HealthImaging:
             return
         for line in filter(None, lines):
             said = json.loads(line)
-            name = str(said.get("inputFile", "")).rpartition(f"{parcel.job_id}/dicom/")[2]
+            name = str(said.get("inputFile", "")).rpartition(f"{parcel.prefix.partition('/')[2]}/")[2]
             kind = said.get("exception", {}).get("exceptionType", "no reason")
             yield RefusedInstance(instance=name, reason=str(kind))
 

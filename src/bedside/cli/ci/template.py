@@ -9,8 +9,9 @@ from bedside.cli.base import Command
     cls=Command,
     examples=[
         "bedside ci template > administrator.yaml",
-        "aws cloudformation deploy --stack-name bedside-github --template-file administrator.yaml "
-        "--capabilities CAPABILITY_NAMED_IAM --parameter-overrides Repository=OWNER@ID/NAME@ID",
+        "bedside ci template > administrator.yaml && aws cloudformation deploy --stack-name bedside-github "
+        "--template-file administrator.yaml --capabilities CAPABILITY_NAMED_IAM "
+        "--parameter-overrides Repository=OWNER@ID/NAME@ID",
     ],
 )
 def template() -> None:

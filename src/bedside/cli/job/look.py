@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bedside.cli.archive.shapes import export_cell, export_json, export_words
 from bedside.cli.base import Command, config_option, json_option, tenant_option
 from bedside.cli.deployment import Opened, opened
 from bedside.cli.job.shapes import (
@@ -18,6 +19,7 @@ from bedside.cli.job.shapes import (
     state_cell,
 )
 from bedside.cli.output import coloured, note, write_json, write_table
+from bedside.domain.export import Export
 from bedside.domain.job import Job, JobState
 from bedside.domain.release import Role
 from bedside.domain.result import RESULT_FILE, Result
@@ -119,6 +121,7 @@ def show(job_id: str, tenant: str, config_path: Path | None, as_json: bool) -> N
         job = deployment.job(job_id) if job_id else deployment.newest_job()
         events = deployment.ledger.events(deployment.tenant, job_id=job.id)
         result = deployment.ledger.result(deployment.tenant, job.id)
+        export = deployment.ledger.export(deployment.tenant, job.id)
         document = result_document(deployment, result)
         place = deployment.place(job.prefix)
     if as_json:
@@ -128,11 +131,12 @@ def show(job_id: str, tenant: str, config_path: Path | None, as_json: bool) -> N
                 "history": [event_json(event) for event in events],
                 "place": place if result else None,
                 "superseded_by": result.superseded_by if result else None,
+                "archive": export_json(export) if export else None,
                 "document": document,
             }
         )
         return
-    _show_job(job)
+    _show_job(job, export)
     click.echo()
     write_table(
         ("time", "what", "stage", "attempt", "detail"),
@@ -154,7 +158,7 @@ def result_document(deployment: Opened, result: Result | None) -> dict[str, obje
     return found
 
 
-def _show_job(job: Job) -> None:
+def _show_job(job: Job, export: Export | None) -> None:
     lines: list[tuple[str, object]] = [
         ("job", job.id),
         ("state", state_cell(job)),
@@ -167,6 +171,8 @@ def _show_job(job: Job) -> None:
         ("stages", " > ".join(stage.name for stage in job.pipeline.stages)),
         ("priority", job.priority),
     ]
+    if export:
+        lines.append(("archive", f"{export_cell(export)} {export_words(export)}".rstrip()))
     if job.failure and job.failure.hint:
         lines.append(("hint", job.failure.hint))
     for name, value in lines:

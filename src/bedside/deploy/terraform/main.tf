@@ -93,7 +93,6 @@ module "workers" {
   bucket                    = module.storage.bucket
   bucket_arn                = module.storage.bucket_arn
   pool_queues               = module.events.pool_queues
-  dead_letter_arns          = values(module.events.dead_letter_arns)
   pools                     = var.pools
   subnet_ids                = module.network.subnet_ids
   security_group_id         = module.network.worker_security_group_id

@@ -58,16 +58,6 @@ data "aws_iam_policy_document" "worker" {
     resources = [for queue in values(var.pool_queues) : queue.arn]
   }
 
-  # What is no event and no hint goes where a person sees it.
-  dynamic "statement" {
-    for_each = length(var.dead_letter_arns) > 0 ? [1] : []
-    content {
-      sid       = "DeadLetters"
-      actions   = ["sqs:SendMessage"]
-      resources = var.dead_letter_arns
-    }
-  }
-
   # A token for the registry belongs to no resource.
   statement {
     sid       = "RegistryToken"
@@ -125,11 +115,8 @@ data "aws_iam_policy_document" "worker" {
 
   # A worker with nothing to do takes its own machine out, and a drained one says so: in its own group only.
   statement {
-    sid = "OwnGroup"
-    actions = [
-      "autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:CompleteLifecycleAction",
-      "autoscaling:RecordLifecycleActionHeartbeat",
-    ]
+    sid       = "OwnGroup"
+    actions   = ["autoscaling:TerminateInstanceInAutoScalingGroup", "autoscaling:CompleteLifecycleAction"]
     resources = [local.group_arns[each.key]]
   }
 

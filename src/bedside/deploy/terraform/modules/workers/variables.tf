@@ -34,12 +34,6 @@ variable "pool_queues" {
   type        = map(object({ url = string, arn = string }))
 }
 
-variable "dead_letter_arns" {
-  description = "Dead-letter queues of the pools; a worker may put there what it cannot read."
-  type        = list(string)
-  default     = []
-}
-
 variable "pools" {
   description = "Pools of workers. permitted_wait_s: work may wait this long at zero machines."
   type = map(object({

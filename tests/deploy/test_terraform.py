@@ -1,0 +1,255 @@
+"""The Terraform modules: well formed, each alone, and applied with the real AWS provider.
+
+The emulator is moto: it shows that requests are well formed, that a deployment settles and goes away whole,
+and that events reach their queue; not that AWS would permit the same.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bedside.deploy.workspace import MODULES
+from clouds import REGION, Cloud, run_moto
+from terraform import Terraform, copy_of_modules, environment, root, teach_moto_budgets
+
+pytestmark = pytest.mark.needs("terraform")
+
+NAME = "ward"
+DATASTORE = "0" * 32
+ALONE = sorted(folder.name for folder in (MODULES / "modules").iterdir())
+
+
+def _pool(*types: str, **wishes: object) -> dict[str, object]:
+    usual = {"gpu": False, "max": 1, "spot": False, "warm_pool": 0, "idle_s": 300}
+    return {"instance_types": types, **usual, "permitted_wait_s": 0, "disk_gb": 30, **wishes}
+
+
+#: Everything that can be switched on without a control machine, and two pools.
+WISHES = {
+    "name": NAME,
+    "region": REGION,
+    "cors_origins": ["https://portal.example"],
+    "pools": {
+        "default": _pool("g4dn.xlarge", gpu=True, max=2),
+        "cpu": _pool("c7i.large", "c6i.large", spot=True, permitted_wait_s=60),
+    },
+    "node_archive_key": "software/bedside.tar",
+    "archive": True,
+    "datastore_id": DATASTORE,
+    "identity": True,
+    "mfa": True,
+    "alarm_email": "team@hospital.example",
+    "github_repository": "hospital/spleen",
+}
+
+
+def test_the_sources_are_formatted() -> None:
+    done = Terraform(folder=MODULES, environment=environment_of_none()).run(
+        "fmt", "-check", "-recursive", "-diff", check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def environment_of_none() -> dict[str, str]:
+    """Terraform's formatter needs no provider."""
+    import os
+
+    return {"PATH": os.environ["PATH"], "TF_CLI_CONFIG_FILE": "/dev/null", "CHECKPOINT_DISABLE": "1"}
+
+
+def test_the_package_holds_the_modules() -> None:
+    from importlib.resources import files
+
+    held = files("bedside.deploy") / "terraform"
+    for folder in (held, *(held / "modules" / name for name in ALONE)):
+        for file in ("main.tf", "variables.tf", "outputs.tf", "versions.tf"):
+            assert (folder / file).is_file(), f"{folder}/{file}"
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_whoever_uses_a_module_alone_reads_what_each_variable_is(name: str) -> None:
+    text = (MODULES / "modules" / name / "variables.tf").read_text(encoding="utf-8")
+    text += (MODULES / "modules" / name / "outputs.tf").read_text(encoding="utf-8")
+    assert "\n  description = " in text
+    assert text.count("\n  description = ") == sum(
+        line.startswith(("variable ", "output ")) for line in text.splitlines()
+    )
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_of_modules(tmp_path_factory.mktemp("terraform") / "root")
+
+
+@pytest.mark.parametrize("name", ["", *ALONE])
+def test_the_root_and_each_module_alone_are_valid(copy: Path, name: str, tmp_path: Path) -> None:
+    folder = copy / "modules" / name if name else copy
+    variables = {"TF_DATA_DIR": str(tmp_path / "data"), "AWS_REGION": REGION}
+    terraform = Terraform(folder=folder, environment=environment(tmp_path, variables))
+    terraform.run("init", "-input=false", "-backend=false")
+    done = json.loads(terraform.run("validate", "-json", check=False).stdout)
+    assert (done["valid"], done["diagnostics"]) == (True, [])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """A deployment in an emulator."""
+
+    cloud: Cloud
+    terraform: Terraform
+    outputs: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """Apply everything once, for all tests of this file."""
+    with pytest.MonkeyPatch.context() as monkeypatch, run_moto() as cloud:
+        teach_moto_budgets(monkeypatch)
+        folder = tmp_path_factory.mktemp("applied") / "root"
+        terraform = root(folder, WISHES, emulator=cloud.environment)
+        terraform.run("apply", "-auto-approve", "-input=false")
+        yield Deployed(cloud=cloud, terraform=terraform, outputs=terraform.outputs())
+
+
+slow = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("terraform")]
+
+
+def _marked(test: Any) -> Any:
+    for mark in slow:
+        test = mark(test)
+    return test
+
+
+@_marked
+def test_a_second_plan_has_nothing_to_do(deployed: Deployed) -> None:
+    done = deployed.terraform.run("plan", "-detailed-exitcode", "-input=false", check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-3000:]
+
+
+@_marked
+def test_an_object_in_the_drop_box_is_announced_and_nothing_else_is(deployed: Deployed) -> None:
+    s3, sqs = deployed.cloud.client("s3"), deployed.cloud.client("sqs")
+    bucket, queue = deployed.outputs["bucket"], deployed.outputs["queue_url"]
+    s3.put_object(Bucket=bucket, Key="results/ward-3/x.zip", Body=b"x")
+    s3.put_object(Bucket=bucket, Key="input/ward-3/x.zip", Body=b"x")
+    keys: list[str] = []
+    until = time.monotonic() + 10
+    while not keys and time.monotonic() < until:
+        for message in sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get(
+            "Messages", []
+        ):
+            keys += [
+                record["s3"]["object"]["key"] for record in json.loads(message["Body"]).get("Records", [])
+            ]
+            sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    assert keys == ["input/ward-3/x.zip"]
+
+
+@_marked
+def test_the_bucket_is_closed(deployed: Deployed) -> None:
+    s3, bucket = deployed.cloud.client("s3"), deployed.outputs["bucket"]
+    policy = json.loads(s3.get_bucket_policy(Bucket=bucket)["Policy"])
+    (tls,) = (s for s in policy["Statement"] if "Bool" in s["Condition"])
+    assert (tls["Effect"], tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert all(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values())
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    rules = {r["ID"]: r for r in s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]}
+    assert rules["rejected"]["Filter"]["Prefix"] == "rejected/"
+    assert rules["rejected"]["Expiration"]["Days"] == 30
+
+
+@_marked
+def test_releases_keep_their_names(deployed: Deployed) -> None:
+    (found,) = deployed.cloud.client("ecr").describe_repositories(repositoryNames=[NAME])["repositories"]
+    assert found["imageTagMutability"] == "IMMUTABLE"
+    assert found["imageScanningConfiguration"] == {"scanOnPush": True}
+
+
+@_marked
+def test_the_ledgers_password_is_in_its_parameter_and_in_no_state(deployed: Deployed) -> None:
+    ssm = deployed.cloud.client("ssm")
+    name = deployed.outputs["ledger_url_parameter"]
+    held = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]
+    password = ssm.get_parameter(Name=f"/{NAME}/ledger/password", WithDecryption=True)["Parameter"]["Value"]
+    assert held["Type"] == "SecureString"
+    assert held["Value"].startswith(f"postgresql://bedside:{password}@{deployed.outputs['ledger_host']}:")
+    assert len(password) >= 32
+    state = (deployed.terraform.folder / "terraform.tfstate").read_text(encoding="utf-8")
+    assert name in state
+    assert password not in state
+    (machine,) = deployed.cloud.client("rds").describe_db_instances()["DBInstances"]
+    assert (machine["StorageEncrypted"], machine["PubliclyAccessible"]) == (True, False)
+
+
+@_marked
+def test_workflows_of_one_repository_push_and_manage_nobody(deployed: Deployed) -> None:
+    iam = deployed.cloud.client("iam")
+    trust = iam.get_role(RoleName=f"{NAME}-ci")["Role"]["AssumeRolePolicyDocument"]["Statement"][0]
+    subjects = trust["Condition"]["StringLike"]["token.actions.githubusercontent.com:sub"]
+    assert all(subject.startswith("repo:hospital/spleen:") for subject in subjects)
+    assert not any(
+        subject in {"repo:hospital/spleen:*", "repo:hospital/spleen:pull_request"} for subject in subjects
+    )
+    deploy = iam.get_role_policy(RoleName=f"{NAME}-ci", PolicyName="deploy")["PolicyDocument"]["Statement"]
+    denied = {a for s in deploy if s["Effect"] == "Deny" for a in s["Action"]}
+    assert {"iam:Create*", "iam:Put*", "iam:Attach*", "iam:Update*", "iam:Delete*"} <= denied
+
+
+@_marked
+def test_nothing_reaches_a_worker_and_only_machines_reach_the_ledger(deployed: Deployed) -> None:
+    ec2 = deployed.cloud.client("ec2")
+    of_vpc = [{"Name": "vpc-id", "Values": [deployed.outputs["vpc_id"]]}]
+    groups = {g["GroupName"]: g for g in ec2.describe_security_groups(Filters=of_vpc)["SecurityGroups"]}
+    assert groups[f"{NAME}-worker"]["IpPermissions"] == []
+    assert groups["default"]["IpPermissions"] == []
+    for permission in groups[f"{NAME}-ledger"]["IpPermissions"]:
+        assert (permission["FromPort"], permission["IpRanges"]) == (5432, [])
+    assert ec2.describe_nat_gateways(Filters=of_vpc)["NatGateways"] == []
+
+
+@_marked
+def test_destroying_leaves_nothing(deployed: Deployed) -> None:
+    # The last of this file: what the others look at is gone after it.
+    cloud, bucket = deployed.cloud, deployed.outputs["bucket"]
+    assert _left(cloud), "the listing sees what there is"
+    s3 = cloud.client("s3")
+    held = s3.list_object_versions(Bucket=bucket)
+    for version in (*held.get("Versions", []), *held.get("DeleteMarkers", [])):
+        s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+    deployed.terraform.run("destroy", "-auto-approve", "-input=false")
+    assert _left(cloud) == []
+
+
+def _left(cloud: Cloud) -> list[str]:
+    """Return what bears the deployment's tag or name, by asking each service."""
+    tagged = [{"Key": "bedside:deployment", "Values": [NAME]}]
+    by_tag = cloud.client("resourcegroupstaggingapi").get_resources(TagFilters=tagged)
+    found = [item["ResourceARN"] for item in by_tag["ResourceTagMappingList"]]
+    names = {
+        "s3": [b["Name"] for b in cloud.client("s3").list_buckets()["Buckets"]],
+        "sqs": cloud.client("sqs").list_queues().get("QueueUrls", []),
+        "ecr": [r["repositoryName"] for r in cloud.client("ecr").describe_repositories()["repositories"]],
+        "rds": [
+            d["DBInstanceIdentifier"] for d in cloud.client("rds").describe_db_instances()["DBInstances"]
+        ],
+        "ssm": [p["Name"] for p in cloud.client("ssm").describe_parameters()["Parameters"]],
+        "logs": [g["logGroupName"] for g in cloud.client("logs").describe_log_groups()["logGroups"]],
+        "iam": [r["RoleName"] for r in cloud.client("iam").list_roles()["Roles"]],
+        "lambda": [f["FunctionName"] for f in cloud.client("lambda").list_functions()["Functions"]],
+        "groups": [
+            g["AutoScalingGroupName"]
+            for g in cloud.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+        ],
+        "pools": [p["Name"] for p in cloud.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]],
+        "budgets": [
+            b["BudgetName"]
+            for b in cloud.client("budgets").describe_budgets(AccountId="123456789012")["Budgets"] or []
+        ],
+        "alarms": [a["AlarmName"] for a in cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]],
+    }
+    return found + [f"{service} {name}" for service, all_ in names.items() for name in all_ if NAME in name]
