@@ -1,6 +1,6 @@
 """Waiting time and cost per study: days of arrivals through the scaling rules that a deployment has.
 
-    python bench/scaling.py            # the tables of docs/cost.md
+    python bench/scaling.py            # waiting time and cost per study, as tables
     python bench/scaling.py --json
 
 The waker's `decide` is the one that Lambda runs, loaded from the Terraform module; the other rules are

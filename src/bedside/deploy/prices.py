@@ -64,7 +64,7 @@ class PriceTable:
             known = ", ".join(k.partition("/")[2] for k in self.prices if k.startswith(f"{kind}/"))
             raise ConfigError(
                 f"no price of {name or kind} ({kind}) in the table of {self.date}, which has {known}",
-                hint="bedside deploy cost --refresh",
+                hint="name a machine that the table has; the plan itself needs no price",
             ) from None
 
     def usd(self, key: str) -> float:

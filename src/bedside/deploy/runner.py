@@ -18,8 +18,8 @@ from bedside.deploy.plan import Planned, planned
 from bedside.errors import ConfigError, Unavailable
 
 #: The first with locking by S3 itself (``use_lockfile``), without a DynamoDB table.
-OLDEST = (1, 10)
-GET_IT = "install Terraform 1.10 or newer: https://developer.hashicorp.com/terraform/install"
+OLDEST = (1, 11)
+GET_IT = "install Terraform 1.11 or newer: https://developer.hashicorp.com/terraform/install"
 PLAN_FILE = "next.tfplan"
 
 #: Takes the type of an event and the event; see terraform's "machine-readable UI".
@@ -52,7 +52,9 @@ def find_terraform(environment: Mapping[str, str]) -> Path:
     except (ValueError, KeyError) as exc:
         raise ConfigError("terraform does not say its version", hint=GET_IT) from exc
     if numbers < OLDEST:
-        raise ConfigError(f"terraform {version} is too old: it cannot lock a state in S3", hint=GET_IT)
+        raise ConfigError(
+            f"terraform {version} is too old: 1.11 keeps passwords out of the state", hint=GET_IT
+        )
     return Path(found)
 
 

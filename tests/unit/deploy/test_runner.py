@@ -155,7 +155,7 @@ def test_no_terraform_and_an_old_one(tmp_path: Path) -> None:
     program.chmod(0o755)
     with pytest.raises(ConfigError, match=r"1\.9\.8 is too old"):
         find_terraform({"PATH": str(tmp_path)})
-    program.write_text('#!/bin/sh\necho \'{"terraform_version": "1.10.0-rc1"}\'\n')
+    program.write_text('#!/bin/sh\necho \'{"terraform_version": "1.11.0-rc1"}\'\n')
     assert find_terraform({"PATH": str(tmp_path)}) == program
 
 
