@@ -19,7 +19,7 @@ from terraform import Terraform, copy_of_modules, environment, root, teach_moto_
 
 pytestmark = pytest.mark.needs("terraform")
 
-NAME = "ward"
+NAME = "infirmary"
 DATASTORE = "0" * 32
 ALONE = sorted(folder.name for folder in (MODULES / "modules").iterdir())
 

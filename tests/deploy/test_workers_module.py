@@ -53,7 +53,7 @@ def _module(folder: Path, name: str, variables: dict[str, Any], emulator: dict[s
         "region": REGION,
         "s3_use_path_style": True,
         "skip_metadata_api_check": True,
-        "default_tags": {"tags": {"bedside:deployment": "ward"}},
+        "default_tags": {"tags": {"bedside:deployment": "clinic"}},
     }
     source = {"source": str(modules / "modules" / name)}
     document = {"provider": {"aws": provider}, "module": {"it": {**source, **variables}}}
@@ -66,21 +66,21 @@ def _module(folder: Path, name: str, variables: dict[str, Any], emulator: dict[s
 def _workers(folder: Path, **changes: Any) -> dict[str, Any]:
     pools = changes.get("pools", {"default": POOL, "cpu": WARM})
     return {
-        "name": "ward",
+        "name": "clinic",
         "region": REGION,
-        "bucket": "ward-bucket",
-        "bucket_arn": "arn:aws:s3:::ward-bucket",
+        "bucket": "clinic-bucket",
+        "bucket_arn": "arn:aws:s3:::clinic-bucket",
         "pool_queues": {
             pool: {
-                "url": f"https://sqs.example/ward-{pool}",
-                "arn": f"arn:aws:sqs:{REGION}:123456789012:ward-{pool}",
+                "url": f"https://sqs.example/clinic-{pool}",
+                "arn": f"arn:aws:sqs:{REGION}:123456789012:clinic-{pool}",
             }
             for pool in pools
         },
         "pools": pools,
         "subnet_ids": ["subnet-00000000000000000"],
         "security_group_id": "sg-00000000000000000",
-        "ledger_url_parameter_name": "/bedside/ward/ledger-url",
+        "ledger_url_parameter_name": "/bedside/clinic/ledger-url",
         "node_archive_key": "software/node.tar",
         "waker_zip": str(waker_zip(folder / "waker.zip")),
         **changes,
@@ -114,7 +114,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory, moto: Cloud) -> dict[str, 
 @pytest.mark.needs("terraform")
 def test_groups_begin_at_zero_and_stay_within_their_maximum(applied: Any, moto: Cloud) -> None:
     groups = moto.client("autoscaling").describe_auto_scaling_groups(
-        AutoScalingGroupNames=["ward-default", "ward-cpu"]
+        AutoScalingGroupNames=["clinic-default", "clinic-cpu"]
     )["AutoScalingGroups"]
     assert {(g["MinSize"], g["DesiredCapacity"], g["MaxSize"]) for g in groups} == {(0, 0, 2)}
     spot = applied['aws_autoscaling_group.pool["default"]']["mixed_instances_policy"][0]
@@ -145,7 +145,7 @@ def test_a_role_reaches_its_own_group_and_the_deployments_things_only(applied: A
         for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
     }
     group, _ = by_action["autoscaling:TerminateInstanceInAutoScalingGroup"]
-    assert group.endswith(":autoScalingGroupName/ward-default")
+    assert group.endswith(":autoScalingGroupName/clinic-default")
     everywhere = {action for action, (resource, _) in by_action.items() if resource == "*"}
     assert everywhere == {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
     assert by_action["cloudwatch:PutMetricData"][1] == {"StringEquals": {"cloudwatch:namespace": "bedside"}}
@@ -157,10 +157,10 @@ def test_the_waker_is_called_by_arrivals_and_each_minute(applied: Any) -> None:
     waker = applied["aws_lambda_function.waker"]
     assert (waker["handler"], waker["runtime"]) == ("waker.handler", "python3.13")
     pools = json.loads(waker["environment"][0]["variables"]["POOLS"])
-    assert pools["default"]["waiting"] == "/bedside/ward/waiting/default"
+    assert pools["default"]["waiting"] == "/bedside/clinic/waiting/default"
     assert pools["cpu"] == {
-        "queue_url": "https://sqs.example/ward-cpu",
-        "group": "ward-cpu",
+        "queue_url": "https://sqs.example/clinic-cpu",
+        "group": "clinic-cpu",
         "max": 2,
         "permitted_wait_s": 0,
         "waiting": "",
@@ -173,7 +173,7 @@ def test_the_waker_is_called_by_arrivals_and_each_minute(applied: Any) -> None:
 @pytest.mark.needs("terraform")
 def test_backlog_and_night_reach_the_groups(applied: Any) -> None:
     alarm = applied['aws_cloudwatch_metric_alarm.backlog["default"]']
-    assert alarm["dimensions"] == {"Deployment": "ward", "Pool": "default"}
+    assert alarm["dimensions"] == {"Deployment": "clinic", "Pool": "default"}
     assert (alarm["threshold"], alarm["metric_name"]) == (10, "QueuedJobs")
     policy = applied['aws_autoscaling_policy.backlog["default"]']
     assert alarm["alarm_actions"] == [policy["arn"]]
