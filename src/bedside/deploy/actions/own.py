@@ -1,0 +1,28 @@
+"""What `bedside deploy` asks of AWS itself, whatever is made."""
+
+from bedside.deploy.actions.grant import BUCKET, Grant
+
+#: What `bedside deploy` itself asks, whatever is made: the checks, the state, and what is left.
+OWN = (
+    Grant("sts", "GetCallerIdentity"),
+    Grant("ec2", "DescribeRegions DescribeInstanceTypes"),
+    Grant("servicequotas", "GetServiceQuota"),
+    Grant("tag", "GetResources"),
+    Grant(
+        "s3",
+        "CreateBucket ListBucket ListBucketVersions DeleteBucket PutBucketPublicAccessBlock "
+        "PutBucketVersioning "
+        "PutEncryptionConfiguration PutBucketPolicy",
+        "s3:::{state}",
+    ),
+    Grant("s3", "GetObject PutObject DeleteObject DeleteObjectVersion", "s3:::{state}/{name}/*"),
+    # The software of the machines; no study can be read or written with it.
+    Grant("s3", "GetObject PutObject", f"{BUCKET}/software/*"),
+    Grant(
+        "ssm",
+        "GetParametersByPath",
+        "ssm:{region}::parameter/aws/service/global-infrastructure/services/*",
+    ),
+    # AWS makes these for itself the first time that a service is used in an account.
+    Grant("iam", "CreateServiceLinkedRole", "iam::{account}:role/aws-service-role/*"),
+)
