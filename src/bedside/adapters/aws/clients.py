@@ -19,13 +19,14 @@ _CONNECT_S = 10
 _READ_S = 60
 
 
-def make_client(service: str, *, endpoint_url: str = "", connections: int = 10) -> Any:
+def make_client(service: str, *, endpoint_url: str = "", connections: int = 10, region: str = "") -> Any:
     """Return a boto3 client, which threads may share.
 
     Args:
         service: As boto3 calls it.
         endpoint_url: Of a server that is not AWS; empty is AWS, or what AWS_ENDPOINT_URL names.
         connections: How many threads may wait for answers at once.
+        region: Where what is asked for lies; empty is that of the environment or profile.
 
     Raises:
         ConfigError: The profile or the region that the environment names is wrong.
@@ -42,7 +43,9 @@ def make_client(service: str, *, endpoint_url: str = "", connections: int = 10) 
     )
     with as_ours(f"AWS {service}"):
         # A session of its own: the default one is no thread's to share while it makes a client.
-        return boto3.session.Session().client(service, endpoint_url=endpoint_url or None, config=config)
+        return boto3.session.Session().client(
+            service, endpoint_url=endpoint_url or None, region_name=region or None, config=config
+        )
 
 
 class LateClient:

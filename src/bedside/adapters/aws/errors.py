@@ -55,6 +55,7 @@ _ACTIONS = {
     "HeadObject": "s3:GetObject or s3:ListBucket",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "ListObjectsV2": "s3:ListBucket",
+    "Publish": "sns:Publish",
     "PutObject": "s3:PutObject",
     "UploadPart": "s3:PutObject",
     "UploadPartCopy": "s3:PutObject or s3:GetObject",

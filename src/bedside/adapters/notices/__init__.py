@@ -1,0 +1,1 @@
+"""Ways to people that need no cloud: a web address, a mail."""
