@@ -277,6 +277,6 @@ def test_a_thing_that_was_taken_or_postponed_is_told_again_when_it_changed(box: 
 
 
 @pytest.mark.parametrize("adapter", [FolderFeed, MemoryFeed, SqsFeed, DropboxWatch])
-@pytest.mark.parametrize("method", ["ready", "taken", "postponed"])
+@pytest.mark.parametrize("method", ["ready", "taken", "postponed", "close"])
 def test_signatures_are_the_ports(adapter: type, method: str) -> None:
     assert inspect.signature(getattr(adapter, method)) == inspect.signature(getattr(ArrivalFeed, method))

@@ -32,3 +32,25 @@ def test_an_event_goes_once_its_study_is_in_the_ledger(
     clinic.take("ward-3")
     assert len(clinic.jobs("ward-3")) == 1
     assert cloud.messages(queue) == {"visible": 0, "held": 0, "delayed": 0}
+
+
+def test_what_a_deployment_held_comes_back_as_soon_as_it_is_closed(
+    clinic_of: Callable[..., Clinic], cloud: Cloud
+) -> None:
+    bucket = cloud.bucket()
+    queue = cloud.queue(announces=bucket)
+    clinic = clinic_of(store_url=f"s3://{bucket}")
+    configuration = clinic.configuration.read_text().replace("quiet_s = 0", "quiet_s = 600")
+    clinic.configuration.write_text(f'{configuration}\n[queue]\nurl = "{queue}"\n')
+    clinic.restart()
+    S3BlobStore(Bucket(name=bucket), "ward-3").put("input/study/1.dcm", b"still coming")
+    clinic.take("ward-3")
+    assert cloud.messages(queue) == {"visible": 0, "held": 1, "delayed": 0}
+    clinic.close()
+    assert cloud.messages(queue) == {"visible": 1, "held": 0, "delayed": 0}
+
+    clinic.restart()
+    clinic.take("ward-3")
+    cloud.client("sqs").delete_queue(QueueUrl=queue)
+    clinic.close()  # a queue that is gone is a line in the log, and no reason not to end
+    assert "action=queue.waits" in clinic.said[-1]

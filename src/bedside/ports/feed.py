@@ -34,3 +34,7 @@ class ArrivalFeed(Protocol):
     def postponed(self, tenant: str, dropped: Dropped, wait_s: float) -> None:
         """Hear that a thing could not be taken, and will be tried again after ``wait_s`` seconds."""
         ...
+
+    def close(self) -> None:
+        """Give back whatever is held, at once; nothing that happens then is an error."""
+        ...

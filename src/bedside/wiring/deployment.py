@@ -234,7 +234,10 @@ class Deployment:
         )
 
     def close(self) -> None:
-        """Give back connections."""
+        """Give back connections, and the messages that are held."""
+        opened = self.__dict__.get("feed")  # opening it only to close it would ask for boto3
+        if opened is not None:
+            opened.close()
         self.ledger.close()
 
 

@@ -195,6 +195,9 @@ class DropboxWatch:
     def postponed(self, tenant: str, dropped: Dropped, wait_s: float) -> None:
         """Do nothing: what lies in the drop-box is told at every look."""
 
+    def close(self) -> None:
+        """Do nothing: nothing is held."""
+
     def look(self, tenant: str) -> Look:
         """Look once, and tell everything that was seen."""
         store = self._blobs.tenant(tenant)

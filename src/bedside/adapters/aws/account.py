@@ -12,12 +12,12 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
 from boto3.exceptions import S3UploadFailedError
 from botocore import exceptions
 
 from bedside.adapters.aws import emptying, presence, state_bucket
 from bedside.adapters.aws.asked import asked, code_of
+from bedside.adapters.aws.clients import open_session
 from bedside.errors import ConfigError, NotFound, Unavailable
 from bedside.ports.cloud import DEPLOYMENT_TAG, Caller, Depth, Group, Tagged
 
@@ -46,7 +46,7 @@ class AwsCloud:
 
     def __init__(self, region: str = "") -> None:
         with asked("sts", "reading the AWS profile"):
-            self._session = boto3.Session(region_name=region or None)
+            self._session = open_session(region)
         if not self._session.region_name:
             raise ConfigError("no AWS region is set", hint="set deploy.region in bedside.toml, or AWS_REGION")
         self._region = str(self._session.region_name)

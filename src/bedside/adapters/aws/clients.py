@@ -4,6 +4,7 @@ Credentials and region come from boto3's own places (environment, profile, the m
 a role is renewed there and a key in our configuration would be a long-lived one.
 """
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -43,9 +44,22 @@ def make_client(service: str, *, endpoint_url: str = "", connections: int = 10, 
     )
     with as_ours(f"AWS {service}"):
         # A session of its own: the default one is no thread's to share while it makes a client.
-        return boto3.session.Session().client(
-            service, endpoint_url=endpoint_url or None, region_name=region or None, config=config
-        )
+        return open_session(region).client(service, endpoint_url=endpoint_url or None, config=config)
+
+
+def open_session(region: str = "") -> Any:
+    """Return a boto3 session in a region.
+
+    Args:
+        region: Empty is AWS_DEFAULT_REGION, then AWS_REGION, then the profile's. boto3 alone passes over
+            the second, which Terraform, Lambda and AWS's other kits go by.
+
+    Raises:
+        ProfileNotFound: The environment names a profile that there is none of.
+    """
+    told = region or os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
+    # Not boto3's default one, which is no thread's to share while it makes a client.
+    return boto3.session.Session(region_name=told or None)
 
 
 class LateClient:

@@ -117,7 +117,8 @@ class SqsFeed:
             held.queue.give_back([held.message], delay_s=wait_s)
 
     def close(self) -> None:
-        """Stop the heartbeats; what is held comes back by itself."""
+        """Give back what is held, for another machine to have it at once."""
+        self._held.clear()
         for queue in self.queues:
             queue.close()
 

@@ -6,9 +6,9 @@ throttled then waits in the ledger.
 
 from typing import Any
 
-import boto3
 from botocore.config import Config
 
+from bedside.adapters.aws.clients import open_session
 from bedside.adapters.aws.errors import as_ours
 
 SERVICE = "medical-imaging"
@@ -30,8 +30,8 @@ def make_imaging_client(region: str = "", endpoint_url: str = "") -> Any:
         ConfigError: The profile or the region is wrong.
     """
     with as_ours("archive"):
-        session = boto3.session.Session()
-        where = {"region_name": region or None, "endpoint_url": endpoint_url or None}
+        session = open_session(region)
+        where = {"endpoint_url": endpoint_url or None}
         client = session.client(SERVICE, config=_CONFIG, **where)
         if not is_aws(client):
             # The operations on image sets have a host of their own; a server elsewhere has but one.

@@ -121,10 +121,16 @@ class SqsQueue:
         self._hide(held, INVISIBLE_S)
 
     def close(self) -> None:
-        """Stop the heartbeat; what is held comes back by itself."""
+        """Stop the heartbeat and give back what is held; where that fails, it comes back by itself."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
+        with self._lock:
+            held = list(self._held.values())
+        try:
+            self.give_back(held)
+        except BedsideError as missing:
+            self._log("queue.waits", reason=missing.message)
 
     def _hide(self, messages: Sequence[Message], seconds: int) -> None:
         for batch in _batches(messages):

@@ -36,3 +36,6 @@ class MemoryFeed:
 
     def postponed(self, tenant: str, dropped: Dropped, wait_s: float) -> None:
         """Do nothing: what lies in the drop-box is told at every look."""
+
+    def close(self) -> None:
+        """Do nothing: nothing is held."""
