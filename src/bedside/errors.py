@@ -56,6 +56,10 @@ class Unavailable(BedsideError):
     retryable = True
 
 
+class Overtaken(Unavailable):
+    """What a write was based on is no longer the newest: another process wrote first; look again."""
+
+
 class ModelFailed(BedsideError):
     """The model or its transforms failed on a readable study; dead letter after N attempts."""
 

@@ -15,7 +15,7 @@ from bedside.adapters.sql.schema import metadata
 from bedside.domain.arrival import Arrival, EntryState
 from bedside.domain.job import ENDED, TRANSITIONS, Job, JobEvent, JobState, Lease, LedgerEvent
 from bedside.domain.pipeline import Pipeline
-from bedside.errors import BY_NAME, NotFound, StaleLease, UsageError
+from bedside.errors import BY_NAME, NotFound, Overtaken, StaleLease, UsageError
 from bedside.ports import JobFilter, Ledger
 from ledger_samples import (
     FAILURE,
@@ -117,6 +117,26 @@ def test_late_instances_make_the_next_version(ledger: Ledger) -> None:
     assert (second.version, other.version) == (2, 1)
     assert ledger.newest_arrival("ward", "1.2.3") == second
     assert ledger.newest_arrival("ward", "7.7") is None
+
+
+def test_a_version_joined_with_what_is_no_longer_the_newest_is_not_recorded(ledger: Ledger) -> None:
+    first = ledger.add_arrival(make_arrival(1), after=0)
+    with pytest.raises(Overtaken, match="joined with version 0, and version 1 is there") as told:
+        ledger.add_arrival(make_arrival(2), after=0)
+    assert told.value.retryable
+    with pytest.raises(NotFound):
+        ledger.arrival("ward", make_arrival(2).id)
+    with pytest.raises(Overtaken):
+        ledger.add_arrival(make_arrival(1, 2), after=2)  # one that was never there
+    second = ledger.add_arrival(make_arrival(1, 2), after=1)
+    assert (first.version, second.version) == (1, 2)
+    assert ledger.add_arrival(make_arrival(1), after=0) == first  # recorded before: nothing is missing
+
+
+def test_other_subjects_and_tenants_overtake_nobody(ledger: Ledger) -> None:
+    ledger.add_arrival(make_arrival(1), after=0)
+    assert ledger.add_arrival(make_arrival(2, subject="9.9"), after=0).version == 1
+    assert ledger.add_arrival(make_arrival(3, tenant="other"), after=0).version == 1
 
 
 def test_unknown_arrival_is_not_found(ledger: Ledger) -> None:

@@ -17,7 +17,7 @@ from bedside.adapters.sql import SqlLedger, results, statements
 from bedside.domain import moves
 from bedside.domain.arrival import Arrival
 from bedside.domain.job import JobState
-from bedside.errors import StaleLease, UsageError
+from bedside.errors import Overtaken, StaleLease, UsageError
 from bedside.ports import JobFilter
 from ledger_samples import T0, at, make_arrival, make_job, make_pipeline, make_result
 from services import PostgresServer
@@ -160,6 +160,17 @@ def test_versions_of_a_study_that_come_at_once_are_numbered_without_gap(ledger: 
     arrivals = [make_arrival(n + 1) for n in range(8)]
     recorded = race([lambda a=a: ledger.add_arrival(a) for a in arrivals])  # type: ignore[misc]
     assert sorted(a.version for a in recorded if isinstance(a, Arrival)) == list(range(1, 9))
+
+
+def test_of_versions_joined_with_the_same_one_at_once_the_first_is_recorded(ledger: SqlLedger) -> None:
+    def record(n: int) -> str:
+        try:
+            return f"version {ledger.add_arrival(make_arrival(n + 1), after=0).version}"
+        except Overtaken:
+            return "overtaken"
+
+    told = race([lambda n=n: record(n) for n in range(8)])  # type: ignore[misc]
+    assert Counter(told) == {"version 1": 1, "overtaken": 7}
 
 
 def test_the_same_arrival_and_job_at_once_are_one(ledger: SqlLedger) -> None:

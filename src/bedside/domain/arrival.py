@@ -5,11 +5,12 @@ twice, as a ZIP or as loose files, is one arrival. Late instances make the next 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
 from bedside.domain.identity import short_id
+from bedside.errors import Overtaken
 
 
 class ArrivalKind(StrEnum):
@@ -73,6 +74,25 @@ class Arrival:
     def manifest_key(self) -> str:
         """The blob key of its manifest, a JSON list of its files."""
         return f"arrivals/{self.id}/manifest.json"
+
+
+def numbered(arrival: Arrival, *, newest: int, after: int | None) -> Arrival:
+    """Return an arrival as its subject's next version.
+
+    Args:
+        arrival: Its own version is ignored.
+        newest: The subject's newest version, 0 for none.
+        after: The version that its files were joined with; None is any.
+
+    Raises:
+        Overtaken: That one is not the newest, so this one would lack the files of those between.
+    """
+    if after is not None and after != newest:
+        raise Overtaken(
+            f"arrival {arrival.id}: joined with version {after}, and version {newest} is there by now",
+            hint="none is needed: it is joined again",
+        )
+    return replace(arrival, version=newest + 1)
 
 
 class EntryState(StrEnum):

@@ -42,10 +42,19 @@ class Ledger(Protocol):
 
     # Arrivals and what brought them
 
-    def add_arrival(self, arrival: Arrival) -> Arrival:
+    def add_arrival(self, arrival: Arrival, *, after: int | None = None) -> Arrival:
         """Record an arrival, or return the one recorded before under the same tenant and id.
 
         The version given is ignored: it becomes one more than the subject's newest.
+
+        Args:
+            arrival: Files of one subject.
+            after: The subject's version whose files were joined with what came, 0 for none; None takes
+                any, for files that are joined with nothing.
+
+        Raises:
+            Overtaken: ``after`` is not the subject's newest: another process recorded a version
+                meanwhile, whose files would be missing in this one. Nothing is written.
         """
         ...
 

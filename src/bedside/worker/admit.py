@@ -3,8 +3,8 @@
 Releases are looked up anew for each arrival, so that a promotion counts from the next study on.
 
 Owns versions: what came is joined with the newest version of the same study, so that a late slice
-makes a whole study and not a fragment. Every step may be repeated; the ledger and the store give the
-same answer to the same content.
+makes a whole study and not a fragment, whichever machine takes it. Every step may be repeated; the
+ledger and the store give the same answer to the same content.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +20,7 @@ from bedside.domain.job import Job, LedgerEvent
 from bedside.domain.pipeline import Decision, Pipeline, Rule
 from bedside.domain.release import Plan, Promotion, Role, plans
 from bedside.domain.serial import files_to_json
+from bedside.errors import Overtaken, Unavailable
 from bedside.log import Log
 from bedside.ports import BlobStore, Clock, JobFilter, Ledger
 from bedside.worker.abreast import abreast
@@ -31,6 +32,9 @@ BY_RULE = frozenset({Role.CURRENT, Role.CANARY})
 
 #: Entries looked through for one that tells of an arrival; only where it has jobs already.
 LOOKED_THROUGH = 1000
+
+#: So often what came is joined anew when other machines recorded versions of the same study first.
+JOINED = 20
 
 #: Characters of a digest in a log line: ``sha256:`` and twelve digits.
 SHOWN = 19
@@ -69,26 +73,43 @@ class Admission:
             file_set: What it is an instance of, or None for DICOM.
             folder: For files under way.
         """
-        base = self.ledger.newest_arrival(tenant, received.subject)
-        files = _joined(received, base)
-        arrival = Arrival(
-            tenant=tenant,
-            id=arrival_id(files),
-            kind=received.kind,
-            subject=received.subject,
-            version=0,
-            files=files,
-            received_at=self.clock.now(),
-        )
         store = self.blobs.tenant(tenant)
         keys = {file.key: path for file, path in received.files.items()}
         there = dict(zip(keys, abreast(store.stat, keys), strict=True))
         store.put_files({key: path for key, path in keys.items() if there[key] is None})
-        if store.stat(arrival.manifest_key) is None:
-            store.put(arrival.manifest_key, canonical_json(files_to_json(files)))
-        recorded = self.ledger.add_arrival(arrival)
+        recorded = self._record(tenant, received)
         self.start(recorded, received.files, file_set, folder)
         return recorded
+
+    def _record(self, tenant: str, received: Received) -> Arrival:
+        """Record what came as the subject's next version.
+
+        Another machine may record one of the same study between our look and our word: then what came
+        is joined with that one, as if it had come later.
+        """
+        for _ in range(JOINED):
+            base = self.ledger.newest_arrival(tenant, received.subject)
+            files = _joined(received, base)
+            arrival = Arrival(
+                tenant=tenant,
+                id=arrival_id(files),
+                kind=received.kind,
+                subject=received.subject,
+                version=0,
+                files=files,
+                received_at=self.clock.now(),
+            )
+            store = self.blobs.tenant(tenant)
+            if store.stat(arrival.manifest_key) is None:
+                store.put(arrival.manifest_key, canonical_json(files_to_json(files)))
+            try:
+                return self.ledger.add_arrival(arrival, after=base.version if base else 0)
+            except Overtaken as faster:
+                self.log("arrival.overtaken", tenant=tenant, arrival=arrival.id, reason=faster.message)
+        raise Unavailable(
+            f"intake: {JOINED} times another machine recorded a version of the same study first",
+            hint="bedside job list",
+        )
 
     def start(
         self,

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from bedside.domain import moves
-from bedside.domain.arrival import Arrival, Entry, EntryState
+from bedside.domain.arrival import Arrival, Entry, EntryState, numbered
 from bedside.domain.export import OPEN, Export, ExportState, first_export
 from bedside.domain.job import COMPARED, Failure, Job, JobState, Lease, LedgerEvent
 from bedside.domain.pipeline import Decision, Release
@@ -53,12 +53,15 @@ class MemoryLedger:
 
     # Arrivals and what brought them
 
-    def add_arrival(self, arrival: Arrival) -> Arrival:
+    def add_arrival(self, arrival: Arrival, *, after: int | None = None) -> Arrival:
         """Record an arrival as its subject's next version, or return the one recorded before."""
         with self._lock:
-            newest = self.newest_arrival(arrival.tenant, arrival.subject)
-            numbered = replace(arrival, version=newest.version + 1 if newest else 1)
-            return self._arrivals.setdefault((arrival.tenant, arrival.id), numbered)
+            if known := self._arrivals.get((arrival.tenant, arrival.id)):
+                return known
+            found = self.newest_arrival(arrival.tenant, arrival.subject)
+            recorded = numbered(arrival, newest=found.version if found else 0, after=after)
+            self._arrivals[arrival.tenant, arrival.id] = recorded
+            return recorded
 
     def arrival(self, tenant: str, arrival_id: str) -> Arrival:
         """Return one arrival, or raise `NotFound`."""

@@ -1,7 +1,6 @@
 """Arrivals and the drop-box entries that brought them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sqlalchemy import Connection, func, select
 
@@ -9,7 +8,7 @@ from bedside.adapters.sql import rows
 from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.schema import arrivals, entries
 from bedside.adapters.sql.statements import add_once, upsert
-from bedside.domain.arrival import Arrival, Entry, EntryState
+from bedside.domain.arrival import Arrival, Entry, EntryState, numbered
 from bedside.errors import NotFound, Unavailable
 
 #: Each failed try means that another process recorded a version of the same study just then.
@@ -21,15 +20,20 @@ class Arrivals:
 
     _database: Database
 
-    def add_arrival(self, arrival: Arrival) -> Arrival:
-        """Record an arrival as its subject's next version, or return the one recorded before."""
+    def add_arrival(self, arrival: Arrival, *, after: int | None = None) -> Arrival:
+        """Record an arrival as its subject's next version, or return the one recorded before.
+
+        The newest version is looked at first and the unique constraint decides: of two that read the
+        same newest one, the second to write fails there, looks again, and finds itself overtaken.
+        """
         for _ in range(TRIES):
             with self._database.write() as connection:
                 known = _find(connection, arrival.tenant, arrival.id)
                 if known is not None:
                     return known
-                numbered = replace(arrival, version=_newest(connection, arrival.tenant, arrival.subject) + 1)
-                if add_once(connection, arrivals, rows.arrival_row(numbered)):
+                newest = _newest(connection, arrival.tenant, arrival.subject)
+                recorded = numbered(arrival, newest=newest, after=after)
+                if add_once(connection, arrivals, rows.arrival_row(recorded)):
                     found = _find(connection, arrival.tenant, arrival.id)
                     assert found is not None
                     return found
