@@ -40,6 +40,16 @@ def test_what_aws_would_refuse_later_is_refused_now(tmp_path: Path) -> None:
     assert "deploy.region" in refusal(tmp_path, 'regoin = "eu-west-1"')
 
 
+@pytest.mark.parametrize("name", ["", "clinic/models", "clinic@12/models@34"])
+def test_both_ways_in_which_github_names_a_repository(tmp_path: Path, name: str) -> None:
+    assert read(tmp_path, f'github_repository = "{name}"').deploy.github_repository == name
+
+
+@pytest.mark.parametrize("name", ["clinic/*", "clinic@12/models", "clinic/models@34", "*", "clinic"])
+def test_no_wildcard_and_no_half_of_a_name_lets_others_in(tmp_path: Path, name: str) -> None:
+    assert "deploy.github_repository" in refusal(tmp_path, f'github_repository = "{name}"')
+
+
 def test_a_table_that_is_refused_is_not_quoted_with_its_secrets(tmp_path: Path) -> None:
     url = "postgresql://b:hush@db/b"  # pragma: allowlist secret
     assert "hush" not in refusal(tmp_path, f'archive = true\nledger_url = "{url}"')

@@ -13,6 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 NAME = r"^[a-z][a-z0-9-]{0,19}$"
 POOL = r"^[a-z][a-z0-9-]{0,15}$"
 
+#: As GitHub's tokens name a repository, with or without its numbers; no wildcard.
+REPOSITORY = r"^$|^[A-Za-z0-9][A-Za-z0-9-]*(@[0-9]+/[A-Za-z0-9._-]+@[0-9]+|/[A-Za-z0-9._-]+)$"
+PROVIDER = r"^$|^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/token\.actions\.githubusercontent\.com$"
+
 PoolName = Annotated[str, Field(pattern=POOL)]
 
 
@@ -78,7 +82,14 @@ class DeploySettings(_Table):
     alarm_email: str = Field("", description="Who is told of alarms.")
     daily_usd: float = Field(1.0, gt=0, description="An alarm when a day cost more.")
     log_days: int = Field(30, ge=1, description="Days that logs are kept.")
-    github_repository: str = Field("", description="OWNER/NAME that may publish releases and deploy.")
+    github_repository: str = Field(
+        "",
+        pattern=REPOSITORY,
+        description="OWNER@ID/NAME@ID (OWNER/NAME before July 2026) that may publish releases and deploy.",
+    )
+    oidc_provider_arn: str = Field(
+        "", pattern=PROVIDER, description="GitHub's identity provider, where the account has one."
+    )
     availability_zones: int = Field(2, ge=2, le=6, description="Zones that machines may start in.")
 
     @model_validator(mode="after")

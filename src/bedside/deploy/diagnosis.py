@@ -13,6 +13,7 @@ _OUTSIDE = re.compile(
 )
 _LOCKED = "Error acquiring the state lock"
 _MOVED = "Backend configuration changed"
+_EXISTS, _PROVIDER = "EntityAlreadyExists", "CreateOpenIDConnectProvider"
 _LONGEST = 400
 
 
@@ -40,6 +41,11 @@ def error_of(diagnostics: Sequence[Mapping[str, Any]], *, doing: str, who: str) 
         return ConfigError(
             f"{doing}: the state of this deployment is kept elsewhere than before",
             hint="give the same --state and deploy.state_bucket as at the first apply",
+        )
+    if _EXISTS in text and _PROVIDER in text:
+        return ConfigError(
+            f"{doing}: the account has an identity provider for GitHub already, and can have one only",
+            hint="aws iam list-open-id-connect-providers, then set deploy.oidc_provider_arn to its ARN",
         )
     if not diagnostics:
         return Unavailable(f"{doing}: it ended without a word", hint="bedside -v deploy plan")

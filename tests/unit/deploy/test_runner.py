@@ -169,6 +169,15 @@ def test_a_refusal_of_aws_is_a_missing_permission() -> None:
     assert isinstance(error, ConfigError) and "user eva is not allowed iam:CreateRole" in error.message
 
 
+def test_trust_in_github_that_is_there_already_is_named_and_not_made_twice() -> None:
+    detail = (
+        "operation error IAM: CreateOpenIDConnectProvider, https response error StatusCode: 409, "
+        "RequestID: 1, EntityAlreadyExists: Unknown"
+    )
+    error = error_of([{"summary": "creating", "detail": detail}], doing="terraform apply", who="")
+    assert "can have one only" in error.message and "deploy.oidc_provider_arn" in error.hint
+
+
 def test_what_aws_cannot_do_now_may_be_tried_again() -> None:
     detail = (
         "operation error EC2: RunInstances, https response error StatusCode: 500, api error InternalError"

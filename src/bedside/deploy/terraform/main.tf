@@ -81,6 +81,7 @@ module "ci" {
 
   name              = var.name
   github_repository = var.github_repository
+  oidc_provider_arn = var.oidc_provider_arn
   repository_arn    = module.registry.repository_arn
 }
 

@@ -162,7 +162,13 @@ variable "log_days" {
 }
 
 variable "github_repository" {
-  description = "OWNER/NAME whose workflows may publish releases and deploy; empty is none."
+  description = "OWNER@ID/NAME@ID, or OWNER/NAME, whose workflows may publish releases and deploy; empty is none."
+  type        = string
+  default     = ""
+}
+
+variable "oidc_provider_arn" {
+  description = "GitHub's identity provider where the account has one (it can have only one); empty makes it."
   type        = string
   default     = ""
 }

@@ -43,7 +43,9 @@ data "aws_iam_policy_document" "trust" {
     condition {
       test     = "StringLike"
       variable = "${local.issuer}:sub"
-      values   = [for subject in var.subjects : "repo:${var.github_repository}:${subject}"]
+      # One form of the name only. Whoever takes over an abandoned name gets other numbers, and a trust that
+      # also took the name alone would let them in.
+      values = [for subject in var.subjects : "repo:${var.github_repository}:${subject}"]
     }
   }
 }

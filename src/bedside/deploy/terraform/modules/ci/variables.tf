@@ -9,12 +9,13 @@ variable "name" {
 }
 
 variable "github_repository" {
-  description = "OWNER/NAME of the repository whose workflows may take the role."
+  description = "Repository whose workflows may take the role, as GitHub's tokens name it: OWNER@ID/NAME@ID since 15 July 2026, OWNER/NAME before."
   type        = string
 
+  # No wildcard: it would let another repository in.
   validation {
-    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+$", var.github_repository))
-    error_message = "github_repository: OWNER/NAME, e.g. \"hospital/spleen\"."
+    condition     = can(regex("^[A-Za-z0-9][A-Za-z0-9-]*(@[0-9]+/[A-Za-z0-9._-]+@[0-9]+|/[A-Za-z0-9._-]+)$", var.github_repository))
+    error_message = "github_repository: OWNER@ID/NAME@ID or OWNER/NAME, e.g. \"hospital@1234/spleen@5678\"."
   }
 }
 
@@ -28,6 +29,11 @@ variable "oidc_provider_arn" {
   description = "GitHub's provider where the account has one (it can have only one); empty makes it."
   type        = string
   default     = ""
+
+  validation {
+    condition     = can(regex("^$|^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/token\\.actions\\.githubusercontent\\.com$", var.oidc_provider_arn))
+    error_message = "oidc_provider_arn: of token.actions.githubusercontent.com, as `aws iam list-open-id-connect-providers` shows."
+  }
 }
 
 variable "repository_arn" {
