@@ -5,7 +5,7 @@ in its place.
 """
 
 from bedside.config import DeploySettings
-from bedside.deploy.cost import Estimate, PoolPlan, SitePlan, Workload, estimate
+from bedside.deploy.cost import CONTROL_MACHINE, Estimate, PoolPlan, SitePlan, Workload, estimate
 from bedside.deploy.prices import load_table
 from bedside.errors import ConfigError
 
@@ -29,6 +29,16 @@ def site_plan(settings: DeploySettings) -> SitePlan:
         control=settings.control,
         archive=settings.archive,
     )
+
+
+def machine_keys(site: SitePlan) -> frozenset[str]:
+    """Return the keys of the prices of this site's machines, which AWS can be asked for."""
+    keys = {f"{'spot' if pool.spot else 'ec2'}/{pool.machine}" for pool in site.pools.values()}
+    if site.own_ledger:
+        keys.add(f"rds/{site.ledger_class}")
+    if site.control:
+        keys.add(f"ec2/{CONTROL_MACHINE}")
+    return frozenset(keys)
 
 
 def estimate_of(settings: DeploySettings, region: str) -> Estimate:

@@ -6,7 +6,7 @@ it knows. Each price keeps its date and where it is from, because an estimate is
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -17,6 +17,7 @@ from bedside.ports.prices import PriceSource
 
 #: Days that prices read from AWS are good for: it changes them a few times a year.
 FRESH_DAYS = 7
+_SPOT = "EC2's spot prices, mean of the zones"
 _SCHEMA = "bedside.prices/1"
 
 
@@ -73,13 +74,12 @@ class PriceTable:
 
     def over(self, newer: Mapping[str, float], *, day: datetime.date) -> "PriceTable":
         """Return the table with prices that AWS gave on a day laid over it."""
-        units = {"ec2": "machine-hour", "rds": "machine-hour"}
         laid = {
             key: Price(
                 usd=usd,
-                unit=self.prices[key].unit if key in self.prices else units[key.partition("/")[0]],
+                unit=self.prices[key].unit if key in self.prices else "machine-hour",
                 date=day.isoformat(),
-                source="AWS Price List",
+                source=_SPOT if key.startswith("spot/") else "AWS Price List",
             )
             for key, usd in newer.items()
         }
@@ -118,13 +118,20 @@ def _price(
 
 
 def refreshed(
-    table: PriceTable, source: PriceSource, *, cache: Path, today: datetime.date, again: bool = False
+    table: PriceTable,
+    source: PriceSource,
+    *,
+    keys: Collection[str],
+    cache: Path,
+    today: datetime.date,
+    again: bool = False,
 ) -> tuple[PriceTable, str]:
     """Lay AWS's own prices over a table, from a file where they were asked for lately.
 
     Args:
         table: What is there without them.
         source: Asks AWS.
+        keys: What is asked for; the table need not have it.
         cache: JSON file that keeps the answer with its date; what cannot be read is asked for again.
         today: The date, UTC.
         again: Ask even where the file is fresh.
@@ -132,29 +139,39 @@ def refreshed(
     Returns:
         The table, and a sentence that says of when its prices are.
     """
-    keys = sorted(key for key in table.prices if key.partition("/")[0] in {"ec2", "rds"})
-    kept = None if again else _kept(cache, table.region, today)
+    kept = None if again else _kept(cache, table.region, keys, today)
     if kept is not None:
         prices, day = kept
-        return table.over(
-            prices, day=day
-        ), f"machines: AWS Price List of {day}; the rest: table of {table.date}"
+        return table.over(prices, day=day), _said(table, prices, keys, day)
     try:
         prices = dict(source.prices(table.region, keys))
     except BedsideError as exc:
         return table, f"table of {table.date}, since AWS's price list cannot be read: {exc.message}"
     cache.parent.mkdir(parents=True, exist_ok=True)
-    content = {"schema": _SCHEMA, "region": table.region, "date": today.isoformat(), "usd": prices}
+    content = {
+        "schema": _SCHEMA,
+        "region": table.region,
+        "date": today.isoformat(),
+        "asked": sorted(keys),
+        "usd": prices,
+    }
     cache.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return table.over(
-        prices, day=today
-    ), f"machines: AWS Price List of {today}; the rest: table of {table.date}"
+    return table.over(prices, day=today), _said(table, prices, keys, today)
 
 
-def _kept(cache: Path, region: str, today: datetime.date) -> tuple[dict[str, float], datetime.date] | None:
+def _said(table: PriceTable, prices: Mapping[str, float], keys: Collection[str], day: datetime.date) -> str:
+    told = f"{len(prices)} of {len(keys)} prices of machines: AWS, {day}"
+    return f"{told}; the rest: table of {table.date}"
+
+
+def _kept(
+    cache: Path, region: str, keys: Collection[str], today: datetime.date
+) -> tuple[dict[str, float], datetime.date] | None:
     try:
         content = json.loads(cache.read_text(encoding="utf-8"))
         if content["schema"] != _SCHEMA or content["region"] != region:
+            return None
+        if not set(content["asked"]) >= set(keys):
             return None
         day = datetime.date.fromisoformat(content["date"])
         prices = {str(key): float(usd) for key, usd in content["usd"].items()}

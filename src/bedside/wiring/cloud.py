@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bedside.ports.cloud import Cloud
+    from bedside.ports.prices import PriceSource
 
 
 def open_cloud(region: str = "") -> "Cloud":
@@ -18,3 +19,10 @@ def open_cloud(region: str = "") -> "Cloud":
     from bedside.adapters.aws.account import AwsCloud
 
     return AwsCloud(region)
+
+
+def open_prices() -> "PriceSource":
+    """Return the price list of the cloud; nothing is asked of it yet."""
+    from bedside.adapters.aws.prices import AwsPrices
+
+    return AwsPrices()

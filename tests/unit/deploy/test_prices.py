@@ -59,14 +59,14 @@ def test_an_unknown_region_names_the_known_ones() -> None:
 
 def test_newer_prices_replace_old_ones_and_are_kept(tmp_path: Path) -> None:
     cache, source = tmp_path / "below" / "prices.json", Source(0.6)
-    table, said = refreshed(load_table("us-east-1"), source, cache=cache, today=TODAY)
+    table, said = refreshed(load_table("us-east-1"), source, keys=[KEY], cache=cache, today=TODAY)
     assert (table.usd(KEY), table.of(KEY).date) == (0.6, "2026-11-28")
-    assert "AWS Price List of 2026-11-28" in said
+    assert "1 of 1 prices of machines: AWS, 2026-11-28" in said
     assert table.usd("ec2/g5.xlarge") == 1.006
 
-    again, said = refreshed(load_table("us-east-1"), source, cache=cache, today=date(2026, 12, 4))
+    again, said = refreshed(load_table("us-east-1"), source, keys=[KEY], cache=cache, today=date(2026, 12, 4))
     assert (again.usd(KEY), source.asked) == (0.6, ["us-east-1"])
-    assert "AWS Price List of 2026-11-28" in said
+    assert "1 of 1 prices of machines: AWS, 2026-11-28" in said
 
 
 @pytest.mark.parametrize(
@@ -77,21 +77,38 @@ def test_a_kept_price_is_not_for_ever_nor_for_everywhere(
     region: str, today: date, again: bool, tmp_path: Path
 ) -> None:
     cache, source = tmp_path / "prices.json", Source(0.6)
-    refreshed(load_table("us-east-1"), source, cache=cache, today=TODAY)
-    refreshed(load_table(region), source, cache=cache, today=today, again=again)
+    refreshed(load_table("us-east-1"), source, keys=[KEY], cache=cache, today=TODAY)
+    refreshed(load_table(region), source, keys=[KEY], cache=cache, today=today, again=again)
     assert source.asked == ["us-east-1", region]
 
 
 def test_a_broken_file_is_asked_for_again(tmp_path: Path) -> None:
     cache, source = tmp_path / "prices.json", Source(0.6)
     cache.write_text('{"schema": "bedside.prices/1", "region": "us-east-1", "date": 7')
-    table, _ = refreshed(load_table("us-east-1"), source, cache=cache, today=TODAY)
+    table, _ = refreshed(load_table("us-east-1"), source, keys=[KEY], cache=cache, today=TODAY)
     assert table.usd(KEY) == 0.6
 
 
 def test_out_of_reach_the_tables_date_is_said(tmp_path: Path) -> None:
     cache = tmp_path / "prices.json"
-    table, said = refreshed(load_table("us-east-1"), Source(None), cache=cache, today=TODAY)
+    table, said = refreshed(load_table("us-east-1"), Source(None), keys=[KEY], cache=cache, today=TODAY)
     assert table.usd(KEY) == 0.526
     assert said == "table of 2026-06, since AWS's price list cannot be read: no way there"
     assert not cache.exists()
+
+
+def test_another_machine_is_asked_for_though_the_file_is_fresh(tmp_path: Path) -> None:
+    cache, source = tmp_path / "prices.json", Source(0.6)
+    refreshed(load_table("us-east-1"), source, keys=[KEY], cache=cache, today=TODAY)
+    _, said = refreshed(
+        load_table("us-east-1"), source, keys=[KEY, "ec2/g6e.xlarge"], cache=cache, today=TODAY
+    )
+    assert len(source.asked) == 2
+    assert said.startswith("1 of 2 prices of machines")
+
+
+def test_a_machine_that_only_aws_knows_has_its_price_and_source() -> None:
+    table = load_table("us-east-1").over({"ec2/g6e.xlarge": 1.8, "spot/g4dn.xlarge": 0.2}, day=TODAY)
+    new = table.of("ec2/g6e.xlarge")
+    assert (new.usd, new.unit, new.source) == (1.8, "machine-hour", "AWS Price List")
+    assert table.of("spot/g4dn.xlarge").source.startswith("EC2's spot prices")

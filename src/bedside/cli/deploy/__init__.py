@@ -12,6 +12,7 @@ _HERE = "bedside.cli.deploy"
 COMMANDS = {
     "plan": (f"{_HERE}.plan:plan", "Check the account and show what an apply would do."),
     "apply": (f"{_HERE}.apply:apply", "Make or change the deployment."),
+    "cost": (f"{_HERE}.cost:cost", "Estimate what it costs, or sum up what studies took."),
     "status": (f"{_HERE}.status:status", "Show queues, machines and outputs."),
     "destroy": (f"{_HERE}.destroy:destroy", "Remove everything, and prove that nothing is left."),
     "forgotten": (f"{_HERE}.forgotten:forgotten", "Find what was left on, in every region."),

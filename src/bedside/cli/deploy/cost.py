@@ -1,0 +1,188 @@
+"""``bedside deploy cost``."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bedside.cli.base import Command, config_option, json_option, load_settings
+from bedside.cli.output import ProgressLine, note, write_json, write_table
+from bedside.errors import UsageError
+
+if TYPE_CHECKING:
+    from bedside.config import Loaded, Settings
+    from bedside.deploy.actual import Sum
+    from bedside.deploy.cost import Estimate
+
+_WORK = ("studies_per_day", "hours", "seconds", "study_mb", "kept_months")
+
+
+@click.command(
+    cls=Command,
+    examples=[
+        "bedside deploy cost --studies-per-day 40 --seconds 12",
+        "bedside deploy cost --actual --days 7 --json | jq .per_release",
+    ],
+)
+@click.option(
+    "--studies-per-day",
+    type=click.FloatRange(min=0, min_open=True),
+    default=100.0,
+    help="That arrive.",
+)
+@click.option(
+    "--hours", type=click.FloatRange(0, 24, min_open=True), default=10.0, help="In which they arrive."
+)
+@click.option(
+    "--seconds", type=click.FloatRange(min=0, min_open=True), default=25.0, help="One takes on a machine."
+)
+@click.option("--study-mb", type=click.FloatRange(min=0), default=100.0, help="Size of one.")
+@click.option("--kept-months", type=click.FloatRange(min=0), default=1.0, help="It is kept for.")
+@click.option("--region", default="", show_default="deploy.region", help="Whose prices.")
+@click.option("--offline", is_flag=True, help="Ask AWS for no price; take the table that comes with bedside.")
+@click.option("--refresh", is_flag=True, help="Ask AWS even where it was asked in the last week.")
+@click.option("--actual", is_flag=True, help="Sum up what delivered results say that they took.")
+@click.option("--days", type=click.IntRange(min=1), default=30, help="How far back --actual looks.")
+@config_option
+@json_option
+def cost(
+    region: str,
+    offline: bool,
+    refresh: bool,
+    actual: bool,
+    days: int,
+    config_path: Path | None,
+    as_json: bool,
+    **work: float,
+) -> None:
+    """Estimate what the deployment costs per month and per study, or show what its studies really took.
+
+    Nothing has to be deployed for an estimate. Prices of machines are AWS's of today where it can be
+    asked, and otherwise those of a dated table; which, is said.
+    """
+    if offline and refresh:
+        raise UsageError("--offline and --refresh: one asks AWS for no price, the other anew")
+    loaded = load_settings(config_path)
+    if actual:
+        _show_actual(loaded, days, region, as_json=as_json)
+        return
+    estimate, said = _estimate(loaded, region, work, offline=offline, refresh=refresh)
+    if as_json:
+        write_json({**estimate.to_json(), "prices": said, "workload": {name: work[name] for name in _WORK}})
+        return
+    write_table(
+        ("part", "what", "quantity", "unit", "USD", "per"),
+        [
+            (line.part, line.what, f"{line.quantity:.4g}", line.unit, f"{line.usd:.5f}", line.per)
+            for line in estimate.lines
+            if line.usd > 0
+        ],
+    )
+    did = estimate.workload
+    click.echo()
+    click.echo(f"USD {estimate.fixed_usd:.2f} a month without a study")
+    click.echo(
+        f"USD {estimate.study_usd:.4f} a study at {did.studies_per_day:g} a day over {did.hours:g} hours "
+        f"({estimate.machine_s_per_study:.0f} machine seconds each, {did.seconds:g} of them at work)"
+    )
+    click.echo(f"USD {estimate.monthly_usd:.2f} a month in all")
+    note(f"prices of {estimate.region}: {said}")
+
+
+def _estimate(
+    loaded: "Loaded", region: str, work: dict[str, float], *, offline: bool, refresh: bool
+) -> "tuple[Estimate, str]":
+    from bedside.deploy.cost import Workload, estimate
+    from bedside.deploy.estimated import machine_keys, site_plan
+    from bedside.deploy.prices import load_table, refreshed
+    from bedside.wiring.cloud import open_cloud, open_prices
+
+    settings = loaded.settings.deploy
+    where = region or settings.region or open_cloud().region
+    site, table = site_plan(settings), load_table(where)
+    said = f"table of {table.date}"
+    if not offline:
+        with ProgressLine() as progress:
+            progress.update("asking AWS for prices")
+            table, said = refreshed(
+                table,
+                open_prices(),
+                keys=machine_keys(site),
+                cache=_base(loaded) / ".bedside" / f"prices-{where}.json",
+                today=datetime.now(tz=UTC).date(),
+                again=refresh,
+            )
+    return estimate(site, Workload(**work), table), said
+
+
+def _base(loaded: "Loaded") -> Path:
+    return (loaded.path.parent if loaded.path else Path()).absolute()
+
+
+def _show_actual(loaded: "Loaded", days: int, region: str, *, as_json: bool) -> None:
+    from bedside.deploy.actual import per_day, per_release, read_results, total
+    from bedside.wiring.store import open_store
+
+    settings = _settings_of_results(loaded, region)
+    where = settings.store.url or str(settings.system.root)
+    since = datetime.now(tz=UTC) - timedelta(days=days)
+    with ProgressLine() as progress:
+        progress.update(f"reading results in {where}")
+        blobs = open_store(settings).blobs
+        studies = [
+            one for tenant in settings.system.tenants for one in read_results(blobs.tenant(tenant), since)
+        ]
+    whole, releases, dates = total(studies), per_release(studies), per_day(studies)
+    if as_json:
+        write_json(
+            {
+                "store": where,
+                "since": since.date().isoformat(),
+                "total": whole.to_json(),
+                "per_release": [found.to_json() for found in releases],
+                "per_day": [found.to_json() for found in dates],
+            }
+        )
+        return
+    if not studies:
+        note(f"no result of the last {days} days in {where}; bedside deploy status shows what waits")
+        return
+    for title, sums in (("release", releases), ("day", dates)):
+        write_table((title, "studies", "seconds each", "GPU s each", "US cents each", "USD"), map(_row, sums))
+        click.echo()
+    click.echo(f"{whole.studies} studies, {whole.gpu_s:.0f} GPU seconds, USD {whole.usd:.4f}, in {where}")
+    if whole.priced < whole.studies:
+        note(
+            f"{whole.studies - whole.priced} of them know no price: machine.type and machine.price_usd_per_h"
+            " were not set where they ran"
+        )
+    note("a machine is also paid for while it starts and waits, which no result has: AWS's bill does")
+
+
+def _row(found: "Sum") -> Sequence[object]:
+    cents = found.cents_per_study
+    return (
+        found.name,
+        found.studies,
+        f"{found.seconds / found.priced:.1f}" if found.priced else "",
+        f"{found.gpu_s / found.studies:.1f}",
+        "" if cents is None else f"{cents:.4f}",
+        f"{found.usd:.4f}",
+    )
+
+
+def _settings_of_results(loaded: "Loaded", region: str) -> "Settings":
+    """Return the settings with the deployment's bucket as store, where something was deployed from here."""
+    from bedside.config.settings import StoreSettings
+    from bedside.deploy.workspace import workspace_folder
+    from bedside.wiring.cloud import open_cloud
+
+    settings = loaded.settings
+    deploy = settings.deploy
+    if settings.store.url or not workspace_folder(_base(loaded), deploy.name).is_dir():
+        return settings
+    cloud = open_cloud(region or deploy.region)
+    url = f"s3://{deploy.name}-{cloud.caller().account}-{cloud.region}"
+    return settings.model_copy(update={"store": StoreSettings(url=url, endpoint_url="")})
