@@ -225,3 +225,60 @@ def test_a_file_is_uploaded_once(account: Cloud, cloud: Emulator, tmp_path: Path
     assert cloud.client("s3").get_object(Bucket=bucket, Key="software/1.tar")["Body"].read() == b"1"
     with pytest.raises((ConfigError, Unavailable)):
         account.upload(f"{bucket}-no", "k", file)
+
+
+def test_objects_are_listed_read_written_and_removed_by_the_beginning_of_their_keys(
+    account: Cloud, cloud: Emulator
+) -> None:
+    bucket = cloud.bucket()
+    cloud.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for key, data in (("a/1", b"old"), ("a/1", b"new"), ("a/2", b""), ("b/1", b"x")):
+        account.write(bucket, key, data)
+    assert [(blob.key, blob.size_bytes) for blob in account.listed(bucket, "a/")] == [("a/1", 3), ("a/2", 0)]
+    assert account.read(bucket, "a/1") == b"new"
+    assert account.empty_bucket(bucket, "a/") == 3
+    assert [blob.key for blob in account.listed(bucket, "")] == ["b/1"]
+    assert account.read(bucket, "a/1") is None
+    assert account.read(f"{bucket}-no", "a/1") is None
+
+
+def test_a_deployments_own_alarms_ring_or_do_not(account: Cloud, cloud: Emulator, name: str) -> None:
+    cloudwatch = cloud.client("cloudwatch")
+    for alarm, deployment in ((f"{name}-b", name), (f"{name}-a", name), (f"{name}-2-a", f"{name}-2")):
+        cloudwatch.put_metric_alarm(
+            AlarmName=alarm,
+            AlarmDescription="look: bedside deploy status",
+            Namespace="AWS/SQS",
+            MetricName="ApproximateNumberOfMessagesVisible",
+            Statistic="Maximum",
+            Period=300,
+            EvaluationPeriods=1,
+            ComparisonOperator="GreaterThanThreshold",
+            Threshold=0,
+            Tags=[{"Key": DEPLOYMENT_TAG, "Value": deployment}],
+        )
+    cloudwatch.set_alarm_state(AlarmName=f"{name}-b", StateValue="ALARM", StateReason="test")
+    first, second = account.alarms(name)
+    assert (first.name, first.rings, second.name, second.rings) == (f"{name}-a", False, f"{name}-b", True)
+    assert second.text == "look: bedside deploy status" and second.since.tzinfo is not None
+
+
+def test_what_was_pushed_newest_first(account: Cloud, cloud: Emulator, name: str) -> None:
+    ecr = cloud.client("ecr")
+    ecr.create_repository(repositoryName=name)
+    assert account.pushed(name) == []
+    media = "application/vnd.oci.empty.v1+json"
+    for number in range(2):
+        blob = {"mediaType": media, "digest": f"sha256:{number:064x}", "size": 2}
+        manifest = {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": blob,
+            "layers": [blob],
+        }
+        ecr.put_image(repositoryName=name, imageManifest=json.dumps(manifest), imageTag=f"v{number}")
+    found = account.pushed(name)
+    assert {item.tags for item in found} == {("v0",), ("v1",)} and found[0].at >= found[1].at
+    assert all(item.digest.startswith("sha256:") for item in found)
+    with pytest.raises(NotFound):
+        account.pushed(f"{name}-no")

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+from bedside.ports.store import Blob
 
 #: Key of the tag that every resource of a deployment carries; its value is the deployment's name.
 DEPLOYMENT_TAG = "bedside:deployment"
@@ -42,6 +45,25 @@ class Group:
     desired: int
     in_service: int
     max: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """An alarm: its name, what its text says to do, whether it rings, and since when."""
+
+    name: str
+    text: str
+    rings: bool
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushed:
+    """A manifest in a registry: its digest, its tags, and when it came."""
+
+    digest: str
+    tags: tuple[str, ...]
+    at: datetime
 
 
 class Cloud(Protocol):
@@ -104,8 +126,8 @@ class Cloud(Protocol):
         """Whether a resource is still there; None where this kind of resource cannot be asked for."""
         ...
 
-    def empty_bucket(self, name: str) -> int:
-        """Delete every version of every object; return how many. A bucket that is gone is empty."""
+    def empty_bucket(self, name: str, prefix: str = "") -> int:
+        """Delete every version below a prefix; return how many. A bucket that is gone is empty."""
         ...
 
     def empty_registry(self, name: str) -> int:
@@ -117,6 +139,18 @@ class Cloud(Protocol):
 
         For keys that hold a digest: what is there already is the same.
         """
+        ...
+
+    def listed(self, bucket: str, prefix: str) -> Sequence[Blob]:
+        """Return the objects whose keys begin so, in order of key."""
+        ...
+
+    def read(self, bucket: str, key: str) -> bytes | None:
+        """Return an object, or None where there is none."""
+        ...
+
+    def write(self, bucket: str, key: str, data: bytes) -> None:
+        """Write an object."""
         ...
 
     def depth(self, queue_url: str) -> Depth:
@@ -132,5 +166,17 @@ class Cloud(Protocol):
 
         Raises:
             NotFound: There is no such group.
+        """
+        ...
+
+    def alarms(self, deployment: str) -> Sequence[Alarm]:
+        """Return a deployment's alarms in order of name."""
+        ...
+
+    def pushed(self, repository: str) -> Sequence[Pushed]:
+        """Return what is in a registry, newest first.
+
+        Raises:
+            NotFound: There is no such registry.
         """
         ...

@@ -15,11 +15,13 @@ from typing import Any
 from boto3.exceptions import S3UploadFailedError
 from botocore import exceptions
 
-from bedside.adapters.aws import emptying, presence, state_bucket
+from bedside.adapters.aws import emptying, looking, presence, state_bucket
 from bedside.adapters.aws.asked import asked, code_of
 from bedside.adapters.aws.clients import open_session
+from bedside.adapters.aws.medical_imaging import SERVICE, make_imaging_client
 from bedside.errors import ConfigError, NotFound, Unavailable
-from bedside.ports.cloud import DEPLOYMENT_TAG, Caller, Depth, Group, Tagged
+from bedside.ports import Blob
+from bedside.ports.cloud import DEPLOYMENT_TAG, Alarm, Caller, Depth, Group, Pushed, Tagged
 
 #: Service Quotas' codes of "running (on demand | spot) … instances" in vCPUs, by family of machine.
 _QUOTAS = {
@@ -147,10 +149,10 @@ class AwsCloud:
         with self._asking(arn.split(":")[2] if arn.count(":") > 1 else "", "asking what is left"):
             return presence.present(self._client, arn)
 
-    def empty_bucket(self, name: str) -> int:
-        """Delete every version of every object; return how many. A bucket that is gone is empty."""
+    def empty_bucket(self, name: str, prefix: str = "") -> int:
+        """Delete every version below a prefix; return how many. A bucket that is gone is empty."""
         with self._asking("s3", f"emptying the bucket {name}"):
-            return emptying.empty_bucket(self._client("s3"), name)
+            return emptying.empty_bucket(self._client("s3"), name, prefix)
 
     def empty_registry(self, name: str) -> int:
         """Delete every manifest of a repository; return how many. A repository that is gone is empty."""
@@ -173,6 +175,21 @@ class AwsCloud:
             except S3UploadFailedError as exc:
                 raise Unavailable(f"writing to the bucket {bucket}: it failed", hint="try again") from exc
         return True
+
+    def listed(self, bucket: str, prefix: str) -> Sequence[Blob]:
+        """Return the objects whose keys begin so, in order of key."""
+        with self._asking("s3", f"listing the bucket {bucket}"):
+            return looking.listed(self._client("s3"), bucket, prefix)
+
+    def read(self, bucket: str, key: str) -> bytes | None:
+        """Return an object, or None where there is none."""
+        with self._asking("s3", f"reading from the bucket {bucket}"):
+            return looking.read(self._client("s3"), bucket, key)
+
+    def write(self, bucket: str, key: str, data: bytes) -> None:
+        """Write an object."""
+        with self._asking("s3", f"writing to the bucket {bucket}"):
+            self._client("s3").put_object(Bucket=bucket, Key=key, Body=data)
 
     def depth(self, queue_url: str) -> Depth:
         """Return how many messages are in a queue."""
@@ -198,6 +215,16 @@ class AwsCloud:
         working = sum(machine["LifecycleState"] == "InService" for machine in group["Instances"])
         return Group(desired=group["DesiredCapacity"], in_service=working, max=group["MaxSize"])
 
+    def alarms(self, deployment: str) -> Sequence[Alarm]:
+        """Return a deployment's alarms in order of name."""
+        with self._asking("cloudwatch", "asking for alarms"):
+            return looking.alarms(self._client("cloudwatch"), deployment)
+
+    def pushed(self, repository: str) -> Sequence[Pushed]:
+        """Return what is in a registry, newest first."""
+        with self._asking("ecr", f"listing the registry {repository}"):
+            return looking.pushed(self._client("ecr"), repository)
+
     @cached_property
     def _caller(self) -> Caller:
         with asked("sts", "asking AWS whose credentials these are"):
@@ -211,6 +238,8 @@ class AwsCloud:
             yield
 
     def _make_client(self, service: str) -> Any:
+        if service == SERVICE:  # its hosts are its own
+            return make_imaging_client(self._region)
         with asked(service, f"speaking to {service}"):
             return self._session.client(service)
 

@@ -15,6 +15,11 @@ _MANIFESTS = 100
 def empty_bucket(s3: Any, bucket: str, prefix: str = "") -> int:
     """Delete every version and every delete marker below a prefix.
 
+    Args:
+        s3: Client.
+        bucket: Its name.
+        prefix: Of the keys; empty is all.
+
     Returns:
         How many there were; 0 where there is no such bucket.
 

@@ -62,6 +62,16 @@ def _log_group(client: Client, name: str) -> bool:
     return any(group["logGroupName"] == name for group in groups)
 
 
+def _datastore(client: Client, name: str) -> bool:
+    found: list[str] = []
+
+    def ask() -> None:
+        answer = client("medical-imaging").get_datastore(datastoreId=name)
+        found.append(answer["datastoreProperties"]["datastoreStatus"])
+
+    return _told(ask) and found != ["DELETED"]
+
+
 def _group(client: Client, name: str) -> bool:
     answer = client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
     return bool(answer["AutoScalingGroups"])
@@ -107,6 +117,7 @@ _KINDS: tuple[tuple[re.Pattern[str], _Ask], ...] = (
     ),
     (re.compile(r"arn:[^:]+:ec2:[^:]+:\d*:instance/(.+)"), _machine),
     (re.compile(r"arn:[^:]+:logs:[^:]+:\d*:log-group:(.+)"), _log_group),
+    (re.compile(r"arn:[^:]+:medical-imaging:[^:]+:\d*:datastore/([^/]+)"), _datastore),
     (re.compile(r"arn:[^:]+:autoscaling:.+:autoScalingGroupName/(.+)"), _group),
 )
 
