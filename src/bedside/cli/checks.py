@@ -15,6 +15,7 @@ from bedside.errors import BedsideError
 
 if TYPE_CHECKING:
     from bedside.config import Loaded, Settings, StageSettings
+    from bedside.wiring.notices import Channel
 
 #: What to type where the packages that read studies and run models are missing.
 INSTALL_WORKER = "pip install 'bedside[worker]'"
@@ -94,6 +95,7 @@ def configuration(loaded: "Loaded") -> Iterator[Finding]:
         yield _stage(name, stage)
     yield from _expressions(settings)
     yield checked("ledger", lambda: _ledger(settings), mend="bedside config show")
+    yield from _notices(settings)
 
 
 def _stages(settings: "Settings") -> Iterator[tuple[str, "StageSettings"]]:
@@ -144,6 +146,23 @@ def _expression(text: str) -> str:
 
     check_expression(parse(text))
     return text
+
+
+def _notices(settings: "Settings") -> Iterator[Finding]:
+    from bedside.adapters.local.clock import SystemClock
+    from bedside.log import silent
+    from bedside.wiring.notices import channels_of
+
+    channels = channels_of(settings, clock=SystemClock(), log=silent)
+    if not channels:
+        yield ok("notices", "nobody is told when a job fails; [notify] names no channel")
+    for channel in channels:
+
+        def opened(channel: "Channel" = channel) -> str:
+            channel.open()
+            return f"{channel.to}; bedside notify test sends one"
+
+        yield checked(f"notices by {channel.name}", opened, mend="bedside config show")
 
 
 def _ledger(settings: "Settings") -> str:

@@ -36,6 +36,7 @@ COMMANDS = {
     "archive": ("bedside.cli.archive:archive", "List and send again what goes into the archive."),
     "release": ("bedside.cli.release:release", "Promote, take back, try and compare releases of models."),
     "deploy": ("bedside.cli.deploy:deploy", "Put bedside on AWS, look after it, and remove it."),
+    "notify": ("bedside.cli.notify:notify", "Look whether notices reach the people they are for."),
     "config": ("bedside.cli.config:config", "Show and check the configuration."),
     "ci": ("bedside.cli.ci:ci", "Package and deploy from GitHub, without long-lived keys."),
     "doctor": ("bedside.cli.doctor:doctor", "Check this machine and say how to mend what is missing."),

@@ -5,6 +5,7 @@ takes a worker down takes nothing else), the drop-box watched here, and an order
 """
 
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,6 +68,7 @@ def serve(config_path: Path | None, count: int | None, device: str | None, once:
                 tidy_store=deployment.tidy_store,
                 file_sets=settings.intake.file_set,
                 log=deployment.log,
+                observer=deployment.observer,
             )
             _supervise(deployment, upkeep, stop, once=once)
             deployment.log("serve.stopped")
@@ -100,7 +102,7 @@ def _round(upkeep: "Upkeep", workers: "WorkerProcesses", poll_s: float, deployme
     """Do one round of everything; return how long to wait before the next."""
     try:
         if workers.tend():
-            upkeep.free_dead_workers()
+            upkeep.free_dead_workers(machine=socket.gethostname())
         return 0.0 if upkeep.step() else poll_s
     except Unavailable as missing:
         deployment.log("serve.waits", reason=missing.message, hint=missing.hint)

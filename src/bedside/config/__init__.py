@@ -7,6 +7,7 @@ read at import; `load` is the only reader, so that every value has exactly one s
 
 from bedside.config.deploy import DeploySettings, NightSettings, PoolSettings
 from bedside.config.load import Loaded, load
+from bedside.config.notify import MetricsSettings, NotifySettings
 from bedside.config.settings import (
     DEFAULT_FILE,
     AcceptSettings,
@@ -35,7 +36,9 @@ __all__ = [
     "LedgerSettings",
     "Loaded",
     "MachineSettings",
+    "MetricsSettings",
     "NightSettings",
+    "NotifySettings",
     "Output",
     "PipelineSettings",
     "PoolSettings",

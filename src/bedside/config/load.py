@@ -22,6 +22,9 @@ from bedside.errors import ConfigError
 DEFAULT = "default"
 FLAG = "flag"
 
+#: Keys that name a file, or none.
+_FILES = (("notify", "webhook_secret_file"), ("notify", "smtp_password_file"), ("metrics", "file"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
@@ -122,7 +125,7 @@ def _json(document: dict[str, object]) -> str:
 
 def _resolve_paths(document: dict[str, object], base: Path) -> None:
     """Make the file's relative paths relative to the file, in place."""
-    for section, key in (("system", "root"), ("ledger", "url")):
+    for section, key in (("system", "root"), ("ledger", "url"), *_FILES):
         table = document.get(section)
         if isinstance(table, dict) and key in table:
             table[key] = _resolved((section, key), table[key], base)
@@ -141,7 +144,7 @@ def _tables(value: object) -> list[dict[str, object]]:
 def _resolved(key: tuple[str, str], value: object, base: Path) -> object:
     if not isinstance(value, str):
         return value
-    if key == ("system", "root"):
+    if key == ("system", "root") or (key in _FILES and value):
         return _absolute(value, base)
     scheme, slashes, file = value.partition(":///")
     if key == ("ledger", "url") and slashes and scheme.startswith("sqlite") and file not in ("", ":memory:"):

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bedside.config.deploy import DeploySettings
+from bedside.config.notify import MetricsSettings, NotifySettings
 
 DEFAULT_FILE = Path("bedside.toml")
 
@@ -172,6 +173,10 @@ class Settings(_Section):
     intake: IntakeSettings = Field(IntakeSettings(), description="What the drop-box takes, and when.")
     worker: WorkerSettings = Field(WorkerSettings(), description="How jobs are worked on.")
     machine: MachineSettings = Field(MachineSettings(), description="What this machine costs.")
+    notify: NotifySettings = Field(
+        NotifySettings(), description="Who is told when something needs a person; each channel gets all."
+    )
+    metrics: MetricsSettings = Field(MetricsSettings(), description="Where counts and times of jobs go.")
     pipeline: tuple[PipelineSettings, ...] = Field((), description="What can run on a study.")
     rule: tuple[RuleSettings, ...] = Field((), description="Which arrivals start which pipeline.")
     deploy: DeploySettings = Field(

@@ -8,10 +8,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from bedside.config.environment import PREFIX
 from bedside.config.settings import Settings
 
-#: Dotted keys whose value may hold a password.
-SECRETS = frozenset({"ledger.url", "deploy.ledger_url"})
+#: Dotted keys whose value is a password.
+PASSWORDS = frozenset({"notify.webhook_secret", "notify.smtp_password"})
+#: Dotted keys whose value may hold one. The path of a webhook often is one.
+SECRETS = frozenset({"ledger.url", "deploy.ledger_url", "notify.webhook_url"}) | PASSWORDS
 
 _PASSWORD = re.compile(
     r"(?P<before>://[^/@:]*:)[^@]*(?=@)|(?P<key>(?:password|sslpassword)=)[^&]*", re.IGNORECASE
@@ -32,13 +35,22 @@ def masked(url: str) -> str:
     return _PASSWORD.sub(lambda found: f"{found['before'] or found['key']}***", url)
 
 
+def hidden(key: str, value: object) -> object:
+    """Return a setting's value with what is secret in it hidden."""
+    if key in PASSWORDS:
+        return "***" if value else value
+    if key == "notify.webhook_url":
+        return re.sub(r"^(\w+://)(?:[^/@]*@)?([^/?#]+).*$", r"\1\2/***", str(value), flags=re.DOTALL)
+    return masked(str(value)) if key in SECRETS else value
+
+
 def shown(settings: Settings, sources: Mapping[str, str]) -> list[Shown]:
     """Return every setting in the order of the schema; empty lists of tables are left out."""
     document = json.loads(settings.model_dump_json())
     return [
         Shown(
             key=key,
-            value=masked(str(value)) if key in SECRETS else value,
+            value=hidden(key, value),
             source=_source(key, sources),
         )
         for key, value in _leaves(document)
@@ -50,8 +62,9 @@ def _source(key: str, sources: Mapping[str, str]) -> str:
         if key in sources:
             return sources[key]
         parent, _, part = key.rpartition(".")
-        # A key that a table does not set is a default; an element of a list has its list's source.
-        if not part.isdigit():
+        # A key that a table does not set is a default; an element of a list has its list's source, and
+        # so has one of a table that a variable gave as a whole.
+        if not part.isdigit() and not sources.get(parent, "").startswith(PREFIX):
             break
         key = parent
     return "default"

@@ -139,7 +139,7 @@ def compose_result(
     tail: dict[str, object] = {
         "files": list(files),
         "timings_s": {stage.name: dict(stage.timings_s) for stage in stages},
-        "gpu_s": round(sum(_gpu_seconds(stage) for stage in stages), 3),
+        "gpu_s": round(sum(gpu_seconds(stage.report, stage.timings_s) for stage in stages), 3),
         "stages": [stage.to_json() for stage in stages[:-1]],
     }
     if compute := _compute(stages):
@@ -206,16 +206,16 @@ def _compute(stages: Sequence[StageReport]) -> dict[str, object]:
         "machine": spent[-1].machine,
         "price_usd_per_hour": spent[-1].usd_per_h,
         "seconds": round(sum(each.seconds for each in spent), 3),
-        "gpu_s": round(sum(_gpu_seconds(stage) for stage in priced), 3),
+        "gpu_s": round(sum(gpu_seconds(stage.report, stage.timings_s) for stage in priced), 3),
         "usd": round(sum(each.usd for each in spent), 8),
     }
 
 
-def _gpu_seconds(stage: StageReport) -> float:
+def gpu_seconds(report: Mapping[str, Any], timings_s: Mapping[str, float]) -> float:
     """Return how long a stage held a GPU: all of its run, since nothing else could use it meanwhile."""
-    notes = stage.report.get("notes")
+    notes = report.get("notes")
     device = str(notes.get("device", "")) if isinstance(notes, Mapping) else ""
-    return float(stage.timings_s.get("run", 0.0)) if device.startswith("cuda") else 0.0
+    return float(timings_s.get("run", 0.0)) if device.startswith("cuda") else 0.0
 
 
 def _sha256(path: Path) -> str:

@@ -20,6 +20,7 @@ from bedside.log import Log, silent
 from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
 from bedside.ports.archive import ImageArchive
 from bedside.wiring.archive import open_archive
+from bedside.wiring.notices import open_announcer, open_metrics
 from bedside.wiring.registries import pull_map
 from bedside.wiring.store import open_store
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from bedside.worker.lookout import Lookout
     from bedside.worker.loop import Worker
     from bedside.worker.maps import MapStore
+    from bedside.worker.observe import Observer
     from bedside.worker.releases import Releases
     from bedside.worker.runners import StageRunners
     from bedside.worker.stop import Stop
@@ -59,6 +61,7 @@ class Deployment:
     clock: Clock
     tidy_store: Callable[[], int]
     log: Log = field(default=silent)
+    _closing: list[Callable[[], None]] = field(init=False, repr=False, default_factory=list)
 
     @property
     def root(self) -> Path:
@@ -105,6 +108,16 @@ class Deployment:
 
         return open_feed(self.settings, blobs=self.blobs, ledger=self.ledger, clock=self.clock, log=self.log)
 
+    @cached_property
+    def observer(self) -> "Observer":
+        """What tells people, and counts; made with the log that is there when it is first needed."""
+        from bedside.worker.observe import Observer
+
+        metrics = open_metrics(self.settings, clock=self.clock, log=self.log)
+        announcer = open_announcer(self.settings, clock=self.clock, log=self.log, metrics=metrics)
+        self._closing += [announcer.close, metrics.close]
+        return Observer(tell=announcer.tell, metrics=metrics)
+
     def adopt(self, *, only_first: bool = False) -> None:
         """Count what the configuration names as promoted, where it names another release than before."""
         from bedside.worker.promote import adopt
@@ -121,6 +134,7 @@ class Deployment:
                 release=promotion.digest,
                 by=promotion.by,
             )
+            self.observer.promoted(promotion)
 
     @cached_property
     def intake(self) -> "Intake":
@@ -138,6 +152,7 @@ class Deployment:
             limits=self.settings.intake,
             workspace=self.scratch / "intake",
             log=self.log,
+            observer=self.observer,
         )
 
     def runner(self, scratch: Path) -> "StageRunners":
@@ -200,7 +215,13 @@ class Deployment:
         compare = self.comparer(scratch).step
         if self.archive is None:
             return compare
-        archivist = Archivist(ledger=self.ledger, archive=self.archive, clock=self.clock, log=self.log)
+        archivist = Archivist(
+            ledger=self.ledger,
+            archive=self.archive,
+            clock=self.clock,
+            log=self.log,
+            observer=self.observer,
+        )
         return lambda: archivist.step() + compare()
 
     def worker(self, name: str, runner: "StageRunners", stop: "Stop") -> "Worker":
@@ -219,6 +240,7 @@ class Deployment:
                 aside=self.aside(self.scratch / name / "compare"),
                 archives=self.archive is not None,
                 lookout=self.lookout(runner).look,
+                observer=self.observer,
             ),
             WorkerOptions(
                 name=name,
@@ -234,7 +256,9 @@ class Deployment:
         )
 
     def close(self) -> None:
-        """Give back connections, and the messages that are held."""
+        """Give back connections, and the messages that are held; send notices that wait."""
+        for close in self._closing:
+            close()
         opened = self.__dict__.get("feed")  # opening it only to close it would ask for boto3
         if opened is not None:
             opened.close()

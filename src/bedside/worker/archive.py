@@ -6,7 +6,7 @@ with the same token until it is confirmed or failed as a whole, so that nothing 
 for it: a result is delivered when it is in the store, and the archive may be out of reach for a day.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bedside.domain.export import Export, ExportState, claimed, confirmed, failed, lost, sent, waiting
@@ -15,6 +15,7 @@ from bedside.errors import BedsideError, ConfigError, NotFound, Unavailable
 from bedside.log import Log, silent
 from bedside.ports import Clock, Ledger
 from bedside.ports.archive import ImageArchive, Parcel, Receipt
+from bedside.worker.observe import Observer
 
 #: Exports looked at in one go: between two jobs, a patient waits for the next one.
 BATCH = 5
@@ -36,12 +37,14 @@ class Archivist:
         archive: Where results go.
         clock: The time.
         log: Takes notes.
+        observer: Tells people, and counts.
     """
 
     ledger: Ledger
     archive: ImageArchive
     clock: Clock
     log: Log = silent
+    observer: Observer = field(default_factory=Observer)
 
     def step(self) -> int:
         """Do what is due, one thing for each export; return how many it was.
@@ -100,6 +103,7 @@ class Archivist:
             reason=after.reason,
         )
         if after.state is not before.state:
+            self.observer.exported(after)
             self.ledger.add_event(
                 LedgerEvent(
                     at=after.changed_at,

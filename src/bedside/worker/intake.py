@@ -23,6 +23,7 @@ from bedside.ports import ArrivalFeed, BlobStore, Clock, Dropped, Ledger
 from bedside.worker.admit import Admission
 from bedside.worker.depart import REJECTED, begin, things_in
 from bedside.worker.dropbox import Thing
+from bedside.worker.observe import Observer
 from bedside.worker.receive import Contents, receive_file_set, receive_study
 from bedside.worker.rules import RuleBook
 from bedside.worker.settle import settle, settle_entry
@@ -51,6 +52,7 @@ class Intake:
         limits: What is too much, and which file sets there are.
         workspace: Folder for files under way; on the store's file system, so that they can be linked.
         log: Takes notes.
+        observer: Tells people, and counts.
     """
 
     ledger: Ledger
@@ -62,6 +64,7 @@ class Intake:
     limits: IntakeSettings
     workspace: Path
     log: Log = silent
+    observer: Observer = field(default_factory=Observer)
     _admission: Admission = field(init=False, repr=False)
     _begun: set[str] = field(init=False, repr=False, default_factory=set)
     _swept_at: dict[str, float] = field(init=False, repr=False, default_factory=dict)
@@ -204,7 +207,9 @@ class Intake:
             return True
         except NotFound:  # moved away meanwhile
             return False
-        self.ledger.put_entry(replace(entry, arrivals=tuple(a.id for a in arrivals), reason=contents.left))
+        entry = replace(entry, arrivals=tuple(a.id for a in arrivals), reason=contents.left)
+        self.ledger.put_entry(entry)
+        self.observer.taken(entry)
         self.log(
             "entry.taken",
             tenant=entry.tenant,
@@ -243,6 +248,7 @@ class Intake:
         self.ledger.put_entry(entry)
         self.ledger.put_entry(settle_entry(entry, [], thing, store))
         self.log("entry.rejected", tenant=entry.tenant, entry=entry.id, reason=refused.message)
+        self.observer.rejected(entry)
 
     # Repair
 

@@ -9,7 +9,7 @@ import contextlib
 import shutil
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bedside.domain.job import ENDED, REDRIVABLE, Failure, Job, Lease
@@ -21,6 +21,7 @@ from bedside.runtime.record import Spent
 from bedside.worker.deliver import deliver, forget_stages, hand_on
 from bedside.worker.execute import execute
 from bedside.worker.heartbeat import Heartbeat
+from bedside.worker.observe import Observer
 from bedside.worker.releases import Releases
 from bedside.worker.retry import Next, judge
 from bedside.worker.stop import Stop
@@ -46,6 +47,7 @@ class Parts:
         aside: What is done when nobody waits, e.g. comparing shadows; returns how much it did.
         lookout: Looks for releases that will be needed, before each job and when there is none.
         archives: There is an archive: what is delivered is queued for it.
+        observer: Tells people, and counts.
     """
 
     ledger: Ledger
@@ -57,6 +59,7 @@ class Parts:
     aside: Callable[[], int] | None = None
     lookout: Callable[[], None] | None = None
     archives: bool = False
+    observer: Observer = field(default_factory=Observer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +131,7 @@ class Worker:
         if lease is None:
             return False
         self._note("job.leased", lease.job)
+        self._parts.observer.leased(lease.job, self._parts.clock.now())
         heartbeat = Heartbeat(
             self._parts.ledger, lease, lease_s=self._options.lease_s, clock=self._parts.clock, stop=self._stop
         )
@@ -191,6 +195,7 @@ class Worker:
                     spent=self._spent(began),
                 )
                 self._note("job.advanced", job)
+                parts.observer.stage_ended(job, outcome, parts.clock.monotonic() - began, last=False)
                 return
             deliver(
                 job,
@@ -207,6 +212,7 @@ class Worker:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         self._note("job.succeeded", job)
+        parts.observer.stage_ended(job, outcome, parts.clock.monotonic() - began, last=True)
         self._ended(job)
 
     def _spent(self, began: float) -> Spent | None:
@@ -239,7 +245,7 @@ class Worker:
                 case Next.REJECT:
                     ended = ledger.reject(lease, failure, now=now)
                 case Next.RETRY:
-                    ledger.fail(lease, failure, now=now, retry_at=now + verdict.wait)
+                    ended = ledger.fail(lease, failure, now=now, retry_at=now + verdict.wait)
                 case Next.BURY:
                     ended = ledger.fail(lease, failure, now=now, retry_at=None)
         except StaleLease:
@@ -251,6 +257,8 @@ class Worker:
             reason=failure.message,
             wait_s=verdict.wait.total_seconds() or None,
         )
+        if verdict.what in (Next.REJECT, Next.RETRY, Next.BURY):
+            self._parts.observer.attempt_failed(ended, failure)
         if ended.state in ENDED - REDRIVABLE:
             self._ended(ended)
 

@@ -13,6 +13,7 @@ from bedside.log import Log, silent
 from bedside.ports import BlobStore, Clock, JobFilter, Ledger
 from bedside.worker.dropbox import INPUT, group
 from bedside.worker.intake import Intake
+from bedside.worker.observe import Observer
 from bedside.worker.sweep import release_dead_workers, sweep_blobs
 
 #: Between two looks for leases that ran out.
@@ -41,6 +42,7 @@ class Upkeep:
         tidy_store: Removes what crashed writers left in the store; returns how many files.
         file_sets: Sets of other files than DICOM, as configured.
         log: Takes notes.
+        observer: Tells people, and counts.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Upkeep:
         tidy_store: Callable[[], int],
         file_sets: Sequence[FileSetSettings] = (),
         log: Log = silent,
+        observer: Observer | None = None,
     ) -> None:
         self._intake = intake
         self._ledger = ledger
@@ -65,6 +68,7 @@ class Upkeep:
         self._tidy_store = tidy_store
         self._file_sets = tuple(file_sets)
         self._log = log
+        self._observer = observer or Observer()
         self._expire_at = self._sweep_at = self._tidy_at = clock.monotonic()
 
     def step(self) -> int:
@@ -83,20 +87,26 @@ class Upkeep:
                 self._log("store.tidied", files=removed)
         if now >= self._expire_at:
             self._expire_at = now + EXPIRE_S
-            for job in self._ledger.expire(self._clock.now()):
+            expired = self._ledger.expire(self._clock.now())
+            for job in expired:
                 self._log("job.expired", tenant=job.tenant, job=job.id, attempt=job.attempts)
+            self._observer.workers_gone(expired)
         done = 0
         for tenant in self._tenants:
             done += self._intake.step(tenant)
             done += self._intake.settle(tenant)
         return done
 
-    def free_dead_workers(self) -> None:
-        """Queue again the jobs of workers of this machine that died."""
-        for job in release_dead_workers(
-            self._ledger, self._tenants, scratch=self._scratch, clock=self._clock
-        ):
+    def free_dead_workers(self, *, machine: str = "") -> None:
+        """Queue again the jobs of workers of this machine that died.
+
+        Args:
+            machine: Its name, where a worker is known to have died, with or without a job.
+        """
+        freed = release_dead_workers(self._ledger, self._tenants, scratch=self._scratch, clock=self._clock)
+        for job in freed:
             self._log("job.freed", tenant=job.tenant, job=job.id, attempt=job.attempts, state=job.state.value)
+        self._observer.workers_gone(freed, machine=machine)
 
     def drained(self) -> bool:
         """Return whether nothing is left: no open job, no unsettled entry, nothing that will be taken."""

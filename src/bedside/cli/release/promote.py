@@ -78,6 +78,8 @@ def promote(
         made = Promoter(ledger=deployment.ledger, clock=deployment.clock).promote(
             place, found, speaker(reason)
         )
+        if made:
+            deployment.observer.promoted(made)
     if as_json:
         write_json({"promotion": promotion_json(made) if made else None, "release": found.digest})
     elif made:
@@ -107,6 +109,7 @@ def rollback(pipeline: str, stage: str, reason: str, config_path: Path | None, a
     with deployment_of(config_path) as deployment:
         place = chosen_place(deployment.settings, pipeline, stage)
         made = Promoter(ledger=deployment.ledger, clock=deployment.clock).roll_back(place, speaker(reason))
+        deployment.observer.promoted(made)
         found = deployment.releases.find(made.digest)
     if as_json:
         write_json({"promotion": promotion_json(made), "release": found.digest})

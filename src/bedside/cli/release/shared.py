@@ -59,11 +59,20 @@ def deployment_of(config_path: Path | None) -> Iterator["Deployment"]:
             f"no deployment here: neither {DEFAULT_FILE} nor {root.name}",
             hint="bedside init BUNDLE, or name the configuration with -c",
         )
-    deployment = open_deployment(loaded.settings)
+    deployment = open_deployment(loaded.settings, log=_say_what_is_lost)
     try:
         yield deployment
     finally:
         deployment.close()
+
+
+def _say_what_is_lost(action: str, /, **fields: object) -> None:
+    """Tell the person at the keyboard of a notice that nobody gets; all else of the log is not for them."""
+    if action in {"notice.lost", "notice.unsent", "notify.unusable"}:
+        from bedside.cli.output import note
+
+        reason = fields.get("reason") or "it was not sent in time"
+        note(f"nobody was told by {fields.get('channel', 'any channel')}: {reason}")
 
 
 def places(settings: "Settings") -> "list[Place]":
