@@ -8,7 +8,8 @@ import re
 
 from bedside.errors import UsageError
 
-_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*(?:\.[A-Za-z0-9][A-Za-z0-9_-]*)*")
+_TENANT_CHARACTERS = 63
 
 #: Longest part of a key in UTF-8 bytes (what file systems take as a name) and longest key (S3's limit).
 MAX_PART_BYTES = 255
@@ -42,14 +43,17 @@ def check_prefix(prefix: str) -> str:
 
 
 def check_tenant(name: str) -> str:
-    """Return a tenant's name: a letter or digit, then letters, digits, ``-`` and ``_``, 63 at most.
+    """Return a tenant's name: parts of letters, digits, ``-`` and ``_``, divided by dots, 63 in all at most.
+
+    A part begins with a letter or digit, so that no name is hidden or leads elsewhere.
 
     Raises:
         UsageError: It is another.
     """
-    if not _TENANT.fullmatch(name):
+    if len(name) > _TENANT_CHARACTERS or not _TENANT.fullmatch(name):
         raise UsageError(
-            f"tenant of {len(name)} characters: want a letter or digit, then up to 62 of A-Z a-z 0-9 - _",
+            f"tenant of {len(name)} characters: want at most {_TENANT_CHARACTERS}, in each part a letter or "
+            "digit, then A-Z a-z 0-9 - _",
             hint="bedside config show",
         )
     return name

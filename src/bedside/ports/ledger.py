@@ -11,6 +11,7 @@ from bedside.domain.job import Failure, Job, JobState, Lease, LedgerEvent
 from bedside.domain.pipeline import Decision, Release
 from bedside.domain.release import Comparison, Promotion, Role
 from bedside.domain.result import Result
+from bedside.domain.tenant import Tenant, TenantState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,36 @@ class Ledger(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
+        ...
+
+    # Tenants
+
+    def put_tenant(self, tenant: Tenant, *, over: TenantState | None) -> bool:
+        """Record a tenant, if it is in state ``over`` (None: if there is no record of it yet).
+
+        Returns:
+            Whether it was; where somebody else was faster nothing is written.
+        """
+        ...
+
+    def tenant(self, name: str) -> Tenant | None:
+        """Return a tenant, or None where none is recorded: it may have data nevertheless."""
+        ...
+
+    def tenants(self) -> Sequence[Tenant]:
+        """Return all recorded tenants by name, closed ones too."""
+        ...
+
+    def tenants_with_data(self) -> Sequence[str]:
+        """Return by name whose entries, arrivals or jobs are here, whether they are recorded or not."""
+        ...
+
+    def forget_tenant(self, name: str) -> int:
+        """Remove everything of a tenant but the record of it; return how many rows there were.
+
+        Raises:
+            UsageError: A job of it runs.
+        """
         ...
 
     # Arrivals and what brought them

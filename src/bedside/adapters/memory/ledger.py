@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bedside.domain import moves
 from bedside.domain.arrival import Arrival, Entry, EntryState, numbered
@@ -19,6 +19,7 @@ from bedside.domain.pipeline import Decision, Release
 from bedside.domain.release import Comparison, Promotion, Role
 from bedside.domain.result import Result
 from bedside.domain.serial import pipeline_from_json, pipeline_to_json, plain
+from bedside.domain.tenant import Tenant, TenantState, check_idle
 from bedside.errors import NotFound, UsageError
 from bedside.ports import JobFilter
 
@@ -33,6 +34,7 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
+        self._tenants: dict[str, Tenant] = {}
         self._arrivals: dict[Key, Arrival] = {}
         self._entries: dict[Key, Entry] = {}
         self._decisions: dict[tuple[str, str, str, str], Decision] = {}
@@ -50,6 +52,58 @@ class MemoryLedger:
 
     def close(self) -> None:
         """Do nothing: there is no connection."""
+
+    # Tenants
+
+    def put_tenant(self, tenant: Tenant, *, over: TenantState | None) -> bool:
+        """Record a tenant, if it is in that state, or if None is given and there is no record of it."""
+        with self._lock:
+            known = self._tenants.get(tenant.name)
+            if (known.state if known else None) is not over:
+                return False
+            self._tenants[tenant.name] = tenant
+            return True
+
+    def tenant(self, name: str) -> Tenant | None:
+        """Return a tenant, or None where none is recorded."""
+        with self._lock:
+            return self._tenants.get(name)
+
+    def tenants(self) -> Sequence[Tenant]:
+        """Return all recorded tenants by name, closed ones too."""
+        with self._lock:
+            return sorted(self._tenants.values(), key=lambda tenant: tenant.name)
+
+    def tenants_with_data(self) -> Sequence[str]:
+        """Return by name whose entries, arrivals or jobs are here."""
+        with self._lock:
+            return sorted({name for kept in (self._entries, self._arrivals, self._jobs) for name, _ in kept})
+
+    def forget_tenant(self, name: str) -> int:
+        """Remove everything of a tenant but the record of it; return how many rows there were."""
+        with self._lock:
+            running = [j for j in self._jobs.values() if j.tenant == name and j.state is JobState.RUNNING]
+            check_idle(name, len(running))
+            before = self._rows()
+            for table in self._of_tenants():
+                for key in [key for key in table if key[0] == name]:
+                    del table[key]
+            self._events = [event for event in self._events if event.tenant != name]
+            return before - self._rows()
+
+    def _of_tenants(self) -> list[dict[Any, Any]]:
+        return [
+            self._arrivals,
+            self._entries,
+            self._decisions,
+            self._comparisons,
+            self._jobs,
+            self._results,
+            self._exports,
+        ]
+
+    def _rows(self) -> int:
+        return sum(len(table) for table in self._of_tenants()) + len(self._events)
 
     # Arrivals and what brought them
 

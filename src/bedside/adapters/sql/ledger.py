@@ -9,9 +9,10 @@ from bedside.adapters.sql.leases import Leases
 from bedside.adapters.sql.queue import Queue
 from bedside.adapters.sql.releases import Releases
 from bedside.adapters.sql.results import Results
+from bedside.adapters.sql.tenants import Tenants
 
 
-class SqlLedger(Arrivals, History, Releases, Queue, Leases, Results, Exports):
+class SqlLedger(Tenants, Arrivals, History, Releases, Queue, Leases, Results, Exports):
     """A `bedside.ports.Ledger` on SQLite or PostgreSQL; safe between threads and processes.
 
     Args:

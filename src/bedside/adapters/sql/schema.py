@@ -38,6 +38,21 @@ def _words(name: str) -> Column[str]:
     return Column(name, Words, nullable=False)
 
 
+tenants = Table(
+    "tenants",
+    metadata,
+    _seq(),
+    _words("name"),
+    _words("state"),
+    _words("input_bucket"),
+    _words("output_bucket"),
+    _words("ending"),
+    _words("place"),
+    Column("made_at", Moment, nullable=False),
+    Column("closed_at", Moment),
+    UniqueConstraint("name"),
+)
+
 arrivals = Table(
     "arrivals",
     metadata,
