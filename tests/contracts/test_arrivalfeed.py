@@ -84,7 +84,7 @@ def sqs_box(_tmp: Path, request: pytest.FixtureRequest) -> Box:
         bucket=bucket,
         watch=DropboxWatch(store, QUIET_S, clock, [RECORDING]),
         tenants=["default", "alpha", "beta"],
-        job_ended=lambda _tenant, _job: True,
+        hint_done=lambda _hint: True,
         clock=clock,
         options=FeedOptions(poll_s=0, wait_s=0),
     )

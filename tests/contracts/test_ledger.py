@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
+from bedside.adapters.memory.clock import ManualClock
+from bedside.adapters.memory.hints import MemoryHints
 from bedside.adapters.memory.ledger import MemoryLedger
 from bedside.adapters.sql import SqlLedger
 from bedside.adapters.sql.schema import metadata
@@ -17,6 +19,7 @@ from bedside.domain.job import ENDED, TRANSITIONS, Job, JobEvent, JobState, Leas
 from bedside.domain.pipeline import Pipeline
 from bedside.errors import BY_NAME, NotFound, Overtaken, StaleLease, UsageError
 from bedside.ports import JobFilter, Ledger
+from bedside.worker.hints import hinting
 from ledger_samples import (
     FAILURE,
     T0,
@@ -32,7 +35,8 @@ from ledger_samples import (
 from services import PostgresServer
 
 EVERY = JobFilter()
-KINDS = ["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.needs("initdb", "pg_ctl"))]
+ON_A_SERVER = pytest.param("postgresql", marks=pytest.mark.needs("initdb", "pg_ctl"))
+KINDS = ["memory", "memory that hints", "sqlite", ON_A_SERVER]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,9 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(delete(table))
         yield shared
+        return
+    if request.param == "memory that hints":
+        yield hinting(MemoryLedger(), MemoryHints(), ManualClock())
         return
     made = MemoryLedger() if request.param == "memory" else SqlLedger(f"sqlite:///{tmp_path}/ledger.db")
     made.prepare()

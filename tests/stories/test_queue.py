@@ -1,5 +1,6 @@
 """From an upload to a job where S3's events come by a queue: told, taken, in the ledger, deleted."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,9 @@ def test_an_event_goes_once_its_study_is_in_the_ledger(
     assert type(clinic.here.feed).__name__ == "SqsFeed"
     clinic.take("ward-3")
     assert len(clinic.jobs("ward-3")) == 1
-    assert cloud.messages(queue) == {"visible": 0, "held": 0, "delayed": 0}
+    assert cloud.messages(queue) == {"visible": 1, "held": 0, "delayed": 0}  # the hint of the job
+    (hint,) = cloud.client("sqs").receive_message(QueueUrl=queue, VisibilityTimeout=0)["Messages"]
+    assert json.loads(hint["Body"])["job"] == clinic.job("ward-3").id
 
 
 def test_what_a_deployment_held_comes_back_as_soon_as_it_is_closed(

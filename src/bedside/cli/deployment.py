@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedside.cli.base import load_settings
+from bedside.cli.output import note
 from bedside.errors import ConfigError, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -105,6 +106,7 @@ def opened(config_path: Path | None, tenant: str) -> Iterator[Opened]:
         )
     name = checked_tenant(tenant, settings.system.tenants)
     deployment = open_deployment(settings)
+    deployment.log = _aloud
     try:
         yield Opened(
             settings=settings,
@@ -115,6 +117,12 @@ def opened(config_path: Path | None, tenant: str) -> Iterator[Opened]:
         )
     finally:
         deployment.close()
+
+
+def _aloud(action: str, /, **fields: object) -> None:
+    """Tell a person what a queue did not learn; nothing else is logged by what commands use."""
+    if action == "hint.failed":
+        note(f"pool {fields['pool']} was not told: {fields['reason']}; the next machine at work tells it")
 
 
 def checked_tenant(tenant: str, tenants: Sequence[str]) -> str:

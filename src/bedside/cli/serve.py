@@ -66,6 +66,7 @@ def serve(config_path: Path | None, count: int | None, device: str | None, once:
                 tenants=settings.system.tenants,
                 scratch=deployment.scratch,
                 tidy_store=deployment.tidy_store,
+                remind=deployment.remind,
                 file_sets=settings.intake.file_set,
                 log=deployment.log,
                 observer=deployment.observer,

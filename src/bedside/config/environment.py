@@ -69,6 +69,11 @@ def _holds_tables(annotation: object) -> bool:
 def _value(name: str, text: str, annotation: object) -> object:
     if get_origin(annotation) is tuple:
         return [part.strip() for part in text.split(",") if part.strip()]
+    if get_origin(annotation) is dict:
+        pairs = [part.strip().partition("=") for part in text.split(",") if part.strip()]
+        if not all(key and given for key, _, given in pairs):
+            raise ConfigError(f"{name}={text}: expected NAME=VALUE,NAME=VALUE", hint=f"unset {name}")
+        return {key: given for key, _, given in pairs}
     if annotation is bool:
         if text.lower() not in _TRUTH:
             raise ConfigError(f"{name}={text}: expected true or false", hint=f"unset {name}")

@@ -45,6 +45,11 @@ class QueueSettings(_Section):
     """Events of the drop-box and hints of waiting jobs, where a queue brings them (SQS)."""
 
     url: str = Field("", description="SQS queue of S3 events and job hints; empty watches the drop-box.")
+    pools: dict[str, str] = Field(
+        default_factory=dict,
+        description="URL of the SQS queue of each pool's hints; of a pool that is not here, url.",
+    )
+    dead_url: str = Field("", description="SQS queue of what url buried; empty asks SQS which it is.")
 
 
 class ArchiveSettings(_Section):

@@ -19,8 +19,10 @@ from bedside.errors import ConfigError, Unavailable
 from bedside.log import Log, silent
 from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
 from bedside.ports.archive import ImageArchive
+from bedside.ports.hints import Hints
 from bedside.wiring.archive import open_archive
 from bedside.wiring.notices import open_announcer, open_metrics
+from bedside.wiring.queue import open_feed, open_hints
 from bedside.wiring.registries import pull_map
 from bedside.wiring.store import open_store
 
@@ -53,6 +55,8 @@ class Deployment:
         clock: The time.
         tidy_store: Removes what crashed writers left in the store; returns how many.
         log: Takes notes.
+        hints: Tells pools of waiting jobs, where there is a queue; the ledger does so by itself.
+        woken: Called when a hint came of a job that waits.
     """
 
     settings: "Settings"
@@ -61,6 +65,8 @@ class Deployment:
     clock: Clock
     tidy_store: Callable[[], int]
     log: Log = field(default=silent)
+    hints: Hints | None = None
+    woken: Callable[[], None] = lambda: None
     _closing: list[Callable[[], None]] = field(init=False, repr=False, default_factory=list)
 
     @property
@@ -104,9 +110,22 @@ class Deployment:
     @cached_property
     def feed(self) -> ArrivalFeed:
         """What in the drop-boxes is complete."""
-        from bedside.wiring.queue import open_feed
+        return open_feed(
+            self.settings,
+            blobs=self.blobs,
+            ledger=self.ledger,
+            clock=self.clock,
+            log=self.log,
+            woken=lambda: self.woken(),
+        )
 
-        return open_feed(self.settings, blobs=self.blobs, ledger=self.ledger, clock=self.clock, log=self.log)
+    def remind(self) -> int:
+        """Tell pools again whose hints got lost; return how many were told."""
+        from bedside.worker.hints import Reminder
+
+        if self.hints is None:
+            return 0
+        return Reminder(self.ledger, self.hints, self.clock, self.settings.system.tenants, self.log).step()
 
     @cached_property
     def observer(self) -> "Observer":
@@ -286,7 +305,7 @@ def open_deployment(settings: "Settings", *, log: Log = silent) -> Deployment:
     store = open_store(settings)
     ledger = _ledger(settings)
     ledger.prepare()
-    return Deployment(
+    deployment = Deployment(
         settings=settings,
         ledger=ledger,
         blobs=store.blobs,
@@ -294,6 +313,16 @@ def open_deployment(settings: "Settings", *, log: Log = silent) -> Deployment:
         tidy_store=store.tidy,
         log=log,
     )
+
+    def note(action: str, /, **fields: object) -> None:
+        deployment.log(action, **fields)  # whichever log it has by then
+
+    deployment.hints = open_hints(settings, log=note)
+    if deployment.hints is not None:
+        from bedside.worker.hints import hinting
+
+        deployment.ledger = hinting(ledger, deployment.hints, deployment.clock, note)
+    return deployment
 
 
 def ledger_state(settings: "Settings") -> str:

@@ -40,6 +40,7 @@ class Upkeep:
         tenants: Whom this deployment serves.
         scratch: Where workers' lock files lie.
         tidy_store: Removes what crashed writers left in the store; returns how many files.
+        remind: Tells pools again of waiting jobs whose hints got lost; returns how many pools.
         file_sets: Sets of other files than DICOM, as configured.
         log: Takes notes.
         observer: Tells people, and counts.
@@ -55,6 +56,7 @@ class Upkeep:
         tenants: Sequence[str],
         scratch: Path,
         tidy_store: Callable[[], int],
+        remind: Callable[[], int] = lambda: 0,
         file_sets: Sequence[FileSetSettings] = (),
         log: Log = silent,
         observer: Observer | None = None,
@@ -66,6 +68,7 @@ class Upkeep:
         self._tenants = tuple(tenants)
         self._scratch = scratch
         self._tidy_store = tidy_store
+        self._remind = remind
         self._file_sets = tuple(file_sets)
         self._log = log
         self._observer = observer or Observer()
@@ -120,6 +123,7 @@ class Upkeep:
 
     def _sweep(self) -> None:
         self.free_dead_workers()
+        self._remind()
         for tenant in self._tenants:
             repaired = self._intake.sweep(tenant)
             tidied = sweep_blobs(self._ledger, self._blobs, tenant)

@@ -1,5 +1,8 @@
 """What is complete in a bucket's drop-boxes, looked at only when the queue says that something came.
 
+Hints of jobs come the same way, and are held as long as the job needs this pool: what a machine held that
+died comes back and wakes another. A pool whose queue brings no events listens for hints alone.
+
 Owns which message may go. The drop-box stays the truth and a message is a hint: one that is lost is
 made up for by a full look now and then, one that comes twice is deleted twice. Of several machines that
 hold messages of one series, the one that was told of its first object takes it; the others wait a while.
@@ -56,13 +59,15 @@ class SqsFeed:
     """Tells what is complete in the drop-boxes of the tenants that are served. Not frozen: it remembers.
 
     Attributes:
-        queues: The queue of events first; all bring hints of jobs.
+        queues: All bring hints of jobs; where drop-boxes are watched, the first brings events.
         bucket: Where the drop-boxes are.
         watch: Knows what belongs together and when it is complete.
         tenants: Who is served; messages of others are left alone.
-        job_ended: Whether a tenant's job needs no worker any more.
+        hint_done: Whether the job of a hint needs no worker of that pool any more.
         clock: The time.
         options: How the queue is asked.
+        drop_boxes: Whether drop-boxes are watched here, or only hints listened to.
+        woken: Called when a hint came of a job that waits.
         log: Takes notes.
     """
 
@@ -70,9 +75,11 @@ class SqsFeed:
     bucket: Bucket
     watch: DropboxWatch
     tenants: Sequence[str]
-    job_ended: Callable[[str, str], bool]
+    hint_done: Callable[[JobHint], bool]
     clock: Clock
     options: FeedOptions = FeedOptions()
+    drop_boxes: bool = True
+    woken: Callable[[], None] = lambda: None
     log: Log = silent
     _held: dict[str, _Held] = field(init=False, repr=False, default_factory=dict)
     _told: dict[str, set[str]] = field(init=False, repr=False, default_factory=lambda: defaultdict(set))
@@ -84,6 +91,8 @@ class SqsFeed:
     def ready(self, tenant: str) -> Sequence[Dropped]:
         """Return what is complete now and was not yet moved away; may repeat itself."""
         self._poll()
+        if not self.drop_boxes:
+            return []
         now = self.clock.monotonic()
         waits = {key for held in self._held.values() for of, key in held.objects if of == tenant}
         due = self._looked_at.get(tenant, float("-inf")) + FULL_LOOK_S
@@ -128,9 +137,14 @@ class SqsFeed:
         now = self.clock.monotonic()
         if now >= self._polled_at + self.options.poll_s:
             self._polled_at = now
+            came = False
             for number, queue in enumerate(self.queues):
                 for message in queue.receive(wait_s=0 if number else self.options.wait_s):
                     self._read(queue, message)
+                    waits = self._held.get(message.id)
+                    came = came or (waits is not None and waits.job is not None)
+            if came:
+                self.woken()
         if now >= self._jobs_at + _JOBS_S:
             self._jobs_at = now
             for held in [held for held in self._held.values() if held.job is not None]:
@@ -147,12 +161,13 @@ class SqsFeed:
         held = _Held(
             queue=queue,
             message=message,
-            objects={found for found in told.objects if found[0] in self.tenants},
+            objects={found for found in told.objects if self.drop_boxes and found[0] in self.tenants},
             job=told.job if told.job and told.job.tenant in self.tenants else None,
-            foreign=not tenants <= set(self.tenants),
+            foreign=not tenants <= set(self.tenants) or bool(told.objects and not self.drop_boxes),
         )
         if held.foreign:
-            self._note("queue.foreign", message, reason="of a tenant that is not served here")
+            who = "a tenant that is not served here" if self.drop_boxes else "a drop-box, in our pool's queue"
+            self._note("queue.foreign", message, reason=f"of {who}")
         self._held[message.id] = held
         if held.job is not None:
             self._look_after(held)
@@ -161,7 +176,7 @@ class SqsFeed:
 
     def _look_after(self, held: _Held) -> None:
         assert held.job is not None
-        if self.job_ended(held.job.tenant, held.job.job):
+        if self.hint_done(held.job):
             self._let_go([held])
 
     def _done(self, tenant: str, keys: Iterable[str]) -> None:

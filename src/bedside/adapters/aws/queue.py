@@ -109,6 +109,14 @@ class SqsQueue:
         """Let messages come again after a while; the queue counts, and buries what came too often."""
         self._hide(self.forget(messages), min(_MOST_INVISIBLE_S, max(0, round(delay_s))))
 
+    def count(self) -> int:
+        """Return how many messages there are: to be had, in hands, and delayed; about, says SQS."""
+        states = ("", "NotVisible", "Delayed")
+        names = [f"ApproximateNumberOfMessages{state}" for state in states]
+        with as_ours("queue: cannot count"):
+            answer = self._client().get_queue_attributes(QueueUrl=self.url, AttributeNames=names)
+        return sum(int(answer["Attributes"][name]) for name in names)
+
     def forget(self, messages: Iterable[Message]) -> list[Message]:
         """Hold messages no longer; return the newest receipts of them."""
         with self._lock:

@@ -52,7 +52,7 @@ class Site:
             bucket=self.bucket,
             watch=CountingWatch(self.store, QUIET_S, self.clock, [RECORDING]),
             tenants=["default", "ward-3"],
-            job_ended=lambda tenant, job: (tenant, job) in self.ended,
+            hint_done=lambda hint: (hint.tenant, hint.job) in self.ended,
             clock=self.clock,
             options=FeedOptions(poll_s=0, wait_s=0),
             log=lambda action, /, **fields: self.lines.append(f"{action} {fields}"),
