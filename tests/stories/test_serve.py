@@ -3,12 +3,14 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 import nothing_bundle
@@ -61,9 +63,13 @@ def test_a_model_reads_a_study_and_refuses_another(tmp_path: Path) -> None:
 
 
 def test_the_same_study_twice_is_one_job_and_a_second_serve_is_refused(quick: Serving) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     quick.submit("a")
-    quick.start()
+    quick.start("--health", f"127.0.0.1:{port}")
     assert eventually(lambda: quick.settled(1), within_s=60)
+    health = httpx.get(f"http://127.0.0.1:{port}/health")
+    assert (health.status_code, health.json()["status"]) == (200, "ok")
     quick.submit("a")
     assert eventually(lambda: quick.found("inferred/*/*.zip") == 2, within_s=60)
     assert len(quick.jobs()) == 1

@@ -19,6 +19,7 @@ from bedside.errors import Unavailable
 if TYPE_CHECKING:
     from bedside.adapters.process.workers import WorkerProcesses
     from bedside.wiring import Deployment
+    from bedside.worker.pulse import Pulse
     from bedside.worker.stop import Stop
     from bedside.worker.upkeep import Upkeep
 
@@ -35,20 +36,24 @@ OUT_OF_REACH_S = 2.0
 @config_option
 @setting_option("--workers", "worker.count", type=click.IntRange(min=0), help="Worker processes.")
 @setting_option("--device", "worker.device", help="auto, cpu, cuda or cuda:N.")
+@setting_option("--health", "serve.health", help="HOST:PORT at which GET /health says whether it works.")
 @click.option("--once", is_flag=True, help="Stop when everything in the drop-box was read.")
-def serve(config_path: Path | None, count: int | None, device: str | None, once: bool) -> None:
+def serve(
+    config_path: Path | None, count: int | None, device: str | None, health: str | None, once: bool
+) -> None:
     """Watch the drop-box, read every study that arrives, and write results.
 
     Says what happens on standard error, one line each. Stops on SIGTERM or Ctrl-C: jobs in hand are
     finished within worker.grace_s, or given back.
     """
     from bedside.log import Lines
-    from bedside.wiring import open_deployment
+    from bedside.wiring import answering, open_deployment
+    from bedside.worker.pulse import Pulse
     from bedside.worker.stop import Stop
     from bedside.worker.sweep import hold
     from bedside.worker.upkeep import Upkeep
 
-    given = {"worker.count": count, "worker.device": device}
+    given = {"worker.count": count, "worker.device": device, "serve.health": health}
     settings = load_settings(config_path, {k: v for k, v in given.items() if v is not None}).settings
     stop = Stop(grace_s=0)
     stop_on_signals(stop, also_interrupt=True)
@@ -71,13 +76,17 @@ def serve(config_path: Path | None, count: int | None, device: str | None, once:
                 log=deployment.log,
                 observer=deployment.observer,
             )
-            _supervise(deployment, upkeep, stop, once=once)
+            pulse = Pulse(deployment.clock.monotonic)
+            with answering(settings.serve.health, pulse):
+                _supervise(deployment, upkeep, stop, pulse, once=once)
             deployment.log("serve.stopped")
         finally:
             deployment.close()
 
 
-def _supervise(deployment: "Deployment", upkeep: "Upkeep", stop: "Stop", *, once: bool) -> None:
+def _supervise(
+    deployment: "Deployment", upkeep: "Upkeep", stop: "Stop", pulse: "Pulse", *, once: bool
+) -> None:
     """Tend drop-box and workers until asked to stop, or until nothing is left to do."""
     from bedside.adapters.process.workers import WorkerProcesses
 
@@ -90,7 +99,7 @@ def _supervise(deployment: "Deployment", upkeep: "Upkeep", stop: "Stop", *, once
     )
     try:
         while not stop.requested:
-            pause = _round(upkeep, workers, settings.intake.poll_s, deployment)
+            pause = _round(upkeep, workers, pulse, deployment)
             if once and pause and upkeep.drained():
                 break
             stop.wait(pause)
@@ -99,12 +108,15 @@ def _supervise(deployment: "Deployment", upkeep: "Upkeep", stop: "Stop", *, once
         upkeep.free_dead_workers()
 
 
-def _round(upkeep: "Upkeep", workers: "WorkerProcesses", poll_s: float, deployment: "Deployment") -> float:
+def _round(upkeep: "Upkeep", workers: "WorkerProcesses", pulse: "Pulse", deployment: "Deployment") -> float:
     """Do one round of everything; return how long to wait before the next."""
     try:
         if workers.tend():
             upkeep.free_dead_workers(machine=socket.gethostname())
-        return 0.0 if upkeep.step() else poll_s
+        pause = 0.0 if upkeep.step() else deployment.settings.intake.poll_s
+        pulse.beat()
+        return pause
     except Unavailable as missing:
+        pulse.miss()
         deployment.log("serve.waits", reason=missing.message, hint=missing.hint)
         return OUT_OF_REACH_S

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bedside.config.deploy import DeploySettings
 from bedside.config.notify import MetricsSettings, NotifySettings
+from bedside.config.serve import ServeSettings
 
 DEFAULT_FILE = Path("bedside.toml")
 
@@ -177,6 +178,7 @@ class Settings(_Section):
     archive: ArchiveSettings = Field(ArchiveSettings(), description="Where results are archived.")
     intake: IntakeSettings = Field(IntakeSettings(), description="What the drop-box takes, and when.")
     worker: WorkerSettings = Field(WorkerSettings(), description="How jobs are worked on.")
+    serve: ServeSettings = Field(ServeSettings(), description="What `bedside serve` answers to.")
     machine: MachineSettings = Field(MachineSettings(), description="What this machine costs.")
     notify: NotifySettings = Field(
         NotifySettings(), description="Who is told when something needs a person; each channel gets all."
