@@ -88,6 +88,18 @@ class NotFound(BedsideError):
     exit_code = 2
 
 
+class NotSignedIn(BedsideError):
+    """Nobody knows who asks: there is no token, or it is expired, altered, or for others."""
+
+    exit_code = 7
+
+
+class NotPermitted(BedsideError):
+    """Whoever asks is known, and may not do this in this tenant."""
+
+    exit_code = 7
+
+
 #: Names that travel in the child's protocol and the ledger, to classes and back.
 BY_NAME: dict[str, type[BedsideError]] = {
     cls.__name__: cls
@@ -102,5 +114,7 @@ BY_NAME: dict[str, type[BedsideError]] = {
         StaleLease,
         Cancelled,
         NotFound,
+        NotSignedIn,
+        NotPermitted,
     )
 }

@@ -22,7 +22,7 @@ USAGE = 2
 CONFIG = 3
 UNAVAILABLE = 5
 #: Which extra brings a package that only some commands import; the others come with ``worker``.
-EXTRAS = {"cryptography": "sign", "boto3": "aws", "botocore": "aws", "psycopg": "postgres"}
+EXTRAS = {"cryptography": "sign", "joserfc": "oidc", "boto3": "aws", "botocore": "aws", "psycopg": "postgres"}
 
 COMMANDS = {
     "demo": ("bedside.cli.demo:demo", "Watch a real model read a real DICOM study, start to end."),

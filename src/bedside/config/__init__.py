@@ -6,6 +6,7 @@ read at import; `load` is the only reader, so that every value has exactly one s
 """
 
 from bedside.config.deploy import DeploySettings, NightSettings, PoolSettings
+from bedside.config.identity import IdentitySettings
 from bedside.config.load import Loaded, load
 from bedside.config.notify import MetricsSettings, NotifySettings
 from bedside.config.settings import (
@@ -31,6 +32,7 @@ __all__ = [
     "AcceptSettings",
     "DeploySettings",
     "FileSetSettings",
+    "IdentitySettings",
     "IntakeSettings",
     "LabelSettings",
     "LedgerSettings",

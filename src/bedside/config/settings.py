@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bedside.config.deploy import DeploySettings
+from bedside.config.identity import IdentitySettings
 from bedside.config.notify import MetricsSettings, NotifySettings
 from bedside.config.serve import ServeSettings
 
@@ -176,6 +177,7 @@ class Settings(_Section):
     store: StoreSettings = Field(StoreSettings(), description="Where the tenants' objects lie.")
     queue: QueueSettings = Field(QueueSettings(), description="What brings events of the drop-box.")
     archive: ArchiveSettings = Field(ArchiveSettings(), description="Where results are archived.")
+    identity: IdentitySettings = Field(IdentitySettings(), description="Who says who people are.")
     intake: IntakeSettings = Field(IntakeSettings(), description="What the drop-box takes, and when.")
     worker: WorkerSettings = Field(WorkerSettings(), description="How jobs are worked on.")
     serve: ServeSettings = Field(ServeSettings(), description="What `bedside serve` answers to.")

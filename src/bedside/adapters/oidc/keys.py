@@ -1,0 +1,117 @@
+"""The public keys of an issuer, fetched when needed: kept a while, and again when a token names a new one.
+
+An issuer that rotates its keys signs with one that we have not seen. Whoever makes tokens up can name any
+key, so that an unknown one is asked for at most once a minute (JWKS: RFC 7517).
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
+
+from bedside.adapters.oidc.issuer import Issuer
+from bedside.errors import NotSignedIn, Unavailable
+from bedside.ports import Clock
+
+#: Keys are asked for again after this long, so that one that was taken back is not believed for ever.
+FRESH_S = 3600.0
+#: Where the issuer does not answer, keys from before are believed so long at most.
+STALE_S = 24 * 3600.0
+#: Unknown keys make us ask at most this often.
+PAUSE_S = 60.0
+_TIMEOUT_S = 10.0
+_LONGEST_BYTES = 2**20
+
+Key = RSAKey | ECKey
+_KINDS: Mapping[str, Callable[[dict[str, Any]], Key]] = {"RSA": RSAKey.import_key, "EC": ECKey.import_key}
+
+
+class IssuerKeys:
+    """The keys of one issuer; threads may share them.
+
+    Args:
+        issuer: Whose.
+        clock: The time.
+    """
+
+    def __init__(self, issuer: Issuer, clock: Clock) -> None:
+        self._issuer = issuer
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._keys: Mapping[str, Key] = {}
+        self._fetched_at = float("-inf")
+        self._tried_at = float("-inf")
+
+    def find(self, kid: str) -> Key:
+        """Return a key by its id.
+
+        Raises:
+            NotSignedIn: The issuer has none of this id.
+            Unavailable: The issuer does not answer.
+        """
+        with self._lock:
+            now = self._clock.monotonic()
+            age_s = now - self._fetched_at
+            if (age_s > FRESH_S or kid not in self._keys) and now - self._tried_at >= PAUSE_S:
+                self._tried_at = now
+                try:
+                    self._keys, self._fetched_at = self._fetch(), now
+                except Unavailable:
+                    if kid not in self._keys or age_s > STALE_S:
+                        # Nobody waits for a minute because one answer was lost.
+                        self._tried_at = float("-inf")
+                        raise
+            found = self._keys.get(kid)
+        if found is None:
+            raise NotSignedIn(
+                "token: signed with a key that the issuer does not have",
+                hint="sign in again, and pass the new token",
+            )
+        return found
+
+    def _fetch(self) -> Mapping[str, Key]:
+        with httpx.Client(timeout=_TIMEOUT_S) as client:
+            url = self._issuer.keys_url or self._discovered(client)
+            document = _read(client, url)
+        keys: dict[str, Key] = {}
+        for each in document.get("keys", ()):
+            kind = _KINDS.get(str(each.get("kty")))
+            if kind is None or each.get("use", "sig") != "sig" or "kid" not in each:
+                continue  # a shared secret is no public key, and an unnamed one is for nobody
+            try:
+                keys[str(each["kid"])] = kind({n: v for n, v in each.items() if isinstance(v, str)})
+            except (JoseError, ValueError, TypeError):
+                continue
+        if not keys:
+            raise Unavailable(
+                f"identity: {url} lists no key to check tokens with", hint="bedside config show"
+            )
+        return keys
+
+    def _discovered(self, client: httpx.Client) -> str:
+        """Return where the issuer says that its keys are (OpenID Connect Discovery 1.0, section 4)."""
+        document = _read(client, f"{self._issuer.url}/.well-known/openid-configuration")
+        if str(document.get("issuer", "")).rstrip("/") != self._issuer.url:
+            raise Unavailable(
+                f"identity: {self._issuer.url} says that it is another issuer", hint="bedside config show"
+            )
+        return str(document.get("jwks_uri", ""))
+
+
+def _read(client: httpx.Client, url: str) -> dict[str, Any]:
+    try:
+        answer = client.get(url)
+        answer.raise_for_status()
+        if len(answer.content) > _LONGEST_BYTES:
+            raise Unavailable(f"identity: {url} answers with {len(answer.content)} bytes")
+        document = answer.json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
+        raise Unavailable(
+            f"identity: the issuer's {url} does not answer ({type(exc).__name__})", hint="bedside config show"
+        ) from exc
+    if not isinstance(document, dict):
+        raise Unavailable(f"identity: {url} answers with no JSON object", hint="bedside config show")
+    return document
