@@ -30,6 +30,7 @@ from botocore.validate import ParamValidator
 
 MODEL = ServiceModel(Loader().load_service_model("medical-imaging", "service-2"), "medical-imaging")
 ROLE = "arn:aws:iam::123456789012:role/bedside-archive"
+_ARN = "arn:aws:medical-imaging:us-east-1:123456789012:datastore/{}"
 _KEYS = Credentials("testing", "testing")
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=testing/\d{8}/(?P<region>[a-z0-9-]+)/medical-imaging/aws4_request, "
@@ -118,6 +119,7 @@ class FakeHealthImaging:
                 "datastoreId": p["datastoreId"],
                 "datastoreName": found["name"],
                 "datastoreStatus": said,
+                "datastoreArn": _ARN.format(p["datastoreId"]),
             }
         }
 

@@ -8,16 +8,22 @@ import contextlib
 import hashlib
 import io
 import json
-import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import nothing_bundle
+from bedside.adapters.aws.datastores import ImagingDatastores, Patience
 from bedside.cli.main import main
 from bedside.deploy import site, workspace
 from bedside.deploy.software import Software
+from bedside.wiring import cloud as wired
 from clinic import Typed
 from clouds import REGION, Cloud
+from healthimaging import FakeHealthImaging, run_healthimaging
+from terraform import environment
 
 ROOT = """
 terraform {
@@ -83,6 +89,11 @@ resource "terraform_data" "this" { input = var.node_archive_key }
 output "key" { value = terraform_data.this.output }
 output "bucket" { value = "BUCKET" }
 """
+WITH_DATASTORE = """
+variable "datastore_id" { type = string }
+resource "terraform_data" "this" { input = var.datastore_id }
+output "datastore" { value = terraform_data.this.output }
+"""
 COST = "cost: about USD "
 
 
@@ -92,14 +103,6 @@ def typed(*words: str) -> Typed:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(words)
     return Typed(code, out.getvalue(), err.getvalue())
-
-
-def provider_mirror() -> Path | None:
-    """Return a folder that terraform may take the AWS provider from, or None where there is none."""
-    named = os.environ.get("BEDSIDE_TEST_TF_MIRROR")
-    places = [Path(named)] if named else [*Path("/opt").glob("*"), *Path("/usr/share").glob("terraform*")]
-    found = (p for p in places if list(p.glob("*/hashicorp/aws/5.*")))
-    return next(found, None)
 
 
 @pytest.fixture
@@ -113,18 +116,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def small(tmp_path: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deploy the small root module, with a provider that lies on this machine."""
-    mirror = provider_mirror()
-    if mirror is None:
-        pytest.skip("no mirror of Terraform's AWS provider; set BEDSIDE_TEST_TF_MIRROR")
     modules = tmp_path / "modules-source"
     (modules / "modules" / "storage").mkdir(parents=True)
     (modules / "main.tf").write_text(ROOT)
     (modules / "modules" / "storage" / "main.tf").write_text(STORAGE)
-    configuration = tmp_path / "terraform.rc"
-    configuration.write_text(
-        f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n'
-    )
-    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(configuration))
+    found = environment(tmp_path)["TF_CLI_CONFIG_FILE"]  # skips where there is no provider
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", found)
     monkeypatch.setattr(workspace, "MODULES", modules)
 
 
@@ -317,6 +314,54 @@ def test_a_role_that_tags_do_not_list_is_found_by_our_own_record(
     assert told.code == 5 and "left: arn:aws:iam::123456789012:role/ward-worker" in told.err
     cloud.client("iam").delete_role(RoleName="ward-worker")
     assert typed("deploy", "destroy", "--yes").code == 0
+
+
+@pytest.fixture
+def imaging(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHealthImaging]:
+    with run_healthimaging(cloud.client("s3")) as fake:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_MEDICAL_IMAGING", fake.url)
+        at_once = Patience(poll_s=0.01)
+        monkeypatch.setattr(wired, "open_datastores", lambda region: ImagingDatastores(region, at_once))
+        yield fake
+
+
+@pytest.mark.needs("terraform")
+def test_a_datastore_comes_and_goes_with_its_deployment(
+    place: Path, tmp_path: Path, imaging: FakeHealthImaging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = tmp_path / "modules-source"
+    modules.mkdir()
+    (modules / "main.tf").write_text(WITH_DATASTORE)
+    monkeypatch.setattr(workspace, "MODULES", modules)
+    with (place / "bedside.toml").open("a") as file:
+        file.write("archive = true\n")
+    others = imaging.add_datastore("another")
+    plan = typed("deploy", "plan", "--state", "s3")
+    assert plan.code == 0, plan.err
+    assert "HealthImaging is in us-east-1" in plan.err and "+ datastore ward" in plan.out
+    assert list(imaging.datastores) == [others]
+
+    applied = typed("deploy", "apply", "--yes", "--json")
+    assert applied.code == 0, applied.err
+    (own,) = set(imaging.datastores) - {others}
+    assert applied.json["outputs"] == {"datastore": own}
+    again = typed("deploy", "plan", "--json").json
+    assert (again["changes"], again["makes_datastore"]) == ([], False)
+
+    # Somebody else, on another machine, who changed their mind about archives meanwhile.
+    shutil.rmtree(place / ".bedside")
+    (place / "bedside.toml").write_text(f'[deploy]\nname = "ward"\nregion = "{REGION}"\n')
+    study = sorted(nothing_bundle.write_study(tmp_path / "study", seed="kept").iterdir())
+    imaging.store(own, [study[0].read_bytes()])
+    listed = typed("deploy", "destroy", "--dry-run")
+    assert f"- datastore {own} with 1 image sets" in listed.out, listed.err
+    assert imaging.datastores[own]["status"] == "ACTIVE"
+    gone = typed("deploy", "destroy", "--yes")
+    assert gone.code == 0, gone.err
+    assert f"1 image sets deleted with {own}" in gone.err
+    assert gone.out.splitlines()[-1] == "nothing is left: 1 resources were asked for and are gone"
+    assert imaging.datastores[own]["status"] == "DELETED"
+    assert imaging.datastores[others]["status"] == "ACTIVE"
 
 
 def test_a_policy_that_forbids_making_buckets() -> None:

@@ -32,11 +32,13 @@ def test_nothing_said_is_one_machine_that_is_off() -> None:
 
 def test_what_aws_would_refuse_later_is_refused_now(tmp_path: Path) -> None:
     assert "warm pool of spot" in refusal(tmp_path, "[deploy.pools.a]\nspot = true\nwarm_pool = 1")
+    assert "choice of instance_types" in refusal(
+        tmp_path, '[deploy.pools.a]\nwarm_pool = 1\ninstance_types = ["c7i.large", "c7i.xlarge"]'
+    )
     assert "deploy.name" in refusal(tmp_path, 'name = "Too_Loud"')
     assert "deploy.name" in refusal(tmp_path, 'name = "a-name-of-more-than-20"')
     assert "deploy.pools.GPU" in refusal(tmp_path, "[deploy.pools.GPU]")
     assert "needs one" in refusal(tmp_path, "pools = {}")
-    assert "datastore_id" in refusal(tmp_path, "archive = true")
     assert "deploy.region" in refusal(tmp_path, 'regoin = "eu-west-1"')
 
 
@@ -52,7 +54,7 @@ def test_no_wildcard_and_no_half_of_a_name_lets_others_in(tmp_path: Path, name: 
 
 def test_a_table_that_is_refused_is_not_quoted_with_its_secrets(tmp_path: Path) -> None:
     url = "postgresql://b:hush@db/b"  # pragma: allowlist secret
-    assert "hush" not in refusal(tmp_path, f'archive = true\nledger_url = "{url}"')
+    assert "hush" not in refusal(tmp_path, f'daily_usd = -1\nledger_url = "{url}"')
 
 
 def test_the_ledgers_password_is_masked(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ class DeploySettings(_Table):
     control_domain: str = Field("", description="Its name in DNS, for HTTPS.")
     control_cidrs: tuple[str, ...] = Field((), description="Addresses that may reach it.")
     archive: bool = Field(False, description="Results into AWS HealthImaging.")
-    datastore_id: str = Field("", description="Of the HealthImaging datastore.")
+    datastore_id: str = Field("", description="HealthImaging datastore of yours; empty makes one.")
     identity: bool = Field(False, description="Sign-in through Cognito.")
     mfa: bool = Field(False, description="A second factor for sign-in.")
     alarm_email: str = Field("", description="Who is told of alarms.")
@@ -96,6 +96,4 @@ class DeploySettings(_Table):
     def _complete(self) -> "DeploySettings":
         if not self.pools:
             raise ValueError("pools is empty: a deployment needs one")
-        if self.archive and not self.datastore_id:
-            raise ValueError("archive = true needs datastore_id, the HealthImaging datastore to write to")
         return self

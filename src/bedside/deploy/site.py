@@ -9,19 +9,25 @@ from typing import Literal
 from bedside.config import DeploySettings
 from bedside.deploy import workspace
 from bedside.deploy.checks import Finding, findings
+from bedside.deploy.record import Record
 from bedside.deploy.runner import Held, Terraform, find_terraform
 from bedside.deploy.software import Software, build_software
-from bedside.deploy.variables import state_bucket, state_key, tfvars
+from bedside.deploy.variables import record_key, state_bucket, state_key, tfvars
 from bedside.deploy.waker import waker_zip
 from bedside.deploy.workspace import BACKEND, VARIABLES, RemoteState, prepare, workspace_folder
 from bedside.errors import NotFound
 from bedside.ports.cloud import Cloud
+from bedside.ports.datastores import Datastore, Datastores
 
 State = Literal["s3", "local"]
 #: Relative, because Terraform remembers it, and another machine has another folder.
 WAKER = "waker.zip"
 #: Variable that names the archive of the machines' software.
 SOFTWARE = "node_archive_key"
+#: Type under which the record has datastores, which Terraform does not know.
+DATASTORE = "healthimaging_datastore"
+#: Stands for the id of a datastore that is yet to be made, so that a plan can be shown before.
+NO_DATASTORE = "0" * 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,7 @@ class Site:
     Attributes:
         settings: The section ``[deploy]``.
         cloud: The account, in the deployment's region.
+        datastores: Of images, in that account and region.
         base: Folder of the configuration.
         environment: Of this process; Terraform finds credentials in it as boto3 does.
         state: Where the state is; None is where it was, and S3 the first time.
@@ -40,6 +47,7 @@ class Site:
 
     settings: DeploySettings
     cloud: Cloud
+    datastores: Datastores
     base: Path
     environment: Mapping[str, str]
     state: State | None = None
@@ -82,6 +90,36 @@ class Site:
         bucket = state_bucket(self.settings, account=self.cloud.caller().account, region=region)
         return RemoteState(bucket=bucket, key=state_key(self.settings.name), region=region)
 
+    def record(self) -> Record:
+        """Return the record of what was made, in S3 too where the state is there."""
+        remote = self.remote()
+        if remote is None:
+            return Record(folder=self.folder, cloud=self.cloud)
+        return Record(
+            folder=self.folder, cloud=self.cloud, bucket=remote.bucket, key=record_key(self.settings.name)
+        )
+
+    @property
+    def makes_datastore(self) -> bool:
+        """Whether results go to a datastore that is the deployment's own."""
+        return self.settings.archive and not self.settings.datastore_id
+
+    def lacks_datastore(self) -> bool:
+        """Whether that datastore is still to be made."""
+        return self.makes_datastore and self._datastore() is None
+
+    def make_datastore(self) -> None:
+        """Make the deployment's own datastore, and record it at once: nothing else knows of it."""
+        made = self.datastores.make(self.settings.name)
+        self.record().add([Held(address=DATASTORE, type=DATASTORE, id=made.id, arn=made.arn)])
+
+    def own_datastores(self) -> list[Held]:
+        """Return the recorded datastores, whether the settings still want one or not."""
+        return [item for item in self.record().made() if item.type == DATASTORE]
+
+    def _datastore(self) -> Datastore | None:
+        return self.datastores.find(self.settings.name)
+
     def software(self) -> Software | None:
         """Make the archive that machines install; None where the settings or the modules bring another."""
         if self.settings.node_archive_key or not declares(self.modules or workspace.MODULES, SOFTWARE):
@@ -94,6 +132,9 @@ class Site:
 
     def _variables(self, key: str) -> dict[str, object]:
         given = tfvars(self.settings, region=self.cloud.region)
+        if self.makes_datastore:
+            found = self._datastore()
+            given["datastore_id"] = found.id if found else NO_DATASTORE
         return {**given, "waker_zip": WAKER, **({SOFTWARE: key} if key else {})}
 
     def _open(self, key: str, *, make: bool) -> Terraform:

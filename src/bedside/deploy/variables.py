@@ -28,6 +28,16 @@ def state_bucket(settings: DeploySettings, *, account: str, region: str) -> str:
     return settings.state_bucket or f"bedside-state-{account}-{region}"
 
 
+def state_folder(name: str) -> str:
+    """Return what the keys of a deployment begin with in that bucket."""
+    return f"{name}/"
+
+
 def state_key(name: str) -> str:
     """Return the key of a deployment's state in that bucket."""
-    return f"{name}/terraform.tfstate"
+    return f"{state_folder(name)}terraform.tfstate"
+
+
+def record_key(name: str) -> str:
+    """Return the key of the record of what was made, beside the state."""
+    return f"{state_folder(name)}record.json"

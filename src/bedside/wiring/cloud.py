@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bedside.ports.cloud import Cloud
+    from bedside.ports.datastores import Datastores
     from bedside.ports.prices import PriceSource
 
 
@@ -19,6 +20,13 @@ def open_cloud(region: str = "") -> "Cloud":
     from bedside.adapters.aws.account import AwsCloud
 
     return AwsCloud(region)
+
+
+def open_datastores(region: str) -> "Datastores":
+    """Return the account's datastores of images in a region; nothing is asked yet."""
+    from bedside.adapters.aws.datastores import ImagingDatastores
+
+    return ImagingDatastores(region)
 
 
 def open_prices() -> "PriceSource":

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from bedside.config import DeploySettings, PoolSettings
 from bedside.deploy.checks import Finding, findings
-from bedside.deploy.record import proof, recorded, remember
+from bedside.deploy.record import Record, proof
 from bedside.deploy.runner import Held
 from bedside.ports.cloud import Caller, Cloud, Tagged
 
@@ -18,6 +18,7 @@ class Account:
     enabled: Sequence[str] = ("eu-west-1", "us-east-1")
     tags: Sequence[Tagged] = ()
     there: Mapping[str, bool] = {}
+    kept: Mapping[tuple[str, str], bytes] = {}
 
     def caller(self) -> Caller:
         return Caller(account="1", arn="arn:aws:iam::1:user/eva")
@@ -39,6 +40,12 @@ class Account:
 
     def exists(self, arn: str) -> bool | None:
         return self.there.get(arn)
+
+    def read(self, bucket: str, key: str) -> bytes | None:
+        return self.kept.get((bucket, key))
+
+    def write(self, bucket: str, key: str, data: bytes) -> None:
+        self.kept = {**self.kept, (bucket, key): data}
 
 
 def asked(account: Account, **settings: Any) -> list[Finding]:
@@ -89,10 +96,27 @@ def test_a_proof_needs_both_witnesses(tmp_path: Path) -> None:
 
 
 def test_the_record_keeps_what_a_replacement_left_behind(tmp_path: Path) -> None:
-    assert recorded(tmp_path) == []
+    record = Record(folder=tmp_path, cloud=cast(Cloud, Account()))
+    assert record.made() == []
     old = Held(address="a", type="aws_vpc", id="v1", arn="arn:1")
     new = Held(address="a", type="aws_vpc", id="v2", arn="arn:2")
-    remember(tmp_path, [old])
-    remember(tmp_path, [new])
-    remember(tmp_path, [new])
-    assert recorded(tmp_path) == [old, new]
+    record.add([old])
+    record.add([new])
+    record.add([new])
+    assert record.made() == [old, new]
+
+
+def test_whoever_removes_a_deployment_knows_what_others_made(tmp_path: Path) -> None:
+    cloud = cast(Cloud, Account())
+    first, second = (
+        Record(folder=tmp_path / who, cloud=cloud, bucket="state", key="ward/record.json")
+        for who in ("eva", "noa")
+    )
+    for record in (first, second):
+        record.folder.mkdir()
+    role = Held(address="a", type="aws_iam_role", id="r", arn="arn:r")
+    first.add([role])
+    assert second.made() == [role]
+    queue = Held(address="b", type="aws_sqs_queue", id="q", arn="arn:q")
+    second.add([queue])
+    assert first.made() == [role, queue]

@@ -67,7 +67,18 @@ def test_no_study_can_be_read_or_written() -> None:
     assert on == {
         "arn:aws:s3:::bedside-state-123456789012-eu-west-1/ward/*",
         "arn:aws:s3:::ward-*/software/*",
+        "arn:aws:s3:::ward-*/input/*/bedside-verify-*",  # the phantom of a verification, by its name
     }
+
+
+def test_who_names_a_datastore_may_neither_make_nor_remove_one() -> None:
+    def imaging(settings: DeploySettings) -> set[str]:
+        asked = [a for s in permissions(settings, WHERE)["deploy"] for a in s["Action"]]  # type: ignore[attr-defined]
+        return {action for action in asked if action.startswith("medical-imaging:")}
+
+    own = imaging(DeploySettings(name="ward", archive=True))
+    assert {"medical-imaging:CreateDatastore", "medical-imaging:DeleteImageSet"} <= own
+    assert imaging(DeploySettings(name="ward")) == imaging(FULL) == set()
 
 
 def test_policies_are_as_few_as_iam_permits() -> None:

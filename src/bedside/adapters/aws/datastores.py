@@ -7,12 +7,16 @@ deleting those is for good, and whoever calls this has asked a person.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from bedside.adapters.aws.errors import as_ours
 from bedside.adapters.aws.medical_imaging import make_imaging_client
 from bedside.errors import NotFound, Unavailable
 from bedside.ports.cloud import DEPLOYMENT_TAG
+from bedside.ports.datastores import Datastore
+
+_GOING = frozenset({"DELETING", "DELETED"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,54 @@ class Patience:
     poll_s: float = 5.0
     most_s: float = 1800.0
     sleep: Callable[[float], None] = time.sleep
+
+
+class ImagingDatastores:
+    """`bedside.ports.datastores.Datastores` at HealthImaging.
+
+    Args:
+        region: Of the datastores.
+        patience: How long to wait.
+    """
+
+    def __init__(self, region: str, patience: Patience = Patience()) -> None:
+        self._region = region
+        self._patience = patience
+
+    def find(self, name: str) -> Datastore | None:
+        """Return the deployment's datastore of this name, or None where there is none."""
+        with as_ours("archive: datastore"):
+            found = _named(self._client, name)
+        return self._known(found) if found else None
+
+    def make(self, name: str) -> Datastore:
+        """Make a deployment's datastore, or find the one made before; return it when it is ready."""
+        return self._known(make_datastore(name, client=self._client, patience=self._patience))
+
+    def image_sets(self, datastore: str) -> int | None:
+        """Return how many image sets are in it; None where it is gone."""
+        try:
+            with as_ours("archive: datastore"):
+                properties = self._client.get_datastore(datastoreId=datastore)["datastoreProperties"]
+                if properties["datastoreStatus"] in _GOING:
+                    return None
+                pages = self._client.get_paginator("search_image_sets").paginate(datastoreId=datastore)
+                return sum(len(page["imageSetsMetadataSummaries"]) for page in pages)
+        except NotFound:
+            return None
+
+    def remove(self, datastore: str) -> int:
+        """Remove a datastore with everything in it; return how many image sets were in it."""
+        return remove_datastore(datastore, client=self._client, patience=self._patience)
+
+    @cached_property
+    def _client(self) -> Any:
+        return make_imaging_client(self._region)
+
+    def _known(self, datastore: str) -> Datastore:
+        with as_ours("archive: datastore"):
+            found = self._client.get_datastore(datastoreId=datastore)["datastoreProperties"]
+        return Datastore(id=datastore, arn=found.get("datastoreArn", ""))
 
 
 def make_datastore(
@@ -50,7 +102,8 @@ def make_datastore(
     with as_ours("archive: datastore"):
         found = _named(client, name)
         if not found:
-            made = client.create_datastore(datastoreName=name, clientToken=name, tags={DEPLOYMENT_TAG: name})
+            # boto3 draws a token of its own: one made of the name would bring back a removed datastore.
+            made = client.create_datastore(datastoreName=name, tags={DEPLOYMENT_TAG: name})
             found = made["datastoreId"]
     _wait(client, found, "ACTIVE", patience)
     return str(found)

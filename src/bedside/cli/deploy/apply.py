@@ -21,7 +21,6 @@ def apply(state: str | None, yes: bool, config_path: Path | None, as_json: bool)
     When it is cut off, what was made is remembered, and the next apply does the rest.
     """
     from bedside.deploy.estimated import cost_line
-    from bedside.deploy.record import remember
 
     site = site_of(config_path, state)
     check(site)
@@ -31,17 +30,23 @@ def apply(state: str | None, yes: bool, config_path: Path | None, as_json: bool)
         progress.update("comparing with what is there")
         terraform = site.open(software)
         planned = terraform.plan(telling(progress, 0))
+        lacking = site.lacks_datastore()
     if not as_json:
-        show(planned)
+        show(planned, datastore=site.settings.name if lacking else "")
         click.echo(cost_line(site.settings, site.cloud.region))
     if planned.changes:
         confirm(f"Do this in account {site.cloud.caller().account}, {site.cloud.region}?", yes=yes)
         try:
             with ProgressLine() as progress:
+                if lacking:
+                    progress.update(f"making the datastore {site.settings.name}, which takes minutes")
+                    site.make_datastore()
+                    terraform = site.open(software)  # once more, with its id
+                    planned = terraform.plan(telling(progress, 0))
                 terraform.apply(telling(progress, len(planned.changes)))
         finally:
             # Also what a failed apply has made: it must be found again when all is removed.
-            remember(site.folder, terraform.held())
+            site.record().add(terraform.held())
     outputs = terraform.outputs()
     if software is not None:
         # After the bucket is there; machines start only when work arrives.

@@ -33,7 +33,7 @@ def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | Non
     Buckets and registries are emptied first. Then AWS is asked, by tag and by bedside's own record of
     what it made; the exit code is 5 while anything is left.
     """
-    from bedside.deploy.record import proof, recorded, remember
+    from bedside.deploy.record import proof
 
     site = site_of(config_path, state)
     terraform = site.reopen()
@@ -41,23 +41,34 @@ def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | Non
     with ProgressLine() as progress:
         progress.update("comparing with what is there")
         planned = terraform.plan(telling(progress, 0), destroy=True)
+        stores = {
+            item.id: number
+            for item in site.own_datastores()
+            if (number := site.datastores.image_sets(item.id)) is not None
+        }
     if not as_json:
         show(planned)
+        for datastore, number in stores.items():
+            click.echo(f"besides: HealthImaging\n  - datastore {datastore} with {number} image sets")
     if dry_run:
         (site.folder / "next.tfplan").unlink(missing_ok=True)
         if as_json:
-            write_json(plan_json(planned))
+            write_json({**plan_json(planned), "datastores": stores})
         else:
             note("nothing was changed")
         return
     _ask(site.settings.name, yes=yes)
-    remember(site.folder, held)
-    if planned.changes:
-        with ProgressLine() as progress:
+    record = site.record()
+    record.add(held)
+    with ProgressLine() as progress:
+        if planned.changes:
             _empty(site, held, progress)
             terraform.apply(telling(progress, len(planned.changes)))
+        for datastore in stores:  # after the machines, which could still archive into it
+            progress.update(f"removing the datastore {datastore}, which takes minutes")
+            progress.update(f"{site.datastores.remove(datastore)} image sets deleted with {datastore}")
     left = terraform.held()
-    found = proof(site.cloud, site.settings.name, recorded(site.folder))
+    found = proof(site.cloud, site.settings.name, record.made())
     if as_json:
         write_json(
             {**plan_json(planned), "left": found.left, "gone": found.gone, "by_tag_only": found.unasked}
@@ -98,7 +109,10 @@ def _empty(site: "Site", held: "list[Held]", progress: ProgressLine) -> None:
 
 def _forget(site: "Site") -> None:
     """Remove the state and the working copy: they describe nothing any more."""
+    from bedside.deploy.variables import state_folder
+
     remote = site.remote()
-    if remote is not None and site.cloud.remove_state(remote.bucket, remote.key):
+    folder = state_folder(site.settings.name)  # the record lies beside the state
+    if remote is not None and site.cloud.remove_state(remote.bucket, folder):
         note(f"the bucket {remote.bucket} is gone too: no other deployment kept its state there")
     shutil.rmtree(site.folder)

@@ -25,10 +25,11 @@ def plan(state: str | None, config_path: Path | None, as_json: bool) -> None:
         software = site.software()
         progress.update("comparing with what is there")
         planned = site.open(software).plan(telling(progress, 0))
+        lacking = site.lacks_datastore()
     if as_json:
-        write_json(plan_json(planned))
+        write_json({**plan_json(planned), "makes_datastore": lacking})
         return
-    show(planned)
+    show(planned, datastore=site.settings.name if lacking else "")
     click.echo(cost_line(site.settings, site.cloud.region))
     if planned.changes:
         note("bedside deploy apply does this")

@@ -36,7 +36,7 @@ def site_of(config_path: Path | None, state: str | None) -> "Site":
         ConfigError: The configuration is wrong, there is no such region, or no credentials.
     """
     from bedside.deploy.site import Site
-    from bedside.wiring.cloud import open_cloud
+    from bedside.wiring.cloud import open_cloud, open_datastores
 
     loaded = load_settings(config_path)
     cloud = open_cloud(loaded.settings.deploy.region)
@@ -44,6 +44,7 @@ def site_of(config_path: Path | None, state: str | None) -> "Site":
     return Site(
         settings=loaded.settings.deploy,
         cloud=cloud,
+        datastores=open_datastores(cloud.region),
         base=(loaded.path.parent if loaded.path else Path()).absolute(),
         environment=os.environ,
         state=cast("State | None", state),
@@ -69,10 +70,17 @@ def check(site: "Site") -> None:
         raise ConfigError(f"{len(failed)} checks failed: {failed[0].text}", hint=failed[0].mend)
 
 
-def show(planned: "Planned") -> None:
-    """Print a plan for a person."""
+def show(planned: "Planned", *, datastore: str = "") -> None:
+    """Print a plan for a person.
+
+    Args:
+        planned: The plan.
+        datastore: Name of the datastore that is made before the rest; empty is none.
+    """
     for line in planned.lines():
         click.echo(line)
+    if datastore:
+        click.echo(f"before: HealthImaging, which Terraform cannot make\n  + datastore {datastore}")
     click.echo(planned.summary)
 
 

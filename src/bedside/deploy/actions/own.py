@@ -1,6 +1,6 @@
 """What `bedside deploy` asks of AWS itself, whatever is made."""
 
-from bedside.deploy.actions.grant import BUCKET, Grant
+from bedside.deploy.actions.grant import BUCKET, LOG, REGISTRY, Grant
 
 #: What `bedside deploy` itself asks, whatever is made: the checks, the state, and what is left.
 OWN = (
@@ -23,6 +23,23 @@ OWN = (
         "GetParametersByPath",
         "ssm:{region}::parameter/aws/service/global-infrastructure/services/*",
     ),
+    # What `deploy status` and `deploy logs` show.
+    Grant("cloudwatch", "DescribeAlarms ListTagsForResource"),
+    Grant("ecr", "DescribeImages", REGISTRY),
+    Grant("logs", "DescribeLogGroups"),
+    Grant("logs", "FilterLogEvents", LOG),
+    # The phantom of a verification, by its name: no study of anybody's.
+    Grant("s3", "GetObject PutObject", f"{BUCKET}/input/*/bedside-verify-*"),
     # AWS makes these for itself the first time that a service is used in an account.
     Grant("iam", "CreateServiceLinkedRole", "iam::{account}:role/aws-service-role/*"),
+)
+
+#: What it asks besides where results go into a datastore that it makes itself, as Terraform cannot.
+DATASTORE = (
+    Grant("medical-imaging", "CreateDatastore ListDatastores"),
+    Grant(
+        "medical-imaging",
+        "GetDatastore DeleteDatastore SearchImageSets DeleteImageSet TagResource ListTagsForResource",
+        "medical-imaging:{region}:{account}:datastore/*",
+    ),
 )
