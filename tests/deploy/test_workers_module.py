@@ -7,21 +7,26 @@ what the modules say and what a machine's scripts do in each state; not that a m
 import base64
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bedside.adapters.sql import SqlLedger
+from bedside.config import MetricsSettings, NotifySettings, load
 from bedside.deploy.waker import waker_zip
 from bedside.deploy.workspace import MODULES
+from bedside.domain.measure import Metric
 from clouds import REGION, Cloud
 from conftest import find_program
 from ledger_samples import T0, make_arrival, make_job, make_pipeline
+from measured import dimensions
 from terraform import Terraform, copy_of_modules, environment
 
 POOL = {
@@ -42,6 +47,7 @@ WARM = {
     "warm_pool": 1,
     "permitted_wait_s": 0,
 }
+TOPIC = f"arn:aws:sns:{REGION}:123456789012:clinic-alarms"
 NIGHT = {"stop": "0 20 * * *", "start": "0 5 * * *"}
 
 
@@ -103,6 +109,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory, moto: Cloud) -> dict[str, 
     variables = _workers(
         folder,
         night=NIGHT,
+        topic_arn=TOPIC,
         subnet_ids=[ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
         security_group_id=ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"],
     )
@@ -215,6 +222,26 @@ def test_the_user_data_parses_and_fits(applied: Any, tmp_path: Path, pool: str) 
     if shellcheck := shutil.which("shellcheck"):
         subprocess.run([shellcheck, script], check=True)
     compile(_heredoc(text, "/usr/local/lib/bedside-work.py"), "bedside-work.py", "exec")
+
+
+@pytest.mark.needs("terraform")
+def test_a_machines_metrics_and_notices_reach_aws(applied: Any, tmp_path: Path) -> None:
+    text = _user_data(applied, "default", tmp_path).read_text()
+    pairs = re.findall(r"^(BEDSIDE_(?:METRICS|NOTIFY)_\w+)='(.*)'$", text, flags=re.MULTILINE)
+    settings = load(None, environment=dict(pairs), flags={}).settings
+    assert settings.metrics == MetricsSettings(
+        sink="emf", file="/var/log/bedside/metrics.log", deployment="clinic"
+    )
+    assert settings.notify == NotifySettings(topic_arn=TOPIC)
+    # The agent brings that file's lines to the pool's own log group, which the role may write to.
+    agent = json.loads(re.search(r"^\{\"logs\".*?^\]\}\}\}\}$", text, flags=re.MULTILINE | re.DOTALL)[0])
+    followed = {each["file_path"]: each for each in agent["logs"]["logs_collected"]["files"]["collect_list"]}
+    assert followed[settings.metrics.file]["log_group_name"] == "$log_group"
+    assert len({each["log_stream_name"] for each in followed.values()}) == len(followed)
+    assert f"install --owner bedside --group bedside --mode 0640 /dev/null {settings.metrics.file}" in text
+    policy = json.loads(applied['aws_iam_role_policy.worker["default"]']["policy"])
+    (notices,) = [each for each in policy["Statement"] if "sns:Publish" in each["Action"]]
+    assert (notices["Action"], notices["Resource"]) == ("sns:Publish", TOPIC)
 
 
 def _heredoc(script: str, target: str) -> str:
@@ -370,16 +397,63 @@ def test_what_is_watched_applies_and_plans_nothing_more(tmp_path: Path, moto: Cl
     terraform.run("apply", "-input=false", "-auto-approve")
     assert terraform.run("plan", "-input=false", "-detailed-exitcode", check=False).returncode == 0
     alarms = moto.client("cloudwatch").describe_alarms(AlarmNamePrefix="watched-")["MetricAlarms"]
-    topic = _resources(terraform)["aws_sns_topic.alarms"]["arn"]
+    resources = _resources(terraform)
+    topic = resources["aws_sns_topic.alarms"]["arn"]
     assert {alarm["AlarmName"] for alarm in alarms} == {
         "watched-dead-letters",
         "watched-default-oldest",
         "watched-default-nobody-works",
+        "watched-default-many-dead",
+        "watched-notices-lost",
     }
     assert all(alarm["AlarmActions"] == [topic] for alarm in alarms)
     assert moto.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    assert _shown(resources) == set(Metric)  # each name in code is on the dashboard, and no other
+    for line in [*_graphs(resources), *_alarmed(alarms)]:
+        assert line.name in set(Metric)
+        pooled = {"Deployment": "watched", "Pool": "default"}
+        assert line.dimensions in (pooled, {"Deployment": "watched"})
+        # Under exactly these dimensions it comes from workers, or from each machine.
+        elsewhere = {Metric.QUEUED_JOBS: {("Deployment", "Pool")}, Metric.NOTICES_LOST: {("Deployment",)}}
+        assert tuple(line.dimensions) in (dimensions() | elsewhere)[line.name]
     terraform.run("destroy", "-input=false", "-auto-approve")
     assert not moto.client("cloudwatch").describe_alarms(AlarmNamePrefix="watched-")["MetricAlarms"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """One of bedside's own metrics, as a graph or an alarm names it."""
+
+    name: str
+    dimensions: dict[str, str]
+
+
+def _graphs(resources: dict[str, dict[str, Any]]) -> list[Watched]:
+    """Return what the dashboard shows of bedside's own metrics."""
+    widgets = json.loads(resources["aws_cloudwatch_dashboard.this"]["dashboard_body"])["widgets"]
+    found = []
+    for widget in widgets:
+        for namespace, name, *pairs, _ in widget["properties"].get("metrics", []):
+            if namespace == "bedside":
+                found.append(Watched(name=name, dimensions=dict(zip(pairs[::2], pairs[1::2], strict=True))))
+    places = [(w["x"], w["y"]) for w in widgets]
+    assert len(places) == len(set(places))
+    return found
+
+
+def _shown(resources: dict[str, dict[str, Any]]) -> set[str]:
+    return {line.name for line in _graphs(resources)}
+
+
+def _alarmed(alarms: list[dict[str, Any]]) -> list[Watched]:
+    """Return what alarms look at of bedside's own metrics; there are some."""
+    found = [
+        Watched(name=alarm["MetricName"], dimensions={d["Name"]: d["Value"] for d in alarm["Dimensions"]})
+        for alarm in alarms
+        if alarm.get("Namespace") == "bedside"
+    ]
+    assert len(found) == 2
+    return found
 
 
 @pytest.mark.needs("terraform")

@@ -46,6 +46,66 @@ locals {
     },
   ]
 
+  # What workers measure. The names are those of bedside.domain.measure; a test compares them.
+  measured = [
+    {
+      title = "Jobs that ended, and attempts that are tried again"
+      stat  = "Sum"
+      metrics = flatten([
+        for pool in var.pools : [
+          for metric in ["JobsSucceeded", "JobsRejected", "JobsDead", "JobsRetried"] :
+          { metric = metric, pool = pool, label = "${pool} ${metric}", stat = "Sum" }
+        ]
+      ])
+    },
+    {
+      title = "Seconds a stage takes (median, 9 of 10)"
+      stat  = "p50"
+      metrics = flatten([
+        for pool in var.pools : [
+          for stat in ["p50", "p90"] :
+          { metric = "StageSeconds", pool = pool, label = "${pool} ${stat}", stat = stat }
+        ]
+      ])
+    },
+    {
+      title = "Seconds that a stage waits for a worker (median, 9 of 10)"
+      stat  = "p50"
+      metrics = flatten([
+        for pool in var.pools : [
+          for stat in ["p50", "p90"] :
+          { metric = "WaitSeconds", pool = pool, label = "${pool} ${stat}", stat = stat }
+        ]
+      ])
+    },
+    {
+      title = "Seconds: models run and loaded, GPUs held (sum)"
+      stat  = "Sum"
+      metrics = flatten([
+        for pool in var.pools : [
+          for metric in ["RunSeconds", "LoadSeconds", "GpuSeconds"] :
+          { metric = metric, pool = pool, label = "${pool} ${metric}", stat = "Sum" }
+        ]
+      ])
+    },
+    {
+      title = "Studies that arrived, and what could not be used"
+      stat  = "Sum"
+      metrics = [
+        for metric in ["Arrivals", "InputsRejected"] :
+        { metric = metric, pool = "", label = metric, stat = "Sum" }
+      ]
+    },
+    {
+      title = "Archive, workers, notices"
+      stat  = "Sum"
+      metrics = [
+        for metric in ["ResultsArchived", "ResultsNotArchived", "WorkersGone", "NoticesLost"] :
+        { metric = metric, pool = "", label = metric, stat = "Sum" }
+      ]
+    },
+  ]
+
   # From the workers' own lines, by job: ids and times, no names.
   job_seconds = join(" | ", concat(
     [for pool in var.pools : "SOURCE '/bedside/${var.name}/workers/${pool}'"],
@@ -103,10 +163,33 @@ resource "aws_cloudwatch_dashboard" "this" {
           query  = local.job_seconds
         }
       }],
+      [
+        for place, graph in local.measured : {
+          type   = "metric"
+          x      = (place % 2) * 12
+          y      = 18 + floor(place / 2) * 6
+          width  = 12
+          height = 6
+          properties = {
+            title  = graph.title
+            region = local.region
+            stat   = graph.stat
+            period = 300
+            view   = "timeSeries"
+            metrics = [
+              for line in graph.metrics : concat(
+                ["bedside", line.metric, "Deployment", var.name],
+                line.pool == "" ? [] : ["Pool", line.pool],
+                [{ label = line.label, stat = line.stat }],
+              )
+            ]
+          }
+        }
+      ],
       [{
         type       = "metric"
         x          = 0
-        y          = 18
+        y          = 18 + 6 * ceil(length(local.measured) / 2)
         width      = 24
         height     = 6
         properties = merge(local.charges, { view = "timeSeries" })

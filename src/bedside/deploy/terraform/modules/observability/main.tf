@@ -121,6 +121,42 @@ resource "aws_cloudwatch_metric_alarm" "nobody_works" {
   }
 }
 
+# One dead job is a notice. Many at once are a broken release or a full disk, and worth a call.
+resource "aws_cloudwatch_metric_alarm" "many_dead" {
+  for_each = toset(var.pools)
+
+  alarm_name          = "${var.name}-${each.key}-many-dead"
+  alarm_description   = "Five jobs of pool ${each.key} failed every attempt within 15 minutes: bedside job list --state dead"
+  namespace           = "bedside"
+  metric_name         = "JobsDead"
+  dimensions          = { Deployment = var.name, Pool = each.key }
+  statistic           = "Sum"
+  period              = 900
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 5
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
+# Whoever waits for notices would not hear that they stopped.
+resource "aws_cloudwatch_metric_alarm" "notices_lost" {
+  alarm_name          = "${var.name}-notices-lost"
+  alarm_description   = "A notice could not be sent: the workers' log says why, at action=notice.lost; bedside notify test"
+  namespace           = "bedside"
+  metric_name         = "NoticesLost"
+  dimensions          = { Deployment = var.name }
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms.arn]
+  ok_actions          = [aws_sns_topic.alarms.arn]
+}
+
 # Why machines came and went, and why one could not: AWS keeps that for six weeks and only in its console.
 resource "aws_cloudwatch_log_group" "machines" {
   name              = "/aws/events/${var.name}-machines"

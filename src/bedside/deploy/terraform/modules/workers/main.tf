@@ -68,7 +68,12 @@ resource "aws_launch_template" "pool" {
         BEDSIDE_WORKER_ENGINE  = "docker"
         BEDSIDE_WORKER_DEVICE  = each.value.gpu ? "cuda" : "cpu"
         BEDSIDE_WORKER_GRACE_S = local.grace_s[each.key]
+
+        BEDSIDE_METRICS_SINK       = "emf"
+        BEDSIDE_METRICS_FILE       = "/var/log/bedside/metrics.log"
+        BEDSIDE_METRICS_DEPLOYMENT = var.name
       },
+      var.topic_arn == "" ? {} : { BEDSIDE_NOTIFY_TOPIC_ARN = var.topic_arn },
       var.archive_datastore_id == "" ? {} : {
         BEDSIDE_ARCHIVE_DATASTORE = var.archive_datastore_id
         BEDSIDE_ARCHIVE_ROLE      = var.archive_role_arn
