@@ -42,6 +42,21 @@ def test_what_aws_would_refuse_later_is_refused_now(tmp_path: Path) -> None:
     assert "deploy.region" in refusal(tmp_path, 'regoin = "eu-west-1"')
 
 
+def test_a_control_machine_needs_a_name_that_scripts_can_bear(tmp_path: Path) -> None:
+    given = 'control = true\ncontrol_domain = "bedside.ward.example"\n'
+    assert read(tmp_path, given).deploy.control_machine == "t3.small"
+    assert "needs control_domain" in refusal(tmp_path, "control = true")
+    for name in ("localhost", "Ward.example", "a b.example", "x'$(id).example", "-a.example"):
+        assert "deploy.control_domain" in refusal(tmp_path, f'control_domain = "{name}"'), name
+    for cidr in ("192.0.2.1/24", "everybody", "::/0"):
+        assert "deploy.control_cidrs" in refusal(tmp_path, f'control_cidrs = ["{cidr}"]'), cidr
+    for kind in ("t4g.small", "m7gd.large", "small"):
+        assert "deploy.control_machine" in refusal(tmp_path, f'control_machine = "{kind}"'), kind
+    for kind in ("t3a.small", "m7i-flex.large", "g4dn.xlarge"):
+        read(tmp_path, f'control_machine = "{kind}"')
+    assert "call the pool otherwise" in refusal(tmp_path, f"{given}[deploy.pools.control]\n")
+
+
 @pytest.mark.parametrize("name", ["", "clinic/models", "clinic@12/models@34"])
 def test_both_ways_in_which_github_names_a_repository(tmp_path: Path, name: str) -> None:
     assert read(tmp_path, f'github_repository = "{name}"').deploy.github_repository == name
@@ -64,7 +79,7 @@ def test_the_ledgers_password_is_masked(tmp_path: Path) -> None:
 
 
 def test_true_and_false_in_the_environment(tmp_path: Path) -> None:
-    assert read(tmp_path, "", {"BEDSIDE_DEPLOY_CONTROL": "true"}).deploy.control is True
-    assert read(tmp_path, "", {"BEDSIDE_DEPLOY_CONTROL": "0"}).deploy.control is False
+    assert read(tmp_path, "", {"BEDSIDE_DEPLOY_MFA": "true"}).deploy.mfa is True
+    assert read(tmp_path, "", {"BEDSIDE_DEPLOY_MFA": "0"}).deploy.mfa is False
     with pytest.raises(ConfigError, match="expected true or false"):
-        read(tmp_path, "", {"BEDSIDE_DEPLOY_CONTROL": "maybe"})
+        read(tmp_path, "", {"BEDSIDE_DEPLOY_MFA": "maybe"})

@@ -5,9 +5,10 @@ so that what a person reads in one place is what the other says. ``state_bucket`
 where Terraform keeps its state.
 """
 
+from ipaddress import IPv4Network
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 #: Shorter than AWS's shortest limit on names, less what the modules add to it.
 NAME = r"^[a-z][a-z0-9-]{0,19}$"
@@ -17,6 +18,12 @@ POOL = r"^[a-z][a-z0-9-]{0,15}$"
 REPOSITORY = r"^$|^[A-Za-z0-9][A-Za-z0-9-]*(@[0-9]+/[A-Za-z0-9._-]+@[0-9]+|/[A-Za-z0-9._-]+)$"
 PROVIDER = r"^$|^arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/token\.actions\.githubusercontent\.com$"
 
+#: It stands in scripts and in nginx's configuration.
+DOMAIN = r"^$|^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$"
+#: The wheels that machines install are for x86: no Graviton, whose families have a g behind the number.
+X86 = r"^[a-z]+[0-9]+([a-fh-z][a-z0-9-]*)?\.[a-z0-9-]+$"
+
+Cidr = Annotated[str, AfterValidator(lambda text: str(IPv4Network(text)))]
 PoolName = Annotated[str, Field(pattern=POOL)]
 
 
@@ -72,9 +79,18 @@ class DeploySettings(_Table):
     node_archive_key: str = Field("", description="Key in the bucket of the software a worker installs.")
     backlog_threshold: int = Field(10, ge=1, description="Waiting jobs from which machines are added.")
     night: NightSettings | None = Field(None, description="When there are no machines at all.")
-    control: bool = Field(False, description="A small machine for the portal and the DICOM receiver.")
-    control_domain: str = Field("", description="Its name in DNS, for HTTPS.")
-    control_cidrs: tuple[str, ...] = Field((), description="Addresses that may reach it.")
+    control: bool = Field(
+        False, description="A small machine that is always there: it takes in what arrives, behind HTTPS."
+    )
+    control_domain: str = Field(
+        "",
+        pattern=DOMAIN,
+        description="Its name in DNS; agrees to the terms of Let's Encrypt, who certify it.",
+    )
+    control_cidrs: tuple[Cidr, ...] = Field(
+        (), description="Networks that may reach it by HTTPS, e.g. 192.0.2.0/24."
+    )
+    control_machine: str = Field("t3.small", pattern=X86, description="Its kind; the software is for x86.")
     archive: bool = Field(False, description="Results into AWS HealthImaging.")
     datastore_id: str = Field("", description="HealthImaging datastore of yours; empty makes one.")
     identity: bool = Field(False, description="Sign-in through Cognito.")
@@ -96,4 +112,8 @@ class DeploySettings(_Table):
     def _complete(self) -> "DeploySettings":
         if not self.pools:
             raise ValueError("pools is empty: a deployment needs one")
+        if self.control and not self.control_domain:
+            raise ValueError("control = true needs control_domain, the machine's name in DNS")
+        if self.control and "control" in self.pools:
+            raise ValueError("pools.control: the control machine has this name; call the pool otherwise")
         return self

@@ -49,17 +49,33 @@ def findings(cloud: Cloud, settings: DeploySettings) -> Iterator[Finding]:
     for name, pool in settings.pools.items():
         yield from _machines(cloud, name, pool)
     if settings.control:
-        yield Finding(
-            ok=False,
-            text="deploy.control: there is no control machine to make yet",
-            mend="set deploy.control = false",
-        )
+        yield from _control(cloud, settings)
     if settings.archive:
         there = cloud.has_imaging()
         yield Finding(
             ok=there,
             text=f"HealthImaging {'is' if there else 'does not exist'} in {cloud.region}",
             mend="" if there else "set deploy.archive = false, or deploy.region to us-east-1 or eu-west-1",
+        )
+
+
+def _control(cloud: Cloud, settings: DeploySettings) -> Iterator[Finding]:
+    kind, domain = settings.control_machine, settings.control_domain
+    if not cloud.vcpus((kind,)):
+        yield Finding(
+            ok=False,
+            text=f"control machine: {kind} does not exist in {cloud.region}",
+            mend="set deploy.control_machine to a kind that the region has",
+        )
+    elif settings.control_cidrs:
+        yield Finding(
+            ok=True, text=f"control machine: {kind}, {domain} for {', '.join(settings.control_cidrs)}"
+        )
+    else:
+        yield Finding(
+            ok=None,
+            text=f"control machine: deploy.control_cidrs is empty, so nobody can reach {domain}",
+            mend="set deploy.control_cidrs to the networks of its users",
         )
 
 

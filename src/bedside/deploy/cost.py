@@ -71,6 +71,7 @@ class SitePlan:
     ledger_class: str = "db.t4g.micro"
     own_ledger: bool = True
     control: bool = False
+    control_machine: str = CONTROL_MACHINE
     archive: bool = False
 
 
@@ -201,9 +202,11 @@ def _ledger(site: SitePlan, table: PriceTable) -> Iterator[Line]:
 
 def _standing(site: SitePlan, table: PriceTable) -> Iterator[Line]:
     if site.control:
-        yield _month("control machine", CONTROL_MACHINE, HOURS_PER_MONTH, table, f"ec2/{CONTROL_MACHINE}")
+        kind = site.control_machine
+        yield _month("control machine", kind, HOURS_PER_MONTH, table, f"ec2/{kind}")
         yield _month("disks", "the control machine's", CONTROL_GB, table, "ebs/gp3")
         yield _month("addresses", "the control machine's", HOURS_PER_MONTH, table, "ipv4")
+        yield _month("observability", "the control machine's alarm", 1, table, "cloudwatch/alarm")
     yield _month("registry", "one release", RELEASE_GB, table, "ecr/storage")
     yield _month("observability", "alarms", ALARMS, table, "cloudwatch/alarm")
     yield _month("observability", "logs", LOG_GB, table, "cloudwatch/logs")

@@ -27,6 +27,7 @@ def site_plan(settings: DeploySettings) -> SitePlan:
         ledger_class=settings.ledger_class,
         own_ledger=not settings.ledger_url,
         control=settings.control,
+        control_machine=settings.control_machine,
         archive=settings.archive,
     )
 

@@ -77,6 +77,17 @@ def test_no_imaging_matters_only_to_who_archives() -> None:
     assert last.ok is False and last.text == "HealthImaging does not exist in eu-west-1"
 
 
+def test_a_control_machine_is_of_a_kind_that_is_there_and_somebody_may_reach_it() -> None:
+    control: dict[str, Any] = {"control": True, "control_domain": "bedside.ward.example"}
+    account = Account()
+    absent = asked(account, **control)[-1]
+    assert absent.ok is False and absent.text == "control machine: t3.small does not exist in eu-west-1"
+    control["control_machine"] = "g4dn.xlarge"
+    lonely = asked(account, **control)[-1]
+    assert lonely.ok is None and "nobody can reach bedside.ward.example" in lonely.text
+    assert asked(account, **control, control_cidrs=("192.0.2.0/24",))[-1].ok
+
+
 def test_a_proof_needs_both_witnesses(tmp_path: Path) -> None:
     account = Account()
     role, vpc, stray = "arn:aws:iam::1:role/r", "arn:aws:ec2:eu-west-1:1:vpc/v", "arn:aws:sqs:eu-west-1:1:q"

@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from bedside.config import DeploySettings, PoolSettings
 from bedside.deploy.estimated import cost_line, estimate_of, site_plan
 
@@ -12,9 +14,19 @@ def test_the_cost_follows_the_settings() -> None:
     own = estimate_of(DeploySettings(ledger_url="postgresql://db/b"), "us-east-1")
     assert spot.study_usd < plain.study_usd and spot.fixed_usd == plain.fixed_usd
     assert own.fixed_usd < plain.fixed_usd, "a database that exists costs nothing more"
-    pool = PoolSettings(instance_types=("g6.xlarge", "g5.xlarge"), warm_pool=1, idle_s=60, disk_gb=50)
+    pool = PoolSettings(instance_types=("g6.xlarge",), warm_pool=1, idle_s=60, disk_gb=50)
     plan = site_plan(DeploySettings(pools={"a": pool})).pools["a"]
     assert (plan.machine, plan.warm_pool, plan.idle_s, plan.disk_gb) == ("g6.xlarge", 1, 60, 50)
+
+
+def test_a_control_machine_is_paid_for_all_month() -> None:
+    domain = "bedside.ward.example"
+    plain = estimate_of(DeploySettings(), "us-east-1")
+    small = estimate_of(DeploySettings(control=True, control_domain=domain), "us-east-1")
+    medium = DeploySettings(control=True, control_domain=domain, control_machine="t3.medium")
+    assert small.parts()["control machine"] == pytest.approx(730 * 0.0208)
+    assert small.fixed_usd - plain.fixed_usd == pytest.approx(730 * (0.0208 + 0.005) + 30 * 0.08 + 0.1)
+    assert estimate_of(medium, "us-east-1").fixed_usd > small.fixed_usd
 
 
 def test_the_line_has_both_numbers_and_the_date() -> None:

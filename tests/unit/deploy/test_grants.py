@@ -17,6 +17,7 @@ FULL = DeploySettings(
     datastore_id="0" * 32,
     identity=True,
     control=True,
+    control_domain="bedside.ward.example",
     alarm_email="a@example.org",
     github_repository="o/r",
 )
@@ -38,7 +39,7 @@ def test_a_type_that_is_not_known_is_an_error() -> None:
 def test_only_parts_that_are_used_are_granted() -> None:
     small = permissions(DeploySettings(name="ward"), WHERE)
     assert not {"archive", "budget", "ci", "control", "identity"} & set(small)
-    assert {"archive", "budget", "ci", "identity"} <= set(permissions(FULL, WHERE))
+    assert {"archive", "budget", "ci", "control", "identity"} <= set(permissions(FULL, WHERE))
 
 
 def test_names_of_the_deployment_bound_what_is_granted() -> None:

@@ -108,6 +108,27 @@ module "workers" {
   log_days                  = var.log_days
 }
 
+module "control" {
+  source = "./modules/control"
+  count  = var.control ? 1 : 0
+
+  name                      = var.name
+  region                    = var.region
+  domain                    = var.control_domain
+  machine                   = var.control_machine
+  bucket                    = module.storage.bucket
+  bucket_arn                = module.storage.bucket_arn
+  key_arn                   = var.key_arn
+  queue_url                 = module.events.queue_url
+  pool_queues               = module.events.pool_queues
+  subnet_ids                = module.network.subnet_ids
+  security_group_id         = module.network.control_security_group_id
+  ledger_url_parameter_name = module.ledger.url_parameter_name
+  node_archive_key          = var.node_archive_key
+  topic_arn                 = module.observability.topic_arn
+  log_days                  = var.log_days
+}
+
 module "observability" {
   source = "./modules/observability"
 

@@ -73,6 +73,11 @@ output "ci_role_arn" {
   value       = one(module.ci[*].role_arn)
 }
 
+output "control" {
+  description = "The control machine: url, address (its A record in DNS), group and log_group; null without one."
+  value       = one(module.control[*])
+}
+
 output "dashboard" {
   description = "CloudWatch's page of this deployment."
   value       = module.observability.dashboard

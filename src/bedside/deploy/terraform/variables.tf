@@ -102,7 +102,7 @@ variable "night" {
 }
 
 variable "control" {
-  description = "Whether to make a small machine for the portal and the DICOM receiver."
+  description = "Whether to make a small machine that is always there: it takes in what arrives, behind HTTPS."
   type        = bool
   default     = false
 }
@@ -114,9 +114,20 @@ variable "control_domain" {
 }
 
 variable "control_cidrs" {
-  description = "Addresses that may reach it."
+  description = "Networks that may reach it by HTTPS, e.g. 192.0.2.0/24."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = alltrue([for cidr in var.control_cidrs : can(cidrhost(cidr, 0)) && !strcontains(cidr, ":")])
+    error_message = "control_cidrs: networks of IPv4, e.g. [\"192.0.2.0/24\"]."
+  }
+}
+
+variable "control_machine" {
+  description = "Its kind; the software is for x86."
+  type        = string
+  default     = "t3.small"
 }
 
 variable "archive" {

@@ -1,0 +1,116 @@
+variable "name" {
+  description = "Name of the deployment; begins the name of everything made here."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name))
+    error_message = "name: at most 20 lower-case letters, digits and hyphens, and a letter first."
+  }
+}
+
+variable "region" {
+  description = "AWS region of the deployment."
+  type        = string
+}
+
+variable "domain" {
+  description = "Name in DNS that the certificate is for; its A record is the output `address`. The certificate is Let's Encrypt's, whose terms of use are thereby agreed to."
+  type        = string
+
+  # It stands in nginx's configuration and in scripts.
+  validation {
+    condition     = can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$", var.domain))
+    error_message = "domain: a full name in DNS in lower case, e.g. \"bedside.hospital.example\"."
+  }
+}
+
+variable "acme_server" {
+  description = "Directory of the authority that gives the certificate: Let's Encrypt's, or that of one of your own."
+  type        = string
+  default     = "https://acme-v02.api.letsencrypt.org/directory"
+
+  validation {
+    condition     = can(regex("^https://[A-Za-z0-9.:/_-]+$", var.acme_server))
+    error_message = "acme_server: the URL of an ACME directory, e.g. \"https://acme-v02.api.letsencrypt.org/directory\"."
+  }
+}
+
+variable "machine" {
+  description = "Kind of machine. The software is for x86: no Graviton."
+  type        = string
+  default     = "t3.small"
+
+  validation {
+    condition     = can(regex("^[a-z]+[0-9]+[a-z0-9-]*\\.[a-z0-9-]+$", var.machine)) && !can(regex("^[a-z]+[0-9]+g", var.machine))
+    error_message = "machine: an x86 kind, e.g. \"t3.small\" or \"m7i.large\": the software's wheels are for x86 and would not run on Graviton."
+  }
+}
+
+variable "disk_gb" {
+  description = "Size of its encrypted disk: the largest study is unpacked there."
+  type        = number
+  default     = 30
+
+  validation {
+    condition     = var.disk_gb >= 20
+    error_message = "disk_gb: at least 20, of which the system takes 8."
+  }
+}
+
+variable "bucket" {
+  description = "Bucket of the tenants' objects and of the software archive."
+  type        = string
+}
+
+variable "bucket_arn" {
+  description = "ARN of that bucket."
+  type        = string
+}
+
+variable "key_arn" {
+  description = "KMS key of the bucket and the queues; empty is AWS's own encryption."
+  type        = string
+  default     = ""
+}
+
+variable "queue_url" {
+  description = "Queue that S3's events come to."
+  type        = string
+}
+
+variable "pool_queues" {
+  description = "Queue of each pool: its URL and ARN. Hints of waiting jobs go there."
+  type        = map(object({ url = string, arn = string }))
+}
+
+variable "subnet_ids" {
+  description = "Public subnets that the machine may start in."
+  type        = list(string)
+}
+
+variable "security_group_id" {
+  description = "Security group of the machine. Who may come by HTTPS is its owner's affair; port 80 is opened here."
+  type        = string
+}
+
+variable "ledger_url_parameter_name" {
+  description = "SSM parameter (SecureString) that holds the ledger's SQLAlchemy URL."
+  type        = string
+}
+
+variable "node_archive_key" {
+  description = "Key in the bucket of the software archive: a tar with *.whl and, beside them, bedside.toml."
+  type        = string
+}
+
+variable "topic_arn" {
+  description = "SNS topic of alarms and notices; empty is none."
+  type        = string
+  default     = ""
+}
+
+variable "log_days" {
+  description = "Days that logs are kept."
+  type        = number
+  default     = 30
+}
