@@ -164,7 +164,7 @@ def exit_codes() -> str:
 
 #: Pages in the order a newcomer needs them; all others explain how bedside works.
 START = ("index.md", "install.md", "tutorial.md")
-REFERENCE = ("cli.md", "configuration.md", "rules.md", "results.md", "errors.md")
+REFERENCE = ("cli.md", "configuration.md", "rules.md", "results.md", "notices.md", "errors.md")
 PACKAGING = (
     "packaging.md",
     "proof.md",
