@@ -8,7 +8,7 @@ where Terraform keeps its state.
 from ipaddress import IPv4Network
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 #: Shorter than AWS's shortest limit on names, less what the modules add to it.
 NAME = r"^[a-z][a-z0-9-]{0,19}$"
@@ -23,7 +23,6 @@ DOMAIN = r"^$|^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-
 #: The wheels that machines install are for x86: no Graviton, whose families have a g behind the number.
 X86 = r"^[a-z]+[0-9]+([a-fh-z][a-z0-9-]*)?\.[a-z0-9-]+$"
 
-Cidr = Annotated[str, AfterValidator(lambda text: str(IPv4Network(text)))]
 PoolName = Annotated[str, Field(pattern=POOL)]
 
 
@@ -85,9 +84,9 @@ class DeploySettings(_Table):
     control_domain: str = Field(
         "",
         pattern=DOMAIN,
-        description="Its name in DNS; agrees to the terms of Let's Encrypt, who certify it.",
+        description="Its name in DNS; agrees to the terms of Let's Encrypt, for HTTPS.",
     )
-    control_cidrs: tuple[Cidr, ...] = Field(
+    control_cidrs: tuple[str, ...] = Field(
         (), description="Networks that may reach it by HTTPS, e.g. 192.0.2.0/24."
     )
     control_machine: str = Field("t3.small", pattern=X86, description="Its kind; the software is for x86.")
@@ -107,6 +106,11 @@ class DeploySettings(_Table):
         "", pattern=PROVIDER, description="GitHub's identity provider, where the account has one."
     )
     availability_zones: int = Field(2, ge=2, le=6, description="Zones that machines may start in.")
+
+    @field_validator("control_cidrs")
+    @classmethod
+    def _networks(cls, cidrs: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(IPv4Network(cidr)) for cidr in cidrs)
 
     @model_validator(mode="after")
     def _complete(self) -> "DeploySettings":
