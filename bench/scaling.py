@@ -4,9 +4,9 @@
     python bench/scaling.py --json
 
 The waker's `decide` is the one that Lambda runs, loaded from the Terraform module; the other rules are
-those of that module (`scaling.tf`, the idle time of a worker), written again here. What is assumed stands
-in `COLD` and the other starts, `SAGEMAKER` and `PATTERNS`, with the source where there is one. Nothing here
-was measured on AWS.
+those of that module (`scaling.tf`, how a machine of `node.sh.tftpl` counts and leaves), written again here.
+What is assumed stands in `STARTS`, `LEAVING_S`, `SAGEMAKER` and `PATTERNS`; docs/cost.md has the sources.
+Nothing here was measured on AWS.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bedside.deploy.cost import LEAST_BILLED_S, LEAVING_S, OFTEN_S, SELDOM_S, START_S
 from bedside.deploy.prices import load_table
 
 WAKER = "src/bedside/deploy/terraform/modules/workers/waker/waker.py"
@@ -31,8 +32,6 @@ DAYS = 20
 #: scaling.tf: jobs above the threshold to machines more, and how long a new machine counts as starting.
 STEPS = ((10.0, 4), (3.0, 2), (1.0, 1))
 WARMUP_S = 300.0
-#: AWS bills at least a minute of each start (EC2's pricing of Linux machines).
-LEAST_BILLED_S = 60.0
 
 
 def load_waker() -> Any:
@@ -55,36 +54,33 @@ class Start:
     """How long a machine takes: until EC2 calls it running, which is free, and then until its first job.
 
     Attributes:
-        refill_s: Billed besides, for the machine that takes this one's place in a warm pool.
+        lead_s: What the waker takes for it (`start_s` of main.tf).
     """
 
     free_s: float
     billed_s: float
-    refill_s: float = 0
+    lead_s: float
 
 
-#: Launched from AWS's image for GPUs. Free: API and pending, 23 of 26 s as brevdev/ec2-coldboot-research
-#: measured (t3 to r7i alike). Billed, assumed: kernel, NVIDIA's driver and docker 25, packages and bedside
-#: 45, 4 GB of layers at 45 MB/s with unpacking 90 (tensorfuse publishes 7 to 10 min for 10 GB, half as
-#: fast), loading model and CUDA 20.
-COLD = Start(free_s=23, billed_s=180)
-#: From a warm pool as the module makes it: set up, but the release is pulled when the worker starts, and a
-#: used machine is replaced by a new one, which is paid for while it is set up.
-WARM = Start(free_s=15, billed_s=135, refill_s=70)
-#: Not built: a pool whose machines come back and keep the release on their disk.
-REUSED = Start(free_s=15, billed_s=45)
-#: Not built: a machine image with bedside and the release in it.
-BAKED = Start(free_s=23, billed_s=60)
-#: A CPU machine: no driver, layers of 0.3 GB, no CUDA.
-COLD_CPU = Start(free_s=23, billed_s=80)
+#: Kinds of start; `deploy/cost.py` has the billed seconds, main.tf the leads. Free: API and pending, 23 s for
+#: a new machine, 15 for a stopped one.
+COLD = Start(free_s=23, billed_s=START_S["gpu"], lead_s=240)
+COLD_CPU = Start(free_s=23, billed_s=START_S["cpu"], lead_s=150)
+WARM = Start(free_s=15, billed_s=START_S["warm"], lead_s=90)
+WARM_CPU = Start(free_s=15, billed_s=START_S["warm cpu"], lead_s=90)
 #: Asynchronous inference: two one-minute periods of HasBacklogWithoutCapacity (AWS's documentation), then an
 #: endpoint's machine in five minutes, all of it taken as free; ScaleInCooldown 600 s as documented.
-SAGEMAKER, SAGEMAKER_IDLE_S = Start(free_s=120 + 300, billed_s=0), 600.0
+SAGEMAKER, SAGEMAKER_IDLE_S = Start(free_s=120 + 300, billed_s=0, lead_s=0), 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The scaling settings of one pool, as in ``[deploy.pools]``; and what is assumed of a study."""
+    """The scaling settings of one pool, as in ``[deploy.pools]``; and what is assumed of a study.
+
+    Attributes:
+        seconds: Of one study on a running machine.
+        leaving_s: From the count that found nothing to do until EC2 bills no more.
+    """
 
     start: Start = COLD
     idle_s: float = 300
@@ -92,16 +88,23 @@ class Rules:
     most: int = 1
     seconds: float = 25
     threshold: int = 10
+    leaving_s: float = LEAVING_S
+
+    @property
+    def every_s(self) -> float:
+        """How often a machine counts."""
+        return min(SELDOM_S, max(OFTEN_S, self.idle_s))
 
 
 @dataclass(slots=True)
 class Machine:
-    """One machine: when it began, when it is ready, since when it idles (None while it works)."""
+    """One machine: when it began, when it is ready, what it does, when it last had something to do."""
 
     number: int
     began: float
     ready: float
-    idle_since: float | None = None
+    free: bool = False
+    busy_at: float = 0
 
 
 @dataclass(slots=True)
@@ -110,12 +113,11 @@ class Outcome:
 
     waits_s: list[float] = field(default_factory=list)
     billed: list[tuple[float, float]] = field(default_factory=list)
-    refill_s: float = 0
 
     @property
     def machine_s(self) -> float:
         """Billed machine seconds."""
-        return sum(max(end - begin, LEAST_BILLED_S) + self.refill_s for begin, end in self.billed)
+        return sum(max(end - begin, LEAST_BILLED_S) for begin, end in self.billed)
 
     def seconds_between(self, begin_h: float, end_h: float) -> float:
         """Machine seconds within these hours of any day."""
@@ -134,7 +136,7 @@ class Simulation:
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self.outcome = Outcome(refill_s=rules.start.refill_s)
+        self.outcome = Outcome()
         self._now = 0.0
         self._events: list[tuple[float, int, str, Any]] = []
         self._order = itertools.count()
@@ -162,22 +164,20 @@ class Simulation:
                     if left or self._machines:
                         self._plan(self._now + MINUTE, "minute", None)
                 case "ready":
-                    subject.idle_since = self._now
-                    self._plan(self._now + self.rules.idle_s, "idle", (subject, self._now))
+                    subject.free, subject.busy_at = True, self._now
+                    self._plan(self._now + self.rules.every_s, "count", subject)
                     self._take()
                 case "done":
                     machine, arrived = subject
                     self.outcome.waits_s.append(self._now - arrived)
                     left -= 1
                     self._working -= 1
-                    machine.idle_since = self._now
-                    self._plan(self._now + self.rules.idle_s, "idle", (machine, self._now))
+                    machine.free = True
                     self._take()
-                case "idle":
-                    machine, since = subject
-                    if machine.idle_since == since and not self._queue:
-                        del self._machines[machine.number]
-                        self.outcome.billed.append((machine.began, self._now))
+                case "count":
+                    self._count(subject)
+                case "left":
+                    self._leave(subject)
         return self.outcome
 
     def _plan(self, at: float, what: str, subject: Any) -> None:
@@ -186,10 +186,30 @@ class Simulation:
     def _take(self) -> None:
         """Give waiting studies to idle machines."""
         for machine in self._machines.values():
-            if machine.idle_since is not None and self._queue:
-                machine.idle_since = None
+            if machine.free and self._queue:
+                machine.free = False
                 self._working += 1
                 self._plan(self._now + self.rules.seconds, "done", (machine, self._queue.popleft()))
+
+    def _count(self, machine: Machine) -> None:
+        """Do what a machine does each time it counts what it has to do."""
+        if self._queue or not machine.free:
+            machine.busy_at = self._now
+        elif self._now - machine.busy_at >= self.rules.idle_s:
+            machine.free = False  # its worker stops, so that nothing comes between
+            self._plan(self._now + self.rules.leaving_s, "left", machine)
+            return
+        self._plan(self._now + self.rules.every_s, "count", machine)
+
+    def _leave(self, machine: Machine) -> None:
+        """Go, unless something came before the second count: then the worker is started again."""
+        if self._queue:
+            machine.free, machine.busy_at = True, self._now
+            self._plan(self._now + self.rules.every_s, "count", machine)
+            self._take()
+            return
+        del self._machines[machine.number]
+        self.outcome.billed.append((machine.began, self._now))
 
     def _wake(self) -> None:
         action = waker.decide(
@@ -200,7 +220,7 @@ class Simulation:
             maximum=self.rules.most,
             waited_s=None if self._since is None else self._now - self._since,
             permitted_wait_s=self.rules.permitted_wait_s,
-            threshold=self.rules.threshold,
+            start_s=self.rules.start.lead_s,
         )
         if action is waker.Action.REMEMBER:
             self._since = self._now
@@ -263,48 +283,44 @@ def list_of_500(_seed: int) -> list[float]:
     return [day * DAY + OPENS + n * 0.1 for day in range(DAYS) for n in range(500)]
 
 
-PATTERNS = {"steady": steady, "bursts": bursts, "nights": nights, "list of 500": list_of_500}
+BIG = "list of 500"
+PATTERNS = {"steady": steady, "bursts": bursts, "nights": nights, BIG: list_of_500}
 
+#: Seconds of a study. On a GPU assumed, for none is at hand; on a CPU measured: `spleen` on two cores, with
+#: everything around it (bench/throughput.py, fp32 torch). c7i.xlarge has two cores, as four virtual ones.
+GPU_S, CPU_S = (12.0, 25.0), 14.3
+QUICK = Rules(permitted_wait_s=900, idle_s=0)
 SETTINGS = {
-    "default: idle 300 s": Rules(),
-    "wait 900 s": Rules(permitted_wait_s=900),
-    "wait 900 s, idle 60 s": Rules(permitted_wait_s=900, idle_s=60),
-    "wait 660 s, idle 60 s": Rules(permitted_wait_s=660, idle_s=60),
-    "wait 900 s, idle 60 s, warm pool": Rules(permitted_wait_s=900, idle_s=60, start=WARM),
-    "wait 3600 s, idle 60 s, threshold 20": Rules(permitted_wait_s=3600, idle_s=60, threshold=20),
-    "(not built) wait 900 s, idle 60 s, pool with release": Rules(
-        permitted_wait_s=900, idle_s=60, start=REUSED
-    ),
-    "(not built) wait 900 s, idle 30 s, pool with release": Rules(
-        permitted_wait_s=900, idle_s=30, start=REUSED
-    ),
-    "(not built) wait 900 s, idle 30 s, image with release": Rules(
-        permitted_wait_s=900, idle_s=30, start=BAKED
-    ),
+    "as it comes (idle 300)": Rules(),
+    "idle 0": Rules(idle_s=0),
+    "wait 900, idle 0": QUICK,
+    "wait 900, idle 0, warm pool": replace(QUICK, start=WARM),
 }
-POOLED = (WARM, REUSED)
-#: A CPU is taken to need four times as long for a study as the GPU.
-CPU_TIMES = 4
+CPU_SETTINGS = {
+    "wait 900, idle 0, CPU": replace(QUICK, start=COLD_CPU),
+    "wait 900, idle 0, CPU, warm pool": replace(QUICK, start=WARM_CPU),
+}
 
 
-def rows() -> Iterator[dict[str, Any]]:
+def rows(patterns: Sequence[str] = tuple(PATTERNS)) -> Iterator[dict[str, Any]]:
     """Yield one row per pattern, setting and assumption."""
     table = load_table("us-east-1")
-    on_demand, spot = table.usd("ec2/g4dn.xlarge"), table.usd("spot/g4dn.xlarge")
-    for seconds in (12.0, 25.0):
-        for name, rules in SETTINGS.items():
-            price = None if rules.start in POOLED else spot
-            yield _row("steady", name, replace(rules, seconds=seconds), on_demand, price)
-        cpu = Rules(permitted_wait_s=900, idle_s=60, start=COLD_CPU, seconds=seconds * CPU_TIMES)
-        prices = table.usd("ec2/c7i.xlarge"), table.usd("spot/c7i.xlarge")
-        yield _row("steady", "c7i.xlarge instead, wait 900 s, idle 60 s", cpu, *prices)
-        managed = Rules(start=SAGEMAKER, idle_s=SAGEMAKER_IDLE_S, seconds=seconds)
-        price = table.usd("sagemaker/ml.g4dn.xlarge")
-        yield _row("steady", "SageMaker async, in its favour", managed, price, None)
-    for seconds, pattern, name in itertools.product((12.0, 25.0), ("bursts", "nights"), list(SETTINGS)[:3]):
-        yield _row(pattern, name, replace(SETTINGS[name], seconds=seconds), on_demand, spot)
-    for most in (1, 4, 8):
-        yield _row("list of 500", f"default, max {most}", Rules(most=most), on_demand, spot)
+
+    def prices(machine: str, rules: Rules) -> tuple[float, float | None]:
+        spot = None if rules.start in (WARM, WARM_CPU) else table.usd(f"spot/{machine}")
+        return table.usd(f"ec2/{machine}"), spot
+
+    for pattern in (name for name in patterns if name != BIG):
+        for name, rules in CPU_SETTINGS.items():
+            yield _row(pattern, name, replace(rules, seconds=CPU_S), *prices("c7i.xlarge", rules))
+        for seconds in GPU_S:
+            for name, rules in SETTINGS.items():
+                yield _row(pattern, name, replace(rules, seconds=seconds), *prices("g4dn.xlarge", rules))
+            managed = Rules(start=SAGEMAKER, idle_s=SAGEMAKER_IDLE_S, seconds=seconds, leaving_s=0)
+            yield _row(pattern, "SageMaker async", managed, table.usd("sagemaker/ml.g4dn.xlarge"), None)
+    for most in (1, 4, 8) if BIG in patterns else ():
+        rules = Rules(most=most, idle_s=0)
+        yield _row(BIG, f"idle 0, max {most}", rules, *prices("g4dn.xlarge", rules))
 
 
 def _row(pattern: str, name: str, rules: Rules, hourly: float, spot: float | None) -> dict[str, Any]:

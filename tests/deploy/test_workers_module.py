@@ -20,6 +20,7 @@ import pytest
 
 from bedside.adapters.sql import SqlLedger
 from bedside.config import MetricsSettings, NotifySettings, load
+from bedside.deploy.cost import LEAD_S
 from bedside.deploy.waker import waker_zip
 from bedside.deploy.workspace import MODULES
 from bedside.domain.measure import Metric
@@ -46,6 +47,7 @@ WARM = {
     "spot": False,
     "warm_pool": 1,
     "permitted_wait_s": 0,
+    "idle_s": 0,
 }
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:clinic-alarms"
 NIGHT = {"stop": "0 20 * * *", "start": "0 5 * * *"}
@@ -112,6 +114,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory, moto: Cloud) -> dict[str, 
         topic_arn=TOPIC,
         subnet_ids=[ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
         security_group_id=ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"],
+        machine_usd_per_h={"default": {"g4dn.xlarge": 0.21}},
     )
     terraform = _module(folder, "workers", variables, moto.environment)
     terraform.run("apply", "-input=false", "-auto-approve")
@@ -127,7 +130,8 @@ def test_groups_begin_at_zero_and_stay_within_their_maximum(applied: Any, moto: 
     spot = applied['aws_autoscaling_group.pool["default"]']["mixed_instances_policy"][0]
     assert spot["instances_distribution"][0]["on_demand_percentage_above_base_capacity"] == 0
     warm = applied['aws_autoscaling_group.pool["cpu"]']
-    assert warm["warm_pool"][0]["pool_state"] == "Stopped"
+    pool = warm["warm_pool"][0]
+    assert (pool["pool_state"], pool["instance_reuse_policy"]) == ("Stopped", [{"reuse_on_scale_in": True}])
     assert not warm["mixed_instances_policy"]
 
 
@@ -157,6 +161,22 @@ def test_a_role_reaches_its_own_group_and_the_deployments_things_only(applied: A
     assert everywhere == {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
     assert by_action["cloudwatch:PutMetricData"][1] == {"StringEquals": {"cloudwatch:namespace": "bedside"}}
     assert not [action for action in by_action if "*" in action or action.startswith("medical-imaging")]
+    assert "autoscaling:ExecutePolicy" not in by_action  # that is how a machine of a warm pool leaves
+
+
+@pytest.mark.needs("terraform")
+def test_a_machine_of_a_warm_pool_leaves_by_a_policy_of_its_own_group(applied: Any) -> None:
+    policy = applied['aws_autoscaling_policy.leave["cpu"]']
+    assert (policy["adjustment_type"], policy["scaling_adjustment"], policy["cooldown"]) == (
+        "ChangeInCapacity",
+        -1,
+        0,
+    )
+    assert 'aws_autoscaling_policy.leave["default"]' not in applied
+    granted = json.loads(applied['aws_iam_role_policy.worker["cpu"]']["policy"])["Statement"]
+    (warm,) = [statement for statement in granted if statement.get("Sid") == "WarmPool"]
+    assert sorted(warm["Action"]) == ["autoscaling:ExecutePolicy", "autoscaling:SetInstanceProtection"]
+    assert warm["Resource"].endswith(":autoScalingGroupName/clinic-cpu")
 
 
 @pytest.mark.needs("terraform")
@@ -165,11 +185,13 @@ def test_the_waker_is_called_by_arrivals_and_each_minute(applied: Any) -> None:
     assert (waker["handler"], waker["runtime"]) == ("waker.handler", "python3.13")
     pools = json.loads(waker["environment"][0]["variables"]["POOLS"])
     assert pools["default"]["waiting"] == "/bedside/clinic/waiting/default"
+    assert pools["default"]["start_s"] == LEAD_S["gpu"]
     assert pools["cpu"] == {
         "queue_url": "https://sqs.example/clinic-cpu",
         "group": "clinic-cpu",
         "max": 2,
         "permitted_wait_s": 0,
+        "start_s": LEAD_S["warm cpu"],
         "waiting": "",
     }
     pattern = json.loads(applied["aws_cloudwatch_event_rule.arrived"]["event_pattern"])
@@ -252,16 +274,28 @@ class Machine:
     """The script that follows the group, with every program it calls replaced by one that writes it down."""
 
     def __init__(
-        self, script: str, folder: Path, *, states: list[str], work: str = "1", spot: str = ""
+        self,
+        script: str,
+        folder: Path,
+        *,
+        states: list[str],
+        work: str = "1",
+        spot: str = "",
+        most: str = "1",
     ) -> None:
         self.calls = folder / "calls"
         programs = folder / "programs"
         programs.mkdir()
         (folder / "states").write_text("\n".join(states) + "\n")
         (folder / "environment").write_text("")
+        (folder / "ledger").write_text("")
         (folder / "machine").write_text(_heredoc(script, "/etc/bedside/machine"))
         for name, body in {
-            "aws": f'echo "aws $2 $*" >> {self.calls}',
+            "aws": f"""echo "aws $2 $*" >> {self.calls}
+                case "$*" in
+                  *describe-auto-scaling-groups*) echo {most} ;;
+                  *ssm*) echo postgresql://new ;;
+                esac""",
             "systemctl": f'echo "systemctl $*" >> {self.calls}',
             "iptables": f'[[ $1 == --check ]] && exit 1; echo "iptables $*" >> {self.calls}',
             "python": f"echo {work}",
@@ -281,7 +315,8 @@ class Machine:
             "/etc/bedside/machine": f"{folder}/machine",
             "/etc/bedside/environment": f"{folder}/environment",
             "/opt/bedside/bin/python": f"{programs}/python",
-            "  sleep 5\n": f"  SECONDS=$((SECONDS + 100)); [[ -s {folder}/states ]] || exit 0\n",
+            "/etc/bedside/ledger": f"{folder}/ledger",
+            '  sleep "$pause"\n': f"  SECONDS=$((SECONDS + 100)); [[ -s {folder}/states ]] || exit 0\n",
         }.items():
             assert real in agent
             agent = agent.replace(real, ours)
@@ -338,12 +373,72 @@ class TestMachine:
         assert "--should-decrement-desired-capacity" in calls[_index(calls, "terminate-instance-in-auto")]
 
     @pytest.mark.parametrize("work", ["1", ""], ids=["work", "unknown"])
+    @pytest.mark.parametrize("pool", ["default", "cpu"])
     def test_a_machine_with_work_or_that_cannot_know_stays(
-        self, applied: Any, tmp_path: Path, work: str
+        self, applied: Any, tmp_path: Path, work: str, pool: str
     ) -> None:
-        script = _user_data(applied, "default", tmp_path).read_text()
+        script = _user_data(applied, pool, tmp_path).read_text()
         calls = Machine(script, tmp_path, states=["InService"] * 8, work=work).run()
-        assert not any("terminate" in call or "stop" in call for call in calls)
+        assert not any("terminate" in c or "stop" in c or "execute-policy" in c for c in calls)
+
+    def test_a_machine_of_a_warm_pool_is_protected_while_it_works(self, applied: Any, tmp_path: Path) -> None:
+        script = _user_data(applied, "cpu", tmp_path).read_text()
+        calls = Machine(script, tmp_path, states=["InService"] * 4).run()
+        assert sum("--protected-from-scale-in" in call for call in calls) == 1
+        assert not any("--no-protected-from-scale-in" in call for call in calls)
+        assert (tmp_path / "ledger").read_text() == "BEDSIDE_LEDGER_URL='postgresql://new'\n"
+
+    def test_it_leaves_by_one_fewer_when_its_worker_stopped_and_it_is_not_protected(
+        self, applied: Any, tmp_path: Path
+    ) -> None:
+        script = _user_data(applied, "cpu", tmp_path).read_text()
+        states = ["InService", "InService", "Warmed:Stopped", "Warmed:Stopped"]
+        calls = Machine(script, tmp_path, states=states, work="0").run()
+        leaving = _index(calls, "execute-policy")
+        assert "--policy-name leave --no-honor-cooldown" in calls[leaving]
+        assert _index(calls, "systemctl stop bedside-worker") < leaving
+        assert _index(calls, "--no-protected-from-scale-in") < leaving
+        assert not any("terminate-instance" in call for call in calls)
+        drained = [call for call in calls if "complete-lifecycle-action" in call and "drain" in call]
+        assert len(drained) == 1  # back in the pool it is asked to drain once, and stopped then
+        assert calls.index(drained[0]) > leaving
+
+    def test_one_that_nobody_took_works_on(self, applied: Any, tmp_path: Path) -> None:
+        script = _user_data(applied, "cpu", tmp_path).read_text()
+        calls = Machine(script, tmp_path, states=["InService"] * 5, work="0").run()
+        leaving = _index(calls, "execute-policy")
+        again = calls[leaving + 1 :]
+        assert _index(again, "start --no-block bedside-worker") < _index(again, "--protected-from-scale-in")
+
+    def test_the_night_finds_no_machine_protected(self, applied: Any, tmp_path: Path) -> None:
+        script = _user_data(applied, "cpu", tmp_path).read_text()
+        calls = Machine(script, tmp_path, states=["InService"] * 3, most="0").run()
+        assert any("--no-protected-from-scale-in" in call for call in calls)
+        assert not any("execute-policy" in call for call in calls)  # it drains when the group says so
+
+
+@pytest.mark.needs("terraform", "bash")
+@pytest.mark.parametrize(
+    ("machine", "life", "said"),
+    [
+        (
+            "g4dn.xlarge",
+            "spot",
+            ["BEDSIDE_MACHINE_PRICE_USD_PER_H='0.21'", "BEDSIDE_MACHINE_TYPE='g4dn.xlarge spot'"],
+        ),
+        ("g5.xlarge", "on-demand", ["BEDSIDE_MACHINE_TYPE='g5.xlarge'"]),
+    ],
+)
+def test_a_machine_knows_its_kind_and_price(
+    applied: Any, tmp_path: Path, machine: str, life: str, said: list[str]
+) -> None:
+    text = _user_data(applied, "default", tmp_path).read_text()
+    part = text[text.index("kind=$(metadata instance-type)") : text.index("cat > /etc/bedside/machine")]
+    answers = f"metadata() {{ case $1 in instance-type) echo {machine} ;; *) echo {life} ;; esac; }}\n"
+    environment = tmp_path / "environment"
+    script = "set -euo pipefail\n" + answers + part.replace("/etc/bedside/environment", str(environment))
+    subprocess.run(["bash", "-c", script], check=True)
+    assert environment.read_text().splitlines() == said
 
 
 def test_work_is_counted_in_queue_and_ledger_and_published(cloud: Cloud, tmp_path: Path) -> None:

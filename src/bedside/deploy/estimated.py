@@ -20,6 +20,8 @@ def site_plan(settings: DeploySettings) -> SitePlan:
                 warm_pool=pool.warm_pool,
                 idle_s=pool.idle_s,
                 permitted_wait_s=pool.permitted_wait_s,
+                start_s=pool.start_s,
+                gpu=pool.gpu,
                 disk_gb=pool.disk_gb,
             )
             for name, pool in settings.pools.items()

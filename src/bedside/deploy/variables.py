@@ -7,6 +7,8 @@ variable and puts in what the settings leave open.
 from collections.abc import Mapping
 
 from bedside.config import DeploySettings
+from bedside.deploy.prices import load_table
+from bedside.errors import ConfigError
 
 #: Keys of ``[deploy]`` that say where the state is, not what is made.
 NOT_VARIABLES = frozenset({"state_bucket"})
@@ -20,7 +22,27 @@ def tfvars(settings: DeploySettings, *, region: str) -> dict[str, object]:
         region: The region that was chosen where the settings name none.
     """
     document: Mapping[str, object] = settings.model_dump(mode="json", exclude=set(NOT_VARIABLES))
-    return {**document, "region": region}
+    return {**document, "region": region, "machine_usd_per_h": machine_prices(settings, region)}
+
+
+def machine_prices(settings: DeploySettings, region: str) -> dict[str, dict[str, float]]:
+    """Return what an hour of each pool's kinds of machine costs, by the table that comes with bedside.
+
+    The table and not today's prices, because another price is another launch template. What it lacks is
+    left out: results then name the machine and no price.
+    """
+    try:
+        table = load_table(region)
+    except ConfigError:
+        return {name: {} for name in settings.pools}
+    return {
+        name: {
+            machine: table.usd(key)
+            for machine in pool.instance_types
+            if (key := f"{'spot' if pool.spot else 'ec2'}/{machine}") in table.prices
+        }
+        for name, pool in settings.pools.items()
+    }
 
 
 def state_bucket(settings: DeploySettings, *, account: str, region: str) -> str:

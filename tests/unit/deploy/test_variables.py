@@ -30,9 +30,23 @@ def test_every_key_is_a_variable_but_where_the_state_is() -> None:
         "warm_pool": 0,
         "idle_s": 300,
         "permitted_wait_s": 0,
+        "start_s": None,
         "disk_gb": 100,
     }
     assert variables["night"] == {"stop": "0 20 * * *", "start": "0 5 * * *"}
+
+
+def test_machines_have_their_prices_by_pool_and_spot_its_own() -> None:
+    pools = {
+        "gpu": PoolSettings(instance_types=("g4dn.xlarge", "x9.huge"), spot=True),
+        "cpu": PoolSettings(instance_types=("c7i.xlarge",), gpu=False),
+    }
+    known = tfvars(DeploySettings(pools=pools), region="us-east-1")["machine_usd_per_h"]
+    assert known == {"gpu": {"g4dn.xlarge": 0.21}, "cpu": {"c7i.xlarge": 0.1785}}
+    assert tfvars(DeploySettings(pools=pools), region="sa-east-1")["machine_usd_per_h"] == {
+        "gpu": {},
+        "cpu": {},
+    }
 
 
 def test_where_the_state_is() -> None:

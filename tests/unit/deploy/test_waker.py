@@ -42,7 +42,7 @@ def test_any_message_wakes_a_pool_at_zero(kind: str) -> None:
 def test_every_combination_obeys_the_five_laws() -> None:
     seen = set()
     for visible, in_flight, delayed, desired, maximum, waited, permitted in itertools.product(
-        (0, 1, 9, 10), (0, 1), (0, 1), (0, 1, 3), (0, 1, 4), (None, 0.0, 899.0, 900.0), (0.0, 900.0)
+        (0, 1, 200), (0, 1), (0, 1), (0, 1, 3), (0, 1, 4), (None, 0.0, 599.0, 600.0), (0.0, 300.0, 900.0)
     ):
         work = visible + in_flight + delayed
         action = _decide(
@@ -53,11 +53,12 @@ def test_every_combination_obeys_the_five_laws() -> None:
             maximum=maximum,
             waited_s=waited,
             permitted_wait_s=permitted,
-            threshold=10,
+            start_s=240,
         )
         seen.add(action)
         asleep = work > 0 and desired == 0 and maximum > 0
-        long_enough = permitted == 0 or work >= 10 or (waited is not None and waited >= permitted)
+        # 900 s less 240 of the start and the minute until the next look; 300 s are no wait at all
+        long_enough = permitted < 900 or (waited is not None and waited >= 600)
         assert (action is Action.WAKE) == (asleep and long_enough)
         assert (action is Action.REMEMBER) == (asleep and not long_enough and waited is None)
         assert (action is Action.FORGET) == (waited is not None and (desired > 0 or work == 0))
@@ -95,11 +96,11 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
                 "group": f"ward-{pool}",
                 "max": 3,
                 "permitted_wait_s": wait_s,
+                "start_s": 90,
                 "waiting": f"/bedside/ward/waiting/{pool}" if wait_s else "",
             }
         clients["ssm"].put_parameter(Name="/bedside/ward/waiting/patient", Value="-", Type="String")
         monkeypatch.setenv("POOLS", json.dumps(pools))
-        monkeypatch.setenv("THRESHOLD", "10")
         yield {**clients, "pools": pools}
 
 
@@ -173,7 +174,7 @@ def test_a_permitted_wait_is_remembered_and_ends(
     _send(cloud, "patient")
     assert waker.handler(ARRIVED, None)["patient"] == "remember"
     assert _waiting(cloud) == "1000000"
-    now[0] += 899
+    now[0] += 900 - 90 - 60 - 1
     assert waker.handler(MINUTE, None)["patient"] == "rest"
     assert _desired(cloud, "patient") == 0
     now[0] += 1
@@ -181,12 +182,11 @@ def test_a_permitted_wait_is_remembered_and_ends(
     assert (_desired(cloud, "patient"), _waiting(cloud)) == (1, "-")
 
 
-def test_enough_messages_end_a_wait(cloud: dict[str, Any]) -> None:
-    _send(cloud, "patient", 9)
+def test_a_series_of_many_objects_waits_as_one_study_does(cloud: dict[str, Any]) -> None:
+    _send(cloud, "patient", 25)
     assert waker.handler(ARRIVED, None)["patient"] == "remember"
-    _send(cloud, "patient")
-    assert waker.handler(ARRIVED, None)["patient"] == "wake"
-    assert _waiting(cloud) == "-"
+    assert waker.handler(MINUTE, None)["patient"] == "rest"
+    assert _desired(cloud, "patient") == 0
 
 
 def test_one_broken_pool_keeps_no_other_asleep_and_is_raised(

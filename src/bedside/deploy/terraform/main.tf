@@ -95,6 +95,7 @@ module "workers" {
   bucket_arn                = module.storage.bucket_arn
   pool_queues               = module.events.pool_queues
   pools                     = var.pools
+  machine_usd_per_h         = var.machine_usd_per_h
   subnet_ids                = module.network.subnet_ids
   security_group_id         = module.network.worker_security_group_id
   ledger_url_parameter_name = module.ledger.url_parameter_name

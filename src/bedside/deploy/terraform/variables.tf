@@ -56,6 +56,7 @@ variable "pools" {
     warm_pool        = number
     idle_s           = number
     permitted_wait_s = number
+    start_s          = optional(number)
     disk_gb          = number
   }))
   default = {
@@ -75,6 +76,12 @@ variable "pools" {
     condition     = length(var.pools) > 0 && alltrue([for pool in keys(var.pools) : can(regex("^[a-z][a-z0-9-]{0,15}$", pool))])
     error_message = "pools: at least one; a pool's name is at most 16 lower-case letters, digits and hyphens."
   }
+}
+
+variable "machine_usd_per_h" {
+  description = "By pool and instance type, what an hour costs; `bedside deploy` takes it from its price table."
+  type        = map(map(number))
+  default     = {}
 }
 
 variable "node_archive_key" {

@@ -120,6 +120,26 @@ data "aws_iam_policy_document" "worker" {
     resources = [local.group_arns[each.key]]
   }
 
+  # In a warm pool it protects itself while it works, and leaves by one fewer.
+  dynamic "statement" {
+    for_each = each.value.warm_pool > 0 ? [1] : []
+    content {
+      sid       = "WarmPool"
+      actions   = ["autoscaling:SetInstanceProtection", "autoscaling:ExecutePolicy"]
+      resources = [local.group_arns[each.key]]
+    }
+  }
+
+  # What is protected must see that the night has come. AWS knows no narrower right to look at groups.
+  dynamic "statement" {
+    for_each = each.value.warm_pool > 0 ? [1] : []
+    content {
+      sid       = "Look"
+      actions   = ["autoscaling:DescribeAutoScalingGroups"]
+      resources = ["*"]
+    }
+  }
+
   # Results and studies go to this datastore.
   dynamic "statement" {
     for_each = var.archive_datastore_id == "" ? [] : [1]

@@ -20,9 +20,17 @@ locals {
   tags             = { "bedside:deployment" = var.name }
   terminating_hook = "drain"
   launching_hook   = "set-up"
+  leaving_policy   = "leave"
 
   # Mixed instances are for spot and for a choice of types; a warm pool is refused with both.
   mixed = { for pool, wish in var.pools : pool => wish.spot || length(wish.instance_types) > 1 }
+
+  # From waking to the first result, where nobody said: a stopped machine has the release on its disk, a new one
+  # installs and pulls. docs/cost.md has what these are made of.
+  start_s = {
+    for pool, wish in var.pools : pool =>
+    wish.start_s != null ? wish.start_s : wish.warm_pool > 0 ? 90 : wish.gpu ? 240 : 150
+  }
 
   # Spot gives two minutes. Otherwise longer than most jobs, so that a new version ends none.
   grace_s = { for pool, wish in var.pools : pool => wish.spot ? 90 : 900 }
@@ -53,6 +61,8 @@ resource "aws_launch_template" "pool" {
     pool           = each.key
     group          = local.groups[each.key]
     idle_s         = each.value.idle_s
+    leaving_policy = each.value.warm_pool > 0 ? local.leaving_policy : ""
+    prices         = lookup(var.machine_usd_per_h, each.key, {})
     work           = trimspace(file("${path.module}/work.py"))
     launching_hook = each.value.warm_pool > 0 ? local.launching_hook : ""
     draining_hook  = local.terminating_hook
@@ -177,9 +187,10 @@ resource "aws_autoscaling_group" "pool" {
       min_size                    = warm_pool.value
       max_group_prepared_capacity = max(warm_pool.value, each.value.max)
 
-      # A used machine goes: the next job starts from what was set up, not from what a job left.
+      # It comes back with the release on its disk, which is what a start is spent on. Its worker has removed
+      # what jobs left, and a machine with another version is replaced by the refresh below.
       instance_reuse_policy {
-        reuse_on_scale_in = false
+        reuse_on_scale_in = true
       }
     }
   }
@@ -190,6 +201,8 @@ resource "aws_autoscaling_group" "pool" {
     preferences {
       min_healthy_percentage = 0
       instance_warmup        = 120
+      # Machines of a warm pool protect themselves while they work; a refresh drains them all the same.
+      scale_in_protected_instances = "Refresh"
     }
   }
 

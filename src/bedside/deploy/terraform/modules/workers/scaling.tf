@@ -47,6 +47,19 @@ resource "aws_autoscaling_policy" "backlog" {
   }
 }
 
+# How a machine of a warm pool leaves: one fewer, whoever counts at the same time. The others are protected, so
+# the one that is not goes, and back into the pool: terminated by name it would not come back.
+resource "aws_autoscaling_policy" "leave" {
+  for_each = { for pool, wish in var.pools : pool => wish if wish.warm_pool > 0 }
+
+  name                   = local.leaving_policy
+  autoscaling_group_name = aws_autoscaling_group.pool[each.key].name
+  policy_type            = "SimpleScaling"
+  adjustment_type        = "ChangeInCapacity"
+  scaling_adjustment     = -1
+  cooldown               = 0
+}
+
 # Maximum 0 is what keeps the waker from raising the pool again; each machine drains first.
 resource "aws_autoscaling_schedule" "stop" {
   for_each = var.night == null ? {} : var.pools

@@ -35,7 +35,7 @@ variable "pool_queues" {
 }
 
 variable "pools" {
-  description = "Pools of workers. permitted_wait_s: work may wait this long at zero machines."
+  description = "Pools of workers. permitted_wait_s: from zero machines, results may take this long; start_s of it is the start."
   type = map(object({
     instance_types   = list(string)
     gpu              = bool
@@ -44,6 +44,7 @@ variable "pools" {
     warm_pool        = number
     idle_s           = number
     permitted_wait_s = number
+    start_s          = optional(number)
     disk_gb          = number
   }))
 
@@ -56,6 +57,12 @@ variable "pools" {
     condition     = alltrue([for pool in var.pools : length(pool.instance_types) > 0])
     error_message = "pools: each needs at least one instance type, e.g. [\"g4dn.xlarge\"]."
   }
+}
+
+variable "machine_usd_per_h" {
+  description = "By pool and instance type, what an hour costs: results say what they took. Types without one are not priced."
+  type        = map(map(number))
+  default     = {}
 }
 
 variable "subnet_ids" {

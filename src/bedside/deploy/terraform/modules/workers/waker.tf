@@ -18,13 +18,13 @@ resource "aws_lambda_function" "waker" {
 
   environment {
     variables = {
-      THRESHOLD = tostring(var.backlog_threshold)
       POOLS = jsonencode({
         for pool, wish in var.pools : pool => {
           queue_url        = var.pool_queues[pool].url
           group            = local.groups[pool]
           max              = wish.max
           permitted_wait_s = wish.permitted_wait_s
+          start_s          = local.start_s[pool]
           waiting          = wish.permitted_wait_s > 0 ? aws_ssm_parameter.waiting[pool].name : ""
         }
       })

@@ -17,6 +17,9 @@ from typing import Any
 #: An event asks again about a pool that was seen awake only after this long: 200 slices are one wake-up.
 AWAKE_S = 10.0
 
+#: How long until the schedule calls again.
+LOOK_S = 60.0
+
 #: What the parameter that remembers the beginning of a wait holds when nobody waits.
 NOBODY_WAITS = "-"
 
@@ -41,12 +44,13 @@ def decide(
     maximum: int,
     waited_s: float | None = None,
     permitted_wait_s: float = 0.0,
-    threshold: int = 10,
+    start_s: float = 0.0,
 ) -> Action:
     """Say what to do about one pool.
 
     Every message counts as work: a delayed one is a job that will be tried again, and one in flight
-    without a worker is a job whose worker left or died.
+    without a worker is a job whose worker left or died. How many there are does not matter: a series that
+    is sent as 200 objects is 200 messages, and one study.
 
     Args:
         visible: Messages that can be received now.
@@ -55,8 +59,9 @@ def decide(
         desired: Machines that the group should have.
         maximum: Machines that the group may have; 0 is a pool that sleeps (the night).
         waited_s: Since when work waits at zero machines, in seconds; None where no wait began.
-        permitted_wait_s: How long work may wait so that several studies share one start; 0 is not at all.
-        threshold: This many messages are worth a machine at once.
+        permitted_wait_s: How long the first study may wait for its result, so that several share one
+            start; 0 is not at all.
+        start_s: From waking to the first result: a wait ends so much before its time is over.
 
     Returns:
         ``WAKE`` sets the group to one machine; ``REMEMBER`` begins a wait, ``FORGET`` ends it.
@@ -66,18 +71,20 @@ def decide(
         return Action.REST if waited_s is None else Action.FORGET
     if maximum < 1:  # a wait goes on through the night: in the morning it has been long enough
         return Action.REST
-    if permitted_wait_s <= 0 or work >= threshold:
+    # At the next look it would be too late.
+    until_s = permitted_wait_s - start_s - LOOK_S
+    if until_s <= 0:
         return Action.WAKE
     if waited_s is None:
         return Action.REMEMBER
-    return Action.WAKE if waited_s >= permitted_wait_s else Action.REST
+    return Action.WAKE if waited_s >= until_s else Action.REST
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, str]:
     """Look at every pool and raise those at zero that have work.
 
-    Environment: ``POOLS`` is JSON, pool to ``queue_url``, ``group``, ``max``, ``permitted_wait_s`` and
-    ``waiting`` (the SSM parameter that remembers a wait; empty where none is permitted); ``THRESHOLD``.
+    Environment: ``POOLS`` is JSON, pool to ``queue_url``, ``group``, ``max``, ``permitted_wait_s``,
+    ``start_s`` and ``waiting`` (the SSM parameter that remembers a wait; empty where none is permitted).
 
     Returns:
         Pool to the name of what was done, for the log and for a person who tests the function by hand.
@@ -115,7 +122,7 @@ def _look_after(clients: dict[str, Any], name: str, pool: dict[str, Any]) -> str
         maximum=min(maximum, int(pool["max"])),
         waited_s=_waited_s(clients["ssm"], waiting) if waiting else None,
         permitted_wait_s=float(pool["permitted_wait_s"]),
-        threshold=int(os.environ.get("THRESHOLD", "10")),
+        start_s=float(pool["start_s"]),
     )
     if action is Action.WAKE:
         clients["autoscaling"].set_desired_capacity(
