@@ -55,7 +55,9 @@ def test_a_test_notice_goes_through_every_channel(
     here: Path, hook: Hook, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (here / "secret").write_text(SECRET + "\n")
-    configure(here, f'log = true\nwebhook_url = "{hook.url}"\nwebhook_secret_file = "secret"\n')
+    configure(
+        here, f'log = true\nwebhook_url = "{hook.url}"\nwebhook_secret_file = "secret"\n'
+    )  # pragma: allowlist secret
     assert main(["notify", "test"]) == 0
     printed = capsys.readouterr()
     rows = [line.split() for line in printed.out.splitlines()[1:]]
@@ -97,16 +99,17 @@ def test_what_is_shown_hides_secrets_and_what_cannot_be_meant_fails_a_check(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BEDSIDE_NOTIFY_SMTP_PASSWORD", "right-horse")
-    configure(
-        here, f'webhook_url = "https://me:pw@hook.example/T0/private?x=1"\nwebhook_secret = "{SECRET}"\n'
-    )
+    url = "https://me:pw@hook.example/T0/private?x=1"  # pragma: allowlist secret
+    configure(here, f'webhook_url = "{url}"\nwebhook_secret = "{SECRET}"\n')
     assert main(["config", "show"]) == 0
     printed = capsys.readouterr().out
     assert '"https://hook.example/***"' in printed
     assert not [word for word in ("right-horse", SECRET, "private", "pw@") if word in printed]
     assert main(["config", "check"]) == 0
     assert "notices by webhook: https://hook.example/***" in capsys.readouterr().out
-    configure(here, 'webhook_url = "https://hook.example/x"\nwebhook_secret_file = "gone"\n')
+    configure(
+        here, 'webhook_url = "https://hook.example/x"\nwebhook_secret_file = "gone"\n'
+    )  # pragma: allowlist secret
     assert main(["config", "check"]) == 3
     assert "gone cannot be read" in capsys.readouterr().out
     configure(here, 'webhook_url = ["a"]\nkinds = ["job.died"]\n')

@@ -4,12 +4,15 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from bedside.domain.job import JobState
+from bedside.domain.job import Job, JobState
 from bedside.domain.measure import Metric
 from bedside.domain.notice import NoticeKind
 from bedside.domain.release import Role
 from bedside.errors import InputRejected, ModelFailed
 from bedside.ports import Outcome, Progress, Task
+from bedside.ports.archive import Parcel, Receipt, RefusedInstance, Sending
+from bedside.worker.archive import Archivist
+from bedside.worker.upkeep import Upkeep
 from measured import ENTRY, FAILURE, JOB, OUTCOME, PROMOTION, RELEASE, T0, Heard, every_turn
 from unit.worker.workshop import ScriptedRunner, Workshop, two_stages, writes_a_mask
 
@@ -104,6 +107,85 @@ def test_a_lost_lease_is_nobodys_failure(tmp_path: Path) -> None:
     shop.worker.step()
     assert counted(heard).keys() == {Metric.WAIT_SECONDS}
     assert heard.notices == []
+
+
+class NothingDropped:
+    """An intake whose drop-boxes are empty."""
+
+    def step(self, tenant: str) -> int:
+        return 0
+
+    settle = sweep = step
+
+
+def upkeep_of(shop: Workshop, heard: Heard) -> Upkeep:
+    return Upkeep(
+        intake=NothingDropped(),  # type: ignore[arg-type]
+        ledger=shop.ledger,
+        blobs=shop.blobs,
+        clock=shop.clock,
+        tenants=["ward"],
+        scratch=shop.folder / "scratch",
+        tidy_store=lambda: 0,
+        observer=heard.observer,
+    )
+
+
+def leased(shop: Workshop, worker: str) -> Job:
+    """Let a worker take a job and be heard of no more."""
+    shop.submit()
+    lease = shop.ledger.lease(pools=(), worker=worker, now=shop.clock.now(), lease_s=60)
+    assert lease is not None
+    return lease.job
+
+
+def test_a_worker_that_lost_contact_is_told_by_whoever_notices(tmp_path: Path) -> None:
+    shop, heard = Workshop(tmp_path), Heard()
+    job = leased(shop, "node-7-ab")
+    upkeep = upkeep_of(shop, heard)
+    upkeep.step()
+    assert heard.notices == []
+    shop.clock.sleep(61)
+    upkeep.step()
+    assert [(n.kind, n.worker, n.job) for n in heard.notices] == [
+        (NoticeKind.WORKER_GONE, "node-7-ab", job.id)
+    ]
+    assert counted(heard) == {Metric.WORKERS_GONE: 1, Metric.JOBS_RETRIED: 1}
+
+
+def test_a_worker_that_died_here_is_told_at_once(tmp_path: Path) -> None:
+    shop, heard = Workshop(tmp_path), Heard()
+    job = leased(shop, "node-7-ab")
+    lock = shop.folder / "scratch" / "node-7-ab.lock"
+    lock.parent.mkdir()
+    lock.touch()  # nobody holds it
+    upkeep_of(shop, heard).free_dead_workers(machine="node-7")
+    assert [(n.kind, n.worker, n.job) for n in heard.notices] == [
+        (NoticeKind.WORKER_GONE, "node-7-ab", job.id)
+    ]
+
+
+def test_a_result_that_the_archive_refuses_is_told_once(tmp_path: Path) -> None:
+    class Refuses:
+        """An archive that takes nothing."""
+
+        def send(self, parcel: Parcel) -> Sending:
+            return Sending(receipt=Receipt(stored=0, refused=(RefusedInstance(instance="a", reason="no"),)))
+
+    shop, heard = Workshop(tmp_path), Heard()
+    shop.worker._parts = replace(shop.worker._parts, archives=True)
+    job = shop.submit()
+    shop.worker.step()
+    archivist = Archivist(
+        ledger=shop.ledger,
+        archive=Refuses(),  # type: ignore[arg-type]
+        clock=shop.clock,
+        observer=heard.observer,
+    )
+    archivist.step()
+    archivist.step()
+    assert [(n.kind, n.job) for n in heard.notices] == [(NoticeKind.ARCHIVE_REFUSED, job.id)]
+    assert counted(heard) == {Metric.RESULTS_NOT_ARCHIVED: 1}
 
 
 def test_a_shadow_takes_time_and_is_nobodys_news() -> None:
