@@ -14,6 +14,7 @@ COMMANDS = {
     "apply": (f"{_HERE}.apply:apply", "Make or change the deployment."),
     "cost": (f"{_HERE}.cost:cost", "Estimate what it costs, or sum up what studies took."),
     "status": (f"{_HERE}.status:status", "Show queues, machines and outputs."),
+    "dead": (f"{_HERE}.dead:dead", "Show what the queues gave up on, and send it back."),
     "destroy": (f"{_HERE}.destroy:destroy", "Remove everything, and prove that nothing is left."),
     "forgotten": (f"{_HERE}.forgotten:forgotten", "Find what was left on, in every region."),
     "permissions": (f"{_HERE}.permissions:permissions", "Show the permissions that deploying needs."),

@@ -33,7 +33,7 @@ def retry(
     """Send dead or cancelled jobs again with fresh attempts, or re-run jobs that ended otherwise.
 
     A re-run is a new run of the same job: it asks first, writes the same bytes again, and its
-    result supersedes the one before.
+    result supersedes the one before. What never became a job on AWS is in bedside deploy dead list.
     """
     if bool(job_ids) == all_dead:
         raise UsageError("name jobs, or --all-dead, not both", hint="bedside job list --state dead")

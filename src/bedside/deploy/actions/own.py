@@ -1,6 +1,6 @@
 """What `bedside deploy` asks of AWS itself, whatever is made."""
 
-from bedside.deploy.actions.grant import BUCKET, LOG, REGISTRY, Grant
+from bedside.deploy.actions.grant import BUCKET, LOG, QUEUE, REGISTRY, Grant
 
 #: What `bedside deploy` itself asks, whatever is made: the checks, the state, and what is left.
 OWN = (
@@ -30,6 +30,14 @@ OWN = (
     Grant("logs", "FilterLogEvents", LOG),
     # The phantom of a verification, by its name: no study of anybody's.
     Grant("s3", "GetObject PutObject", f"{BUCKET}/input/*/bedside-verify-*"),
+    # `deploy dead`: dead letters are looked at and sent back; of what still lives nothing is received.
+    Grant(
+        "sqs",
+        "ChangeMessageVisibility DeleteMessage GetQueueAttributes ListDeadLetterSourceQueues "
+        "ListMessageMoveTasks ReceiveMessage StartMessageMoveTask",
+        f"{QUEUE}-dead",
+    ),
+    Grant("sqs", "SendMessage", QUEUE),
     # AWS makes these for itself the first time that a service is used in an account.
     Grant("iam", "CreateServiceLinkedRole", "iam::{account}:role/aws-service-role/*"),
 )
