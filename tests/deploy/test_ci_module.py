@@ -64,5 +64,4 @@ def test_a_provider_that_is_there_is_used_and_both_names_of_a_repository_are_tak
             ]
     finally:
         # moto's account is shared by all tests, and a provider is one per account.
-        terraform.run("destroy", "-input=false", "-auto-approve")
         iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=provider)

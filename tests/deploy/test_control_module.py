@@ -1,0 +1,384 @@
+"""The control machine: its module planned against moto, its nginx and its certificate with real programs.
+
+nginx is Debian's, behind it the answer that `bedside serve` gives; the certificate comes from pebble, the
+server that clients of Let's Encrypt are tested with, through certbot. That Amazon Linux has both, and that a
+machine starts at all, is not seen here; test_terraform.py applies the module with all others.
+"""
+
+import base64
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bedside.adapters.local.health import HealthServer
+from bedside.worker.pulse import Pulse
+from clouds import REGION, Cloud
+from conftest import find_program
+from serving import eventually
+from terraform import Terraform, copy_of_modules, environment
+
+DOMAIN = "bedside.hospital.example"
+QUEUE = {"url": "https://sqs.example/clinic-default", "arn": f"arn:aws:sqs:{REGION}:123456789012:clinic"}
+
+
+@pytest.fixture(scope="module")
+def applied(tmp_path_factory: pytest.TempPathFactory, moto: Cloud) -> dict[str, dict[str, Any]]:
+    """Make what else the module's plan does not know yet; return the values of all its resources."""
+    if find_program("terraform") is None:
+        pytest.skip("terraform not found in PATH")
+    folder = tmp_path_factory.mktemp("control")
+    ec2 = moto.client("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]
+    group = ec2.create_security_group(
+        GroupName="control-alone", Description="of a test", VpcId=subnet["VpcId"]
+    )
+    variables = {
+        "name": "alone",
+        "region": REGION,
+        "domain": DOMAIN,
+        "bucket": "alone-bucket",
+        "bucket_arn": "arn:aws:s3:::alone-bucket",
+        "queue_url": QUEUE["url"],
+        "pool_queues": {"default": QUEUE, "gpu": {**QUEUE, "url": "https://sqs.example/gpu"}},
+        "subnet_ids": [subnet["SubnetId"]],
+        "security_group_id": group["GroupId"],
+        "ledger_url_parameter_name": "/alone/ledger/url",
+        "node_archive_key": "software/node.tar",
+        "topic_arn": f"arn:aws:sns:{REGION}:123456789012:alone",
+    }
+    source = {"source": str(copy_of_modules(folder / "all") / "modules" / "control")}
+    provider = {"region": REGION, "skip_metadata_api_check": True}
+    root = folder / "root"
+    root.mkdir()
+    document = {"provider": {"aws": provider}, "module": {"it": {**source, **variables}}}
+    (root / "main.tf.json").write_text(json.dumps(document))
+    terraform = Terraform(folder=root, environment=environment(root, moto.environment))
+    terraform.run("init", "-input=false")
+    first = ("aws_eip.this", "aws_iam_role_policy.this")
+    targets = [f"-target=module.it.{name}" for name in first]
+    terraform.run("apply", "-input=false", "-auto-approve", *targets)
+    terraform.run("plan", "-input=false", "-out=all")
+    planned = json.loads(terraform.run("show", "-json", "all").stdout)["planned_values"]
+    found = planned["root_module"]["child_modules"][0]["resources"]
+    return {item["address"].removeprefix("module.it."): item["values"] for item in found}
+
+
+@pytest.fixture(scope="module")
+def script(applied: dict[str, dict[str, Any]]) -> str:
+    """The user data."""
+    return base64.b64decode(applied["aws_launch_template.this"]["user_data"]).decode()
+
+
+def _heredoc(script: str, target: str) -> str:
+    return script.split(f"cat > {target} <<'END'\n", 1)[1].split("\nEND\n", 1)[0] + "\n"
+
+
+@pytest.mark.needs("terraform")
+def test_there_is_exactly_one_machine_and_it_is_closed_and_encrypted(applied: Any) -> None:
+    group = applied["aws_autoscaling_group.this"]
+    assert (group["min_size"], group["desired_capacity"], group["max_size"]) == (1, 1, 1)
+    template = applied["aws_launch_template.this"]
+    metadata = template["metadata_options"][0]
+    assert (metadata["http_tokens"], metadata["http_put_response_hop_limit"]) == ("required", 1)
+    assert template["block_device_mappings"][0]["ebs"][0]["encrypted"] == "true"
+    assert template["credit_specification"][0]["cpu_credits"] == "standard"
+    assert not template["key_name"]
+    opened = [values for address, values in applied.items() if "security_group_ingress" in address]
+    assert [(rule["from_port"], rule["to_port"]) for rule in opened] == [(80, 80)]
+
+
+@pytest.mark.needs("terraform")
+def test_its_role_has_the_certificates_area_its_own_address_and_nothing_of_others(applied: Any) -> None:
+    policy = json.loads(applied["aws_iam_role_policy.this"]["policy"])
+    statements = {statement["Sid"]: statement for statement in policy["Statement"]}
+    everywhere = {sid for sid, statement in statements.items() if statement["Resource"] == "*"}
+    assert everywhere == {"RegistryToken", "Metrics"}
+    assert statements["Metrics"]["Condition"] == {"StringEquals": {"cloudwatch:namespace": "bedside"}}
+    assert statements["Certificate"]["Resource"] == "arn:aws:s3:::alone-bucket/control/*"
+    assert statements["Address"]["Resource"] == applied["aws_eip.this"]["arn"]
+    assert statements["AddressOfWhom"]["Condition"] == {
+        "StringEquals": {"aws:ResourceTag/bedside:deployment": "alone"}
+    }
+    assert statements["Replace"]["Resource"].endswith(":autoScalingGroupName/alone-control")
+    actions = {
+        action
+        for statement in policy["Statement"]
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+    assert not [action for action in actions if "*" in action or action.startswith(("iam:", "ecr:Put"))]
+
+
+@pytest.mark.needs("terraform", "bash")
+def test_the_user_data_parses_and_fits(script: str, tmp_path: Path) -> None:
+    assert len(script.encode()) < 16_384  # AWS's limit
+    files = {"node.sh": script}
+    for name in ("certificate", "watch"):
+        files[f"{name}.sh"] = _heredoc(script, f"/usr/local/sbin/bedside-{name}")
+    for name, text in files.items():
+        path = tmp_path / name
+        path.write_text(text)
+        subprocess.run(["bash", "-n", path], check=True)
+        if shellcheck := shutil.which("shellcheck"):
+            subprocess.run([shellcheck, path], check=True)
+    assert "/alone/ledger/url" in script and "postgresql" not in script  # the password is fetched
+    assert "\nBEDSIDE_QUEUE_POOLS='default=https://sqs.example/clinic-default,gpu=https://sqs" in script
+    assert "\nBEDSIDE_WORKER_COUNT='0'\n" in script
+
+
+@pytest.mark.needs("terraform")
+def test_an_alarm_tells_when_nothing_is_taken_in_or_nobody_is_there(applied: Any, script: str) -> None:
+    alarm = applied["aws_cloudwatch_metric_alarm.healthy"]
+    assert (alarm["threshold"], alarm["comparison_operator"]) == (1, "LessThanThreshold")
+    assert (alarm["treat_missing_data"], alarm["dimensions"]) == ("breaching", {"Deployment": "alone"})
+    watch = _heredoc(script, "/usr/local/sbin/bedside-watch")
+    assert f"--metric-name {alarm['metric_name']}" in watch
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def running(*words: str | Path, **more: Any) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Machine:
+    """The machine's nginx and scripts in a folder, on ports of their own."""
+
+    def __init__(self, script: str, folder: Path, health_port: int) -> None:
+        self.folder, self.http, self.https = folder, free_port(), free_port()
+        self.programs = folder / "programs"
+        for name in ("tls", "acme", "log", "programs", "kept", "lib"):
+            (folder / name).mkdir(parents=True)
+        names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        scratch = "".join(f"  {name}_temp_path {folder}/lib/{name};\n" for name in names)
+        self.paths = {
+            "/etc/bedside/tls": f"{folder}/tls",
+            "/etc/bedside/control": f"{folder}/control",
+            "/etc/letsencrypt": f"{folder}/letsencrypt",
+            "/var/lib/bedside-acme": f"{folder}/acme",
+            "/var/lib/letsencrypt": f"{folder}/lib/letsencrypt",
+            "/var/log/letsencrypt": f"{folder}/log",
+            "/var/log/nginx": f"{folder}/log",
+            "/run/nginx.pid": f"{folder}/nginx.pid",
+        }
+        self.configuration = folder / "nginx.conf"
+        configured = self._here(_heredoc(script, "/etc/nginx/nginx.conf"))
+        for real, ours in {
+            "user nginx;\n": "",
+            "http {\n": f"http {{\n{scratch}",
+            "listen 80 ": f"listen 127.0.0.1:{self.http} ",
+            "listen 443 ": f"listen 127.0.0.1:{self.https} ",
+            "127.0.0.1:8081": f"127.0.0.1:{health_port}",
+        }.items():
+            assert real in configured
+            configured = configured.replace(real, ours)
+        self.configuration.write_text(configured)
+        self.nginx = str(find_program("nginx"))
+        # Programs of the machine that are not here: what they do is done by simpler ones.
+        self.program("nginx", f'exec {self.nginx} -c {self.configuration} "$@"')
+        self.program("systemctl", f"exec {self.nginx} -c {self.configuration} -s reload")
+        self.program(
+            "aws", 'for last; do :; done; from=$4; cp "${from/s3:\\/\\//$KEPT/}" "${last/s3:\\/\\//$KEPT/}"'
+        )
+        (folder / "kept" / "alone-bucket" / "control").mkdir(parents=True)
+        self.certificate = folder / "certificate.sh"
+        self.certificate.write_text(self._here(_heredoc(script, "/usr/local/sbin/bedside-certificate")))
+        (folder / "control").write_text(_heredoc(script, "/etc/bedside/control"))
+
+    def program(self, name: str, body: str) -> None:
+        (self.programs / name).write_text(f"#!/bin/bash\n{body}\n")
+        (self.programs / name).chmod(0o755)
+
+    def certify(self, *words: str, trusting: Path | None = None, points: str = "") -> str:
+        """Run the script of the certificate and return what it says."""
+        self.program("getent", f"echo '{points or '203.0.113.9'} STREAM x'")
+        path = f"{self.programs}{os.pathsep}{os.environ['PATH']}"
+        variables = {"PATH": path, "KEPT": str(self.folder / "kept"), "HOME": str(self.folder)}
+        if trusting:
+            variables["REQUESTS_CA_BUNDLE"] = str(trusting)
+        done = subprocess.run(
+            ["bash", self.certificate, *words], env=variables, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        with running(self.nginx, "-c", self.configuration, "-g", "daemon off;"):
+            assert eventually(lambda: listens(self.https), within_s=10), "nginx does not start"
+            yield
+
+    def get(self, path: str, *, name: str = DOMAIN, authority: Path | None = None) -> httpx.Response:
+        trust = ssl.create_default_context(cafile=str(authority or self.folder / "tls" / "fullchain.pem"))
+        with httpx.Client(verify=trust, timeout=10) as client:
+            url = f"https://127.0.0.1:{self.https}{path}"
+            return client.get(url, headers={"Host": name}, extensions={"sni_hostname": name})
+
+    def _here(self, text: str) -> str:
+        for real, ours in self.paths.items():
+            text = text.replace(real, ours)
+        return text
+
+
+@pytest.fixture
+def pulse() -> Pulse:
+    return Pulse(lambda: 1.0)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that everybody may look into: pytest's own are closed to nginx, which works as nobody."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
+def machine(script: str, place: Path, pulse: Pulse) -> Iterator[Machine]:
+    """A machine behind whose nginx the answer of `bedside serve` is given."""
+    server = HealthServer("127.0.0.1:0", pulse.look)
+    yield Machine(script, place, server.port)
+    server.close()
+
+
+def _self_made(folder: Path, name: str) -> None:
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
+            *("-noenc", "-days", "1", "-subj", f"/CN={name}", "-addext", f"subjectAltName={name}"),
+            *("-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+
+
+@pytest.mark.needs("terraform", "nginx", "openssl")
+def test_https_shows_how_it_is_and_pretends_nothing(machine: Machine, pulse: Pulse) -> None:
+    _self_made(machine.folder / "tls", f"DNS:{DOMAIN}")
+    (machine.folder / "acme" / ".well-known" / "acme-challenge").mkdir(parents=True)
+    (machine.folder / "acme" / ".well-known" / "acme-challenge" / "token").write_text("proof")
+    plain = f"http://127.0.0.1:{machine.http}"
+    with machine.serving():
+        assert (machine.get("/health").status_code, machine.get("/health").json()["status"]) == (
+            503,
+            "starting",
+        )
+        pulse.beat()
+        well = machine.get("/health")
+        assert (well.status_code, well.json()["status"]) == (200, "ok")
+        assert well.headers["strict-transport-security"] == "max-age=31536000"
+        assert "no web pages" in machine.get("/").text
+        assert machine.get("/patients/Doe%5EJane").status_code == 404
+        assert machine.get("/nothing").headers["strict-transport-security"]
+        # Another name gets no certificate, and plain HTTP nothing but the proof and the way here.
+        with pytest.raises(httpx.ConnectError, match=r"(?i)unrecognized name"):
+            machine.get("/health", name="other.example")
+        assert httpx.get(f"{plain}/.well-known/acme-challenge/token").text == "proof"
+        moved = httpx.get(f"{plain}/health?x=1")
+        assert (moved.status_code, moved.headers["location"]) == (301, f"https://{DOMAIN}/health?x=1")
+    logged = "".join(path.read_text() for path in (machine.folder / "log").iterdir())
+    assert " GET 200 " in logged and "Doe" not in logged
+
+
+@pytest.mark.needs("terraform", "nginx", "openssl")
+def test_a_serve_that_is_down_is_said_to_be_down(script: str, place: Path) -> None:
+    machine = Machine(script, place, free_port())
+    _self_made(machine.folder / "tls", f"DNS:{DOMAIN}")
+    with machine.serving():
+        answer = machine.get("/health")
+        assert (answer.status_code, answer.json()) == (503, {"status": "down"})
+
+
+@contextmanager
+def acme_server(folder: Path, challenge_port: int) -> Iterator[tuple[str, Path, int]]:
+    """Run pebble; yield its directory, the certificate it is trusted by, and its port of management."""
+    _self_made(folder, "IP:127.0.0.1")
+    port, management, dns, names = (free_port() for _ in range(4))
+    configuration = {
+        "pebble": {
+            "listenAddress": f"127.0.0.1:{port}",
+            "managementListenAddress": f"127.0.0.1:{management}",
+            "certificate": str(folder / "fullchain.pem"),
+            "privateKey": str(folder / "privkey.pem"),
+            "httpPort": challenge_port,
+            "tlsPort": 1,
+        }
+    }
+    (folder / "pebble.json").write_text(json.dumps(configuration))
+    quick = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"}
+    resolver = ("-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dns01", f"127.0.0.1:{dns}")
+    off = ("-http01", "", "-https01", "", "-tlsalpn01", "", "-management", f"127.0.0.1:{names}")
+    words = ("pebble", "-config", folder / "pebble.json", "-dnsserver", f"127.0.0.1:{dns}", "-strict")
+    with ExitStack() as stack:
+        stack.enter_context(running("pebble-challtestsrv", *resolver, *off))
+        stack.enter_context(running(*words, env=quick))
+        assert eventually(lambda: listens(port) and listens(management), within_s=15), "pebble does not start"
+        yield f"https://127.0.0.1:{port}/dir", folder / "fullchain.pem", management
+
+
+@pytest.mark.needs("terraform", "nginx", "openssl", "certbot", "pebble", "pebble-challtestsrv")
+def test_the_certificate_comes_by_acme_and_outlives_the_machine(
+    machine: Machine, script: str, applied: Any, pulse: Pulse, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    address = applied["aws_eip.this"]["public_ip"]
+    pulse.beat()
+    with acme_server(tmp_path_factory.mktemp("pebble"), machine.http) as (directory, trusted, management):
+        control = (machine.folder / "control").read_text()
+        assert f"address='{address}'" in control and "https://acme-v02.api.letsencrypt.org/dir" in control
+        told = control.replace("https://acme-v02.api.letsencrypt.org/directory", directory)
+        (machine.folder / "control").write_text(told)
+        machine.certify("--first")
+        with machine.serving():
+            with pytest.raises(httpx.ConnectError, match="certificate verify failed"):
+                machine.get("/health")
+            waits = machine.certify(trusting=trusted)
+            assert waits == f"certificate: {DOMAIN} points to 203.0.113.9 , and must to {address}\n"
+            assert machine.certify(trusting=trusted, points=address).startswith("certificate: new, until ")
+            root = tmp_path_factory.mktemp("authority") / "root.pem"
+            root.write_text(
+                httpx.get(
+                    f"https://127.0.0.1:{management}/roots/0",
+                    verify=ssl.create_default_context(cafile=str(trusted)),
+                ).text
+            )
+            assert eventually(lambda: _reaches(machine, root), within_s=10), "nginx has not the new one"
+            assert machine.certify(trusting=trusted, points=address) == "", "asked for twice"
+    # pebble is gone: the next machine has what this one kept.
+    other = Machine(script, tmp_path_factory.mktemp("next"), free_port())
+    shutil.copytree(machine.folder / "kept", other.folder / "kept", dirs_exist_ok=True)
+    other.certify("--first")
+    for name in ("fullchain.pem", "privkey.pem"):
+        assert (other.folder / "tls" / name).read_bytes() == (machine.folder / "tls" / name).read_bytes()
+    assert (other.folder / "tls" / "privkey.pem").stat().st_mode & 0o077 == 0
+
+
+def _reaches(machine: Machine, root: Path) -> bool:
+    try:
+        return machine.get("/health", authority=root).status_code == 200
+    except httpx.ConnectError:
+        return False
