@@ -289,6 +289,8 @@ PATTERNS = {"steady": steady, "bursts": bursts, "nights": nights, BIG: list_of_5
 #: Seconds of a study. On a GPU assumed, for none is at hand; on a CPU measured: `spleen` on two cores, with
 #: everything around it (bench/throughput.py, fp32 torch). c7i.xlarge has two cores, as four virtual ones.
 GPU_S, CPU_S = (12.0, 25.0), 14.3
+#: What the reference's machine took for one.
+REFERENCE_S = 90.0
 QUICK = Rules(permitted_wait_s=900, idle_s=0)
 SETTINGS = {
     "as it comes (idle 300)": Rules(),
@@ -296,6 +298,8 @@ SETTINGS = {
     "wait 900, idle 0": QUICK,
     "wait 900, idle 0, warm pool": replace(QUICK, start=WARM),
 }
+#: Also on a machine with a fraction of a GPU (g6f.xlarge: 3 GB of it); nobody's list has its spot price.
+EIGHTH = ("wait 900, idle 0", "wait 900, idle 0, warm pool")
 CPU_SETTINGS = {
     "wait 900, idle 0, CPU": replace(QUICK, start=COLD_CPU),
     "wait 900, idle 0, CPU, warm pool": replace(QUICK, start=WARM_CPU),
@@ -313,24 +317,47 @@ def rows(patterns: Sequence[str] = tuple(PATTERNS)) -> Iterator[dict[str, Any]]:
     for pattern in (name for name in patterns if name != BIG):
         for name, rules in CPU_SETTINGS.items():
             yield _row(pattern, name, replace(rules, seconds=CPU_S), *prices("c7i.xlarge", rules))
+        for name in EIGHTH:
+            of_eighth = replace(SETTINGS[name], seconds=GPU_S[0])
+            yield _row(pattern, f"{name}, 1/8 of an L4", of_eighth, table.usd("ec2/g6f.xlarge"), None)
         for seconds in GPU_S:
             for name, rules in SETTINGS.items():
                 yield _row(pattern, name, replace(rules, seconds=seconds), *prices("g4dn.xlarge", rules))
             managed = Rules(start=SAGEMAKER, idle_s=SAGEMAKER_IDLE_S, seconds=seconds, leaving_s=0)
             yield _row(pattern, "SageMaker async", managed, table.usd("sagemaker/ml.g4dn.xlarge"), None)
+        for hours in (10, 24):
+            yield _static(pattern, hours, table.usd("ec2/g4dn.xlarge"))
     for most in (1, 4, 8) if BIG in patterns else ():
         rules = Rules(most=most, idle_s=0)
         yield _row(BIG, f"idle 0, max {most}", rules, *prices("g4dn.xlarge", rules))
 
 
-def _row(pattern: str, name: str, rules: Rules, hourly: float, spot: float | None) -> dict[str, Any]:
+def _static(pattern: str, hours: float, hourly: float) -> dict[str, Any]:
+    """Return the row of the reference: one machine that is on for these hours, 90 s a study."""
+    outcome, free = Outcome(), 0.0
     arrivals = PATTERNS[pattern](1)
-    found = simulate(arrivals, rules)
-    each = found.machine_s / len(arrivals)
+    for at in arrivals:
+        free = max(at, free) + REFERENCE_S
+        outcome.waits_s.append(free - at)
+    outcome.billed = [(d * DAY + OPENS, d * DAY + OPENS + hours * HOUR) for d in range(DAYS)]
+    night = DAYS * 12 * HOUR if hours == 24 else 0
+    row = _summary(pattern, f"reference, on for {hours} h", REFERENCE_S, outcome, hourly, None)
+    return {**row, "night_machine_s": round(night)}
+
+
+def _row(pattern: str, name: str, rules: Rules, hourly: float, spot: float | None) -> dict[str, Any]:
+    found = simulate(PATTERNS[pattern](1), rules)
+    return _summary(pattern, name, rules.seconds, found, hourly, spot)
+
+
+def _summary(
+    pattern: str, name: str, seconds: float, found: Outcome, hourly: float, spot: float | None
+) -> dict[str, Any]:
+    each = found.machine_s / len(found.waits_s)
     return {
         "pattern": pattern,
         "settings": name,
-        "s_per_study": rules.seconds,
+        "s_per_study": seconds,
         "wait_p50_s": round(found.wait_s(0.5)),
         "wait_p95_s": round(found.wait_s(0.95)),
         "wait_max_s": round(max(found.waits_s)),
@@ -348,12 +375,16 @@ def main() -> None:
     found = list(rows())
     if parser.parse_args().json:
         print(json.dumps(found, indent=2))
-        return
+    else:
+        print(table_of(found))
+
+
+def table_of(found: Sequence[dict[str, Any]]) -> str:
+    """Return rows as the Markdown table of docs/cost.md."""
     names = list(found[0])
-    print("| " + " | ".join(name.replace("_", " ") for name in names) + " |")
-    print("|" + "---|" * len(names))
-    for row in found:
-        print("| " + " | ".join("-" if row[n] is None else str(row[n]) for n in names) + " |")
+    lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |", "|" + "---|" * len(names)]
+    lines += ["| " + " | ".join("" if row[n] is None else str(row[n]) for n in names) + " |" for row in found]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

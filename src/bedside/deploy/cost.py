@@ -43,6 +43,8 @@ LEDGER_GB, RELEASE_GB, CONTROL_GB = 20, 5, 30
 RESULT_SHARE, IMAGING_CALLS = 0.05, 10
 CONTROL_MACHINE = "t3.small"
 ALARMS = 8
+#: Metrics with one pool and one release, of each further pool, and free ones (decision 116); paid by the hour.
+METRICS, POOL_METRICS, FREE_METRICS = 20, 14, 10
 LOG_GB = 1.0
 
 
@@ -207,7 +209,7 @@ def estimate(site: SitePlan, work: Workload, table: PriceTable) -> Estimate:
     seconds = {name: machine_seconds(pool, work) for name, pool in site.pools.items()}
     lines = [
         *_ledger(site, table),
-        *_standing(site, table),
+        *_standing(site, work, table),
         *(line for name, pool in site.pools.items() for line in _pool(name, pool, seconds[name], table)),
         *_study(site, work, table),
     ]
@@ -231,7 +233,7 @@ def _ledger(site: SitePlan, table: PriceTable) -> Iterator[Line]:
         yield _month("database", "its password's secret", 1, table, "secret")
 
 
-def _standing(site: SitePlan, table: PriceTable) -> Iterator[Line]:
+def _standing(site: SitePlan, work: Workload, table: PriceTable) -> Iterator[Line]:
     if site.control:
         kind = site.control_machine
         yield _month("control machine", kind, HOURS_PER_MONTH, table, f"ec2/{kind}")
@@ -241,6 +243,9 @@ def _standing(site: SitePlan, table: PriceTable) -> Iterator[Line]:
     yield _month("registry", "one release", RELEASE_GB, table, "ecr/storage")
     yield _month("observability", "alarms", ALARMS, table, "cloudwatch/alarm")
     yield _month("observability", "logs", LOG_GB, table, "cloudwatch/logs")
+    metrics = METRICS + POOL_METRICS * (len(site.pools) - 1) - FREE_METRICS
+    share = work.hours * DAYS_PER_MONTH / HOURS_PER_MONTH
+    yield _month("observability", "metrics beyond the free ones", metrics * share, table, "cloudwatch/metric")
     calls = max(0.0, WAKER_CALLS - FREE_CALLS)
     yield _month("waker", "calls beyond the free ones", calls, table, "lambda/calls", 1e6)
     free = max(0.0, WAKER_CALLS * WAKER_GB_S - FREE_GB_S)

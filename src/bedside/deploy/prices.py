@@ -108,13 +108,15 @@ def load_table(region: str) -> PriceTable:
 def _price(
     key: str, value: Mapping[str, Any], sources: Mapping[str, str], region: Mapping[str, Any]
 ) -> Price:
-    factor = float(region["factor"])
     own = region["usd"].get(key)
-    usd = float(own if own is not None else value["usd"] * factor)
-    source = sources[value["source"]]
-    if own is None and factor != 1:
+    if own is not None:
+        return Price(
+            usd=float(own["usd"]), unit=value["unit"], date=own["date"], source=sources[own["source"]]
+        )
+    factor, source = float(region["factor"]), sources[value["source"]]
+    if factor != 1:
         source = f"us-east-1 times {factor}: {source}"
-    return Price(usd=usd, unit=value["unit"], date=value["date"], source=source)
+    return Price(usd=float(value["usd"]) * factor, unit=value["unit"], date=value["date"], source=source)
 
 
 def refreshed(

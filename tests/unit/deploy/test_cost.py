@@ -24,6 +24,10 @@ def test_the_database_is_the_fixed_part() -> None:
     assert "control machine" not in found.parts()
 
 
+def test_metrics_are_paid_in_the_hours_in_which_there_are_any() -> None:
+    assert usd(estimate(SITE, WORK, TABLE), "observability", "metrics") == pytest.approx(10 * 0.3 * 300 / 730)
+
+
 def test_a_database_of_ones_own_costs_nothing_here() -> None:
     found = estimate(replace(SITE, own_ledger=False), WORK, TABLE)
     assert "database" not in found.parts()

@@ -42,9 +42,15 @@ def test_the_owners_bill_is_in_the_table() -> None:
 
 
 def test_a_price_made_by_a_factor_says_so() -> None:
-    price = load_table("eu-central-1").of("ec2/g5.xlarge")
-    assert price.usd == pytest.approx(1.006 * 1.25)
+    price = load_table("eu-central-1").of("ec2/c7i.xlarge")
+    assert price.usd == pytest.approx(0.1785 * 1.25)
     assert price.source.startswith("us-east-1 times 1.25")
+
+
+def test_a_price_of_the_regions_own_has_its_own_date_and_source() -> None:
+    price = load_table("eu-central-1").of("ec2/g4dn.xlarge")
+    assert (price.usd, price.date) == (0.658, "2026-01")
+    assert price.source.startswith("instances.vantage.sh of 2026-01-21")
 
 
 def test_an_unknown_machine_names_the_known_ones() -> None:

@@ -87,9 +87,15 @@ def test_two_hundred_messages_at_once_wake_nobody_early() -> None:
     assert found.billed[0][0] >= 600
 
 
-def test_the_goal_is_reached_within_the_wait_and_nobody_works_at_night() -> None:
+@pytest.fixture(scope="module")
+def rows() -> list[dict[str, Any]]:
+    """Everything that the page on costs shows."""
+    return list(scaling.rows())
+
+
+def test_the_goal_is_reached_within_the_wait_and_nobody_works_at_night(rows: list[dict[str, Any]]) -> None:
     """USD 0.005 on demand (GPU from a warm pool, CPU) and 0.002 on spot (CPU), as docs/cost.md says."""
-    table = {(row["pattern"], row["settings"], row["s_per_study"]): row for row in scaling.rows(["steady"])}
+    table = {(row["pattern"], row["settings"], row["s_per_study"]): row for row in rows}
     gpu = table["steady", "wait 900, idle 0, warm pool", 12.0]
     cpu = table["steady", "wait 900, idle 0, CPU", 14.3]
     assert gpu["usd"] <= 0.005 and cpu["usd"] <= 0.005 and cpu["usd_spot"] <= 0.002
@@ -97,6 +103,11 @@ def test_the_goal_is_reached_within_the_wait_and_nobody_works_at_night() -> None
         assert row["wait_max_s"] <= 900 and row["night_machine_s"] == 0
     # missed, and said so: a GPU on spot pulls its release at each start
     assert table["steady", "wait 900, idle 0", 12.0]["usd_spot"] > 0.002
+
+
+def test_the_page_on_costs_shows_what_the_script_prints(rows: list[dict[str, Any]]) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "cost.md").read_text(encoding="utf-8")
+    assert scaling.table_of(rows) in page, "python bench/scaling.py, and put it into docs/cost.md"
 
 
 @pytest.mark.parametrize("wait_s", [0.0, 900.0])
