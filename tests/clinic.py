@@ -90,6 +90,14 @@ class Typed:
         return json.loads(self.out)
 
 
+def typed(*words: str) -> Typed:
+    """Type a command as in a terminal that nobody sits at."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(words)
+    return Typed(code, out.getvalue(), err.getvalue())
+
+
 class Clinic:
     """One deployment in a folder, with everything a test may want to look at.
 

@@ -4,9 +4,7 @@ The root module here is a small one (a bucket, a queue, a registry, a role), bec
 about the command; what the package's own modules make has tests of its own.
 """
 
-import contextlib
 import hashlib
-import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -16,11 +14,10 @@ import pytest
 
 import nothing_bundle
 from bedside.adapters.aws.datastores import ImagingDatastores, Patience
-from bedside.cli.main import main
 from bedside.deploy import site, workspace
 from bedside.deploy.software import Software
 from bedside.wiring import cloud as wired
-from clinic import Typed
+from clinic import typed
 from clouds import REGION, Cloud
 from healthimaging import FakeHealthImaging, run_healthimaging
 from terraform import environment
@@ -95,14 +92,6 @@ resource "terraform_data" "this" { input = var.datastore_id }
 output "datastore" { value = terraform_data.this.output }
 """
 COST = "cost: about USD "
-
-
-def typed(*words: str) -> Typed:
-    """Type a command as in a terminal that nobody sits at."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(words)
-    return Typed(code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture

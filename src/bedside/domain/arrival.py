@@ -130,6 +130,15 @@ class Entry:
     seen_at: datetime
 
 
+def fingerprint(parts: Iterable[tuple[str, int, datetime]]) -> str:
+    """Return what changes with an entry's objects.
+
+    Args:
+        parts: Key, length in bytes and last change of each, in key order.
+    """
+    return short_id([[key, size_bytes, at.isoformat()] for key, size_bytes, at in parts])
+
+
 def entry_id(tenant: str, key: str, fingerprint: str) -> str:
     """Return the identity of a drop-box entry."""
     return short_id([tenant, key, fingerprint])

@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from bedside.errors import BedsideError
+
 if TYPE_CHECKING:
+    from bedside.ports import Clock, Ledger
     from bedside.ports.cloud import Cloud
     from bedside.ports.datastores import Datastores
     from bedside.ports.prices import PriceSource
@@ -22,11 +25,38 @@ def open_cloud(region: str = "") -> "Cloud":
     return AwsCloud(region)
 
 
+def open_clock() -> "Clock":
+    """Return the time."""
+    from bedside.adapters.local.clock import SystemClock
+
+    return SystemClock()
+
+
 def open_datastores(region: str) -> "Datastores":
     """Return the account's datastores of images in a region; nothing is asked yet."""
     from bedside.adapters.aws.datastores import ImagingDatastores
 
     return ImagingDatastores(region)
+
+
+def reach_ledger(url: str) -> "Ledger | None":
+    """Return the ledger of a deployment where it can be read from here; None elsewhere.
+
+    Nothing is made or upgraded in it: that is for the deployment's own version to do.
+    """
+    from bedside.adapters.sql import SqlLedger
+
+    if not url:
+        return None
+    ledger = None
+    try:
+        ledger = SqlLedger(url)
+        ledger.depth()
+    except BedsideError:  # closed to us, without tables yet, or its driver is not installed here
+        if ledger is not None:
+            ledger.close()
+        return None
+    return ledger
 
 
 def open_prices() -> "PriceSource":

@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from bedside.config import FileSetSettings
+from bedside.domain.arrival import fingerprint
 from bedside.domain.identity import short_id
 from bedside.errors import NotFound, UsageError
 from bedside.ports import Blob, BlobStore, Clock, Dropped
@@ -58,8 +59,8 @@ class Thing:
 
     def dropped(self) -> Dropped:
         """Return it as the feed tells it."""
-        told = [[b.key, b.size_bytes, b.modified_at.isoformat()] for b in self.parts]
-        return Dropped(key=self.key, parts=tuple(b.key for b in self.parts), fingerprint=short_id(told))
+        told = fingerprint((b.key, b.size_bytes, b.modified_at) for b in self.parts)
+        return Dropped(key=self.key, parts=tuple(b.key for b in self.parts), fingerprint=told)
 
 
 def markers_of(key: str) -> tuple[str, ...]:

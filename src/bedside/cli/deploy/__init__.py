@@ -13,6 +13,7 @@ COMMANDS = {
     "plan": (f"{_HERE}.plan:plan", "Check the account and show what an apply would do."),
     "apply": (f"{_HERE}.apply:apply", "Make or change the deployment."),
     "cost": (f"{_HERE}.cost:cost", "Estimate what it costs, or sum up what studies took."),
+    "verify": (f"{_HERE}.verify:verify", "Send a phantom study through it and wait for its result."),
     "status": (f"{_HERE}.status:status", "Show queues, machines and outputs."),
     "dead": (f"{_HERE}.dead:dead", "Show what the queues gave up on, and send it back."),
     "destroy": (f"{_HERE}.destroy:destroy", "Remove everything, and prove that nothing is left."),

@@ -4,21 +4,24 @@ from pathlib import Path
 
 import click
 
-from bedside.cli.base import Command, config_option, confirm, json_option, yes_option
+from bedside.cli.base import Command, config_option, confirm, json_option, load_settings, yes_option
 from bedside.cli.deploy.shared import as_json as plan_json
 from bedside.cli.deploy.shared import check, show, site_of, state_option, telling
+from bedside.cli.deploy.verify import PATIENCE_MIN, verified
 from bedside.cli.output import ProgressLine, note, write_json
 
 
-@click.command(cls=Command, examples=["bedside deploy apply", "bedside deploy apply --yes --state local"])
+@click.command(cls=Command, examples=["bedside deploy apply", "bedside deploy apply --yes --no-verify"])
+@click.option("--no-verify", is_flag=True, help="Send no phantom through it afterwards.")
 @state_option
 @yes_option
 @config_option
 @json_option
-def apply(state: str | None, yes: bool, config_path: Path | None, as_json: bool) -> None:
+def apply(no_verify: bool, state: str | None, yes: bool, config_path: Path | None, as_json: bool) -> None:
     """Make or change the deployment: checks, plan, question, progress.
 
-    When it is cut off, what was made is remembered, and the next apply does the rest.
+    When it is cut off, what was made is remembered, and the next apply does the rest. What was made or
+    changed is verified by a phantom study that is sent through it: see bedside deploy verify.
     """
     from bedside.deploy.estimated import cost_line
 
@@ -48,12 +51,21 @@ def apply(state: str | None, yes: bool, config_path: Path | None, as_json: bool)
             # Also what a failed apply has made: it must be found again when all is removed.
             site.record().add(terraform.held())
     outputs = terraform.outputs()
+    sent = False
     if software is not None:
         # After the bucket is there; machines start only when work arrives.
         with ProgressLine() as progress:
             progress.update("sending the software of the machines")
-            site.cloud.upload(outputs["bucket"], software.key, software.path)
+            sent = site.cloud.upload(outputs["bucket"], software.key, software.path)
+    told = None
+    if (planned.changes or sent) and not no_verify:
+        settings = load_settings(config_path).settings
+        first = settings.system.tenants[0]
+        told = verified(site, settings, outputs, tenant=first, patience_s=60 * PATIENCE_MIN)
     if as_json:
-        write_json({**plan_json(planned), "outputs": outputs})
+        verification = told.document if told else None
+        write_json({**plan_json(planned), "outputs": outputs, "verification": verification})
     elif planned.changes:
         note("done; bedside deploy status shows it")
+    if told:
+        told.say()
