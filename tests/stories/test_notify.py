@@ -14,6 +14,7 @@ from serving import Serving
 from webhook_server import Hook, run_webhook
 
 SECRET = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="  # pragma: allowlist secret
+IN_A_FILE = 'webhook_secret_file = "secret"\n'  # pragma: allowlist secret
 
 #: Fails on a study whose first instance says so, and writes one file of any other.
 PROGRAM = f"""#!{sys.executable} -IS
@@ -55,9 +56,7 @@ def test_a_test_notice_goes_through_every_channel(
     here: Path, hook: Hook, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (here / "secret").write_text(SECRET + "\n")
-    configure(
-        here, f'log = true\nwebhook_url = "{hook.url}"\nwebhook_secret_file = "secret"\n'
-    )  # pragma: allowlist secret
+    configure(here, f'log = true\nwebhook_url = "{hook.url}"\n{IN_A_FILE}')
     assert main(["notify", "test"]) == 0
     printed = capsys.readouterr()
     rows = [line.split() for line in printed.out.splitlines()[1:]]
@@ -107,11 +106,9 @@ def test_what_is_shown_hides_secrets_and_what_cannot_be_meant_fails_a_check(
     assert not [word for word in ("right-horse", SECRET, "private", "pw@") if word in printed]
     assert main(["config", "check"]) == 0
     assert "notices by webhook: https://hook.example/***" in capsys.readouterr().out
-    configure(
-        here, 'webhook_url = "https://hook.example/x"\nwebhook_secret_file = "gone"\n'
-    )  # pragma: allowlist secret
+    configure(here, f'webhook_url = "https://hook.example/x"\n{IN_A_FILE}')
     assert main(["config", "check"]) == 3
-    assert "gone cannot be read" in capsys.readouterr().out
+    assert "secret cannot be read" in capsys.readouterr().out
     configure(here, 'webhook_url = ["a"]\nkinds = ["job.died"]\n')
     assert main(["config", "check"]) == 3
     assert "'job.dead'" in capsys.readouterr().err
