@@ -10,8 +10,10 @@ import pytest
 
 from bedside.adapters.aws.blobs import S3BlobStore
 from bedside.adapters.aws.places import Bucket
+from bedside.adapters.aws.routes import RoutedBlobStore
 from bedside.adapters.local.blobs import FolderBlobStore
 from bedside.adapters.memory.blobs import MemoryBlobStore
+from bedside.domain.tenant import TenantBuckets
 from bedside.errors import NotFound, UsageError
 from bedside.ports import BlobStore
 from clouds import Cloud
@@ -22,14 +24,22 @@ def _s3(request: pytest.FixtureRequest, prefix: str) -> BlobStore:
     return S3BlobStore(Bucket(name=cloud.bucket(), prefix=prefix))
 
 
+def _routed(request: pytest.FixtureRequest) -> BlobStore:
+    cloud: Cloud = request.getfixturevalue("cloud")
+    shared = S3BlobStore(Bucket(name=cloud.bucket()))
+    own = TenantBuckets(input=cloud.bucket(), output=cloud.bucket())
+    return RoutedBlobStore(shared, lambda tenant: own if tenant == "default" else None)
+
+
 STORES: dict[str, Callable[[pytest.FixtureRequest, Path], BlobStore]] = {
     "folder": lambda request, tmp: FolderBlobStore(tmp / "store"),
     "memory": lambda request, tmp: MemoryBlobStore(),
     "s3": lambda request, tmp: _s3(request, ""),
     "s3-prefix": lambda request, tmp: _s3(request, "hospital/one/"),
+    "routed-apart": lambda request, tmp: _routed(request),
 }
 #: Stores without folders: a key may be an object and begin others at once.
-WITHOUT_FOLDERS = {"s3", "s3-prefix"}
+WITHOUT_FOLDERS = {"s3", "s3-prefix", "routed-apart"}
 
 
 @pytest.fixture(params=STORES)
@@ -286,7 +296,7 @@ def test_readers_see_one_whole_version_while_many_write(store: BlobStore) -> Non
     assert keys(store) == ["a/b/k"]
 
 
-@pytest.mark.parametrize("adapter", [FolderBlobStore, MemoryBlobStore, S3BlobStore])
+@pytest.mark.parametrize("adapter", [FolderBlobStore, MemoryBlobStore, S3BlobStore, RoutedBlobStore])
 def test_signatures_are_the_ports(adapter: type) -> None:
     for name, method in inspect.getmembers(BlobStore, inspect.isfunction):
         if not name.startswith("_"):

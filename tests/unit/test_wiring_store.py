@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bedside.adapters.aws.blobs import S3BlobStore
+from bedside.adapters.aws.routes import RoutedBlobStore
 from bedside.adapters.local.blobs import FolderBlobStore
 from bedside.config import Settings
 from bedside.errors import ConfigError, Unavailable
@@ -30,7 +30,7 @@ def test_a_bucket_holds_the_objects_and_the_root_the_rest(tmp_path: Path, cloud:
     bucket = cloud.bucket()
     chosen = settings(tmp_path, f"s3://{bucket}/ward")
     deployment = open_deployment(chosen)
-    assert isinstance(deployment.blobs, S3BlobStore)
+    assert isinstance(deployment.blobs, RoutedBlobStore)
     deployment.blobs.tenant("t").put("results/a/r.json", b"{}")
     deployment.close()
     place = place_of(chosen, "t", "results/a/r.json")

@@ -1,6 +1,6 @@
 """A deployment as a command sees it: one tenant, opened and closed; jobs found by what people type.
 
-Refuses a tenant that the configuration does not name, so that a typing error never makes a drop-box.
+Refuses a tenant that nobody made or configured, so that a typing error never makes a drop-box.
 """
 
 import difflib
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from bedside.cli.base import load_settings
 from bedside.cli.output import note
+from bedside.domain.tenant import name_of
 from bedside.errors import ConfigError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from bedside.config import Settings
     from bedside.domain.job import Job
     from bedside.ports import BlobStore, Clock, Ledger
+    from bedside.tenants.directory import TenantDirectory
 
 #: How many of the newest jobs and entries are looked through for the beginning of an id or a name.
 LOOKED_THROUGH = 1000
@@ -33,6 +35,7 @@ class Opened:
         ledger: Of all tenants; calls take the tenant.
         blobs: Of this tenant only.
         clock: The time.
+        tenants: Whom the deployment serves.
     """
 
     settings: "Settings"
@@ -40,6 +43,7 @@ class Opened:
     ledger: "Ledger"
     blobs: "BlobStore"
     clock: "Clock"
+    tenants: "TenantDirectory"
 
     def job(self, text: str) -> "Job":
         """Return the job of an id, or of the only identity that begins with ``text``.
@@ -77,11 +81,23 @@ class Opened:
             raise NotFound(f"tenant {self.tenant} has no jobs", hint="bedside submit PATH")
         return newest[0]
 
+    def must_be_served(self) -> None:
+        """Refuse to put anything into the drop-box of a tenant that is closed: nobody would look there.
+
+        Raises:
+            UsageError: It is.
+        """
+        if self.tenant not in self.tenants.served:
+            raise UsageError(
+                f"tenant {self.tenant} takes no new studies: it is closed, or not made whole",
+                hint=f"bedside tenant show {self.tenant}",
+            )
+
     def place(self, key: str) -> str:
         """Return where a person finds what lies under a key of this tenant: a path here, or a URL."""
         from bedside.wiring import place_of
 
-        return place_of(self.settings, self.tenant, key)
+        return place_of(self.settings, self.tenant, key, self.blobs)
 
 
 @contextmanager
@@ -104,16 +120,19 @@ def opened(config_path: Path | None, tenant: str) -> Iterator[Opened]:
             f"no deployment here: neither {DEFAULT_FILE} nor {settings.system.root.name}",
             hint="bedside init BUNDLE, or name the configuration with -c",
         )
-    name = checked_tenant(tenant, settings.system.tenants)
+    if tenant:
+        name_of(tenant)  # refused before anything is opened
     deployment = open_deployment(settings)
     deployment.log = _aloud
     try:
+        name = checked_tenant(tenant, deployment.tenants.known)
         yield Opened(
             settings=settings,
             tenant=name,
             ledger=deployment.ledger,
             blobs=deployment.blobs.tenant(name),
             clock=deployment.clock,
+            tenants=deployment.tenants,
         )
     finally:
         deployment.close()
@@ -126,17 +145,18 @@ def _aloud(action: str, /, **fields: object) -> None:
 
 
 def checked_tenant(tenant: str, tenants: Sequence[str]) -> str:
-    """Return the tenant to work for.
+    """Return the tenant to work for, typed as a path or a name.
 
     Raises:
-        UsageError: The configuration does not name it.
+        UsageError: Neither the configuration nor the ledger knows it.
     """
     if not tenant:
         return tenants[0]
+    tenant = name_of(tenant)
     if tenant not in tenants:
         near = difflib.get_close_matches(tenant, tenants, n=1, cutoff=0.0)
         raise UsageError(
             f"no tenant {tenant!r}; the nearest of {len(tenants)} is {near[0]!r}",
-            hint="bedside config show",
+            hint="bedside tenant list",
         )
     return tenant

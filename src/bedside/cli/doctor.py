@@ -224,7 +224,7 @@ def _jobs_left(settings: "Settings", at: str) -> Iterator[Finding]:
     deployment = open_deployment(settings)
     try:
         now = deployment.clock.now()
-        for tenant in settings.system.tenants:
+        for tenant in deployment.tenants.known:
             by_state = {
                 state: deployment.ledger.jobs(tenant, JobFilter(states=frozenset({state})), limit=1000)
                 for state in (JobState.DEAD, JobState.RUNNING, JobState.QUEUED)

@@ -68,7 +68,7 @@ def serve(
                 ledger=deployment.ledger,
                 blobs=deployment.blobs,
                 clock=deployment.clock,
-                tenants=settings.system.tenants,
+                tenants=deployment.tenants,
                 scratch=deployment.scratch,
                 tidy_store=deployment.tidy_store,
                 remind=deployment.remind,

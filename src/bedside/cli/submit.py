@@ -62,6 +62,7 @@ def submit(paths: tuple[Path, ...], wait: bool, tenant: str, config_path: Path |
     """
     parcels = parcels_of(paths)
     with opened(config_path, tenant) as deployment:
+        deployment.must_be_served()
         for parcel in parcels:
             deliver(deployment, parcel)
         if not wait:

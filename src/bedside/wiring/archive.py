@@ -4,17 +4,19 @@ from typing import TYPE_CHECKING
 
 from bedside.ports import BlobStore
 from bedside.ports.archive import ImageArchive
+from bedside.tenants.directory import TenantDirectory
 
 if TYPE_CHECKING:
     from bedside.config import Settings
 
 
-def open_archive(settings: "Settings", blobs: BlobStore) -> ImageArchive | None:
+def open_archive(settings: "Settings", blobs: BlobStore, tenants: TenantDirectory) -> ImageArchive | None:
     """Return the archive of some settings, or None where nothing is archived; nothing is asked yet.
 
     Args:
         settings: What is in force.
         blobs: The store, of any tenant.
+        tenants: Says whose results lie in buckets of their own.
 
     Raises:
         ConfigError: The store is a bucket, and there is no role for import jobs to read it with.
@@ -32,6 +34,7 @@ def open_archive(settings: "Settings", blobs: BlobStore) -> ImageArchive | None:
             datastore=settings.archive.datastore,
             role=settings.archive.role,
             bucket=Bucket.of(store.url) if in_s3 else None,
+            apart=lambda tenant: tenants.buckets(tenant) is not None,
         ),
         blobs,
     )

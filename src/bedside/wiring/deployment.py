@@ -20,6 +20,7 @@ from bedside.log import Log, silent
 from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
 from bedside.ports.archive import ImageArchive
 from bedside.ports.hints import Hints
+from bedside.tenants.directory import TenantDirectory
 from bedside.wiring.archive import open_archive
 from bedside.wiring.notices import open_announcer, open_metrics
 from bedside.wiring.queue import open_feed, open_hints
@@ -53,6 +54,7 @@ class Deployment:
         ledger: Of all tenants.
         blobs: The store; choose a tenant with ``blobs.tenant(name)``.
         clock: The time.
+        tenants: Whom it serves, known anew every few seconds.
         tidy_store: Removes what crashed writers left in the store; returns how many.
         log: Takes notes.
         hints: Tells pools of waiting jobs, where there is a queue; the ledger does so by itself.
@@ -63,6 +65,7 @@ class Deployment:
     ledger: Ledger
     blobs: BlobStore
     clock: Clock
+    tenants: TenantDirectory
     tidy_store: Callable[[], int]
     log: Log = field(default=silent)
     hints: Hints | None = None
@@ -116,6 +119,7 @@ class Deployment:
             ledger=self.ledger,
             clock=self.clock,
             log=self.log,
+            tenants=self.tenants,
             woken=lambda: self.woken(),
         )
 
@@ -125,7 +129,7 @@ class Deployment:
 
         if self.hints is None:
             return 0
-        return Reminder(self.ledger, self.hints, self.clock, self.settings.system.tenants, self.log).step()
+        return Reminder(self.ledger, self.hints, self.clock, self.tenants, self.log).step()
 
     @cached_property
     def observer(self) -> "Observer":
@@ -225,7 +229,7 @@ class Deployment:
     @cached_property
     def archive(self) -> ImageArchive | None:
         """Where delivered results go besides the store, if anywhere."""
-        return open_archive(self.settings, self.blobs)
+        return open_archive(self.settings, self.blobs, self.tenants)
 
     def aside(self, scratch: Path) -> Callable[[], int]:
         """Return what a worker does when nobody waits: compare shadows, and archive what is delivered."""
@@ -302,14 +306,16 @@ def open_deployment(settings: "Settings", *, log: Log = silent) -> Deployment:
         raise Unavailable(
             f"system.root: {settings.system.root} cannot be made: {exc.strerror}", hint="bedside config show"
         ) from exc
-    store = open_store(settings)
-    ledger = _ledger(settings)
+    ledger, clock = _ledger(settings), SystemClock()
+    tenants = TenantDirectory(settings.system.tenants, ledger, clock.monotonic)
+    store = open_store(settings, tenants.buckets)
     ledger.prepare()
     deployment = Deployment(
         settings=settings,
         ledger=ledger,
         blobs=store.blobs,
-        clock=SystemClock(),
+        clock=clock,
+        tenants=tenants,
         tidy_store=store.tidy,
         log=log,
     )

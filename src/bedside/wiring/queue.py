@@ -13,6 +13,7 @@ from bedside.worker.dropbox import DropboxWatch
 if TYPE_CHECKING:
     from bedside.adapters.aws.events import JobHint
     from bedside.config import Settings
+    from bedside.tenants.directory import TenantDirectory
 
 
 def open_feed(
@@ -22,6 +23,7 @@ def open_feed(
     ledger: Ledger,
     clock: Clock,
     log: Log,
+    tenants: "TenantDirectory",
     woken: Callable[[], None] = lambda: None,
 ) -> ArrivalFeed:
     """Return the feed of some settings; nothing is asked of a queue yet.
@@ -32,6 +34,7 @@ def open_feed(
         ledger: Says when a hint is done with.
         clock: The time.
         log: Takes notes.
+        tenants: Who is served, and whose buckets are whose.
         woken: Called when a hint came of a job that waits.
 
     Raises:
@@ -59,11 +62,12 @@ def open_feed(
         queues=[SqsQueue(url, log=log) for url in listened(settings)],
         bucket=Bucket.of(settings.store.url),
         watch=watch,
-        tenants=settings.system.tenants,
+        tenants=tenants,
         hint_done=hint_done,
         clock=clock,
         options=FeedOptions(poll_s=settings.intake.poll_s),
         drop_boxes=takes_in(settings),
+        owner=tenants.owner,
         woken=woken,
         log=log,
     )

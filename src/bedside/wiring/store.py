@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bedside.domain.tenant import TenantBuckets
 from bedside.errors import ConfigError
 from bedside.ports import BlobStore
 
@@ -26,8 +27,12 @@ class Store:
     check: Callable[[], str]
 
 
-def open_store(settings: "Settings") -> Store:
+def open_store(settings: "Settings", buckets: Callable[[str], TenantBuckets | None] | None = None) -> Store:
     """Return the store of some settings; nothing is asked of it yet.
+
+    Args:
+        settings: What is in force.
+        buckets: Returns the buckets that a tenant has for itself alone, or None.
 
     Raises:
         ConfigError: ``store.url`` names no bucket, ``store.endpoint_url`` no server, or boto3 is missing.
@@ -59,13 +64,27 @@ def open_store(settings: "Settings") -> Store:
             f"store.url: a bucket needs the Python package {exc.name}", hint="pip install 'bedside[aws]'"
         ) from exc
     store = S3BlobStore(bucket, options=S3Options(endpoint_url=where.endpoint_url))
-    return Store(blobs=store, tidy=store.sweep, check=store.check)
+    if buckets is None:
+        return Store(blobs=store, tidy=store.sweep, check=store.check)
+    from bedside.adapters.aws.routes import RoutedBlobStore
+
+    return Store(blobs=RoutedBlobStore(store, buckets), tidy=store.sweep, check=store.check)
 
 
-def place_of(settings: "Settings", tenant: str, key: str) -> str:
-    """Return where a person finds what lies under a tenant's key: a path here, or an ``s3://`` URL."""
+def place_of(settings: "Settings", tenant: str, key: str, blobs: BlobStore | None = None) -> str:
+    """Return where a person finds what lies under a tenant's key: a path here, or an ``s3://`` URL.
+
+    Args:
+        settings: What is in force.
+        tenant: Whose.
+        key: Which.
+        blobs: The tenant's store, which knows whether it has buckets of its own.
+    """
     if not settings.store.url:
         return str(settings.system.root / tenant / key)
     from bedside.adapters.aws.places import Bucket
+    from bedside.adapters.aws.routes import RoutedBlobStore
 
+    if isinstance(blobs, RoutedBlobStore):
+        return blobs.url(key)
     return Bucket.of(settings.store.url).url(tenant, key)

@@ -110,7 +110,7 @@ class Reminder:
         self._ledger = ledger
         self._hints = hints
         self._clock = clock
-        self._tenants = tuple(tenants)
+        self._tenants = tenants  # may grow and shrink while this runs
         self._log = log
 
     def step(self) -> int:

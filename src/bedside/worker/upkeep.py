@@ -65,7 +65,7 @@ class Upkeep:
         self._ledger = ledger
         self._blobs = blobs
         self._clock = clock
-        self._tenants = tuple(tenants)
+        self._tenants = tenants  # may grow and shrink while this runs
         self._scratch = scratch
         self._tidy_store = tidy_store
         self._remind = remind

@@ -51,7 +51,7 @@ class Ledger:
 @pytest.fixture
 def opened() -> Opened:
     jobs = [job("abcdef", 1), job("abcdef"), job("abc999")]
-    return Opened(settings=None, tenant="default", ledger=Ledger(jobs), blobs=None, clock=None)  # type: ignore[arg-type]
+    return Opened(settings=None, tenant="default", ledger=Ledger(jobs), blobs=None, clock=None, tenants=None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,10 @@ class S3BlobStore:
         """Return the same store for another tenant."""
         return S3BlobStore(self._bucket, name, self._options, _client=self._client)
 
+    def elsewhere(self, bucket: Bucket) -> "S3BlobStore":
+        """Return the same tenant's store in another bucket."""
+        return S3BlobStore(bucket, self._tenant, self._options, _client=self._client)
+
     def put(self, key: str, data: bytes) -> None:
         """Write an object."""
         place = self._bucket.object(self._tenant, key)
@@ -176,6 +180,10 @@ class S3BlobStore:
         S3 renames nothing: each object is copied there and then removed here, so that a move that broke
         off is finished by calling again.
         """
+        self.move_to(self, source, destination)
+
+    def move_to(self, other: "S3BlobStore", source: str, destination: str) -> None:
+        """Do as `move`, into another bucket perhaps."""
         check_key(source)
         check_key(destination)
         if source == destination or f"{destination}/".startswith(f"{source}/"):
@@ -187,21 +195,22 @@ class S3BlobStore:
             raise NotFound("store: nothing to move under this key")
 
         def move(one: _Found) -> None:
-            self._move_one(one, destination + one.blob.key[len(source) :])
+            self._move_one(one, other, destination + one.blob.key[len(source) :])
 
         abreast(move, found, threads=self._options.threads)
 
-    def _move_one(self, found: "_Found", target: str) -> None:
+    def _move_one(self, found: "_Found", other: "S3BlobStore", target: str) -> None:
         """Copy and remove one version; what somebody wrote there meanwhile stays."""
-        old, new = (self._bucket.object(self._tenant, key) for key in (found.blob.key, target))
+        old = self._bucket.object(self._tenant, found.blob.key)
+        there, new = other._bucket.name, other._bucket.object(other._tenant, target)
         origin = {"Bucket": self._bucket.name, "Key": old}
         only = {"CopySourceIfMatch": found.version}
         if found.blob.size_bytes <= self._options.copy_bytes:
             with as_ours("store: cannot move"):
-                self._client().copy_object(CopySource=origin, Bucket=self._bucket.name, Key=new, **only)
+                self._client().copy_object(CopySource=origin, Bucket=there, Key=new, **only)
         else:
             with transferring(self._client(), "move", self._options.copies) as transfers:
-                transfers.copy(origin, self._bucket.name, new, extra_args=only).result()
+                transfers.copy(origin, there, new, extra_args=only).result()
         try:
             with as_ours("store: cannot move"):
                 self._client().delete_object(Bucket=self._bucket.name, Key=old, IfMatch=found.version)
@@ -228,6 +237,10 @@ class S3BlobStore:
     def presign_get(self, key: str, expires_s: int) -> str:
         """Return a URL with which anybody may read this object until it expires."""
         return self._presign("get_object", key, expires_s, {})
+
+    def url(self, key: str) -> str:
+        """Return where a person finds what lies under a key, as ``aws s3`` takes it."""
+        return self._bucket.url(self._tenant, key)
 
     def _presign(self, operation: str, key: str, expires_s: int, more: Mapping[str, object]) -> str:
         place = self._bucket.object(self._tenant, key)

@@ -5,7 +5,7 @@ stays for the queue's redrive policy, where a person sees it. Keys may hold name
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
@@ -54,7 +54,7 @@ class Told:
     job: JobHint | None = None
 
 
-def parse(body: str, bucket: Bucket) -> Told:
+def parse(body: str, bucket: Bucket, owner: Callable[[str], str] = lambda _: "") -> Told:
     """Read a message.
 
     Forms: S3's notification with any number of records (keys are URL-encoded there), the same inside an
@@ -63,31 +63,33 @@ def parse(body: str, bucket: Bucket) -> Told:
     Args:
         body: Of the message.
         bucket: Whose objects count.
+        owner: Returns the tenant whose own input bucket one is, whose objects of that tenant count too;
+            empty for any other bucket.
 
     Raises:
         InputRejected: It is of no form we know; the message quotes nothing of it.
     """
     try:
-        return _told(json.loads(body), bucket)
+        return _told(json.loads(body), bucket, owner)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         # From None: such an error quotes what it could not read.
         raise InputRejected("queue: a message of no form we know") from None
 
 
-def _told(said: Any, bucket: Bucket) -> Told:
+def _told(said: Any, bucket: Bucket, owner: Callable[[str], str]) -> Told:
     if said.get("bedside") == HINT:
         hint = JobHint(tenant=str(said["tenant"]), job=str(said["job"]), pool=str(said["pool"]))
         return Told(job=hint)
     if said.get("Event") == "s3:TestEvent":  # S3 sends one when notifications are switched on
         return Told()
     if said.get("Type") == "Notification" and "TopicArn" in said:
-        return _told(json.loads(said["Message"]), bucket)
+        return _told(json.loads(said["Message"]), bucket, owner)
     if "Records" in said:
-        return Told(objects=tuple(_in_drop_box(_of_records(said["Records"]), bucket)))
+        return Told(objects=tuple(_in_drop_box(_of_records(said["Records"]), bucket, owner)))
     if said.get("detail-type") == "Object Created" and said.get("source") == "aws.s3":
         detail = said["detail"]
         found = (str(detail["bucket"]["name"]), str(detail["object"]["key"]))
-        return Told(objects=tuple(_in_drop_box(iter([found]), bucket)))
+        return Told(objects=tuple(_in_drop_box(iter([found]), bucket, owner)))
     raise KeyError("no form we know")
 
 
@@ -100,14 +102,18 @@ def _of_records(records: Any) -> Iterator[tuple[str, str]]:
             yield str(s3["bucket"]["name"]), unquote_plus(str(s3["object"]["key"]))
 
 
-def _in_drop_box(found: Iterator[tuple[str, str]], bucket: Bucket) -> Iterator[tuple[str, str]]:
-    start = f"{bucket.prefix}{_AREA}/"
+def _in_drop_box(
+    found: Iterator[tuple[str, str]], bucket: Bucket, owner: Callable[[str], str]
+) -> Iterator[tuple[str, str]]:
     for name, place in found:
-        if name != bucket.name or not place.startswith(start):
+        whose = "" if name == bucket.name else owner(name)
+        start = f"{bucket.prefix if name == bucket.name else ''}{_AREA}/"
+        if (name != bucket.name and not whose) or not place.startswith(start):
             continue
         tenant, slash, rest = place.removeprefix(start).partition("/")
         key = f"{_AREA}/{rest}"
-        if slash and _can_be(tenant, key):
+        # Who may write to one tenant's bucket says nothing in the name of another.
+        if slash and _can_be(tenant, key) and whose in ("", tenant):
             yield tenant, key
 
 

@@ -67,6 +67,7 @@ class SqsFeed:
         clock: The time.
         options: How the queue is asked.
         drop_boxes: Whether drop-boxes are watched here, or only hints listened to.
+        owner: Returns whose own input bucket one is, by its name; empty for any other bucket.
         woken: Called when a hint came of a job that waits.
         log: Takes notes.
     """
@@ -79,6 +80,7 @@ class SqsFeed:
     clock: Clock
     options: FeedOptions = FeedOptions()
     drop_boxes: bool = True
+    owner: Callable[[str], str] = lambda _: ""
     woken: Callable[[], None] = lambda: None
     log: Log = silent
     _held: dict[str, _Held] = field(init=False, repr=False, default_factory=dict)

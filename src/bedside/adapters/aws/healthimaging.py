@@ -8,7 +8,7 @@ and is left there; only the kind of refusal is told.
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ class ImagingOptions:
     Attributes:
         datastore: Its id.
         bucket: Where the store lies, for import jobs; None sends everything by STOW-RS.
+        apart: Whether a tenant's results lie in another bucket, which the role may not read: by STOW-RS then.
         role: ARN of the role with which an import job reads and writes the bucket.
         endpoint_url: Of a server that is not AWS.
         stow_instances: Most instances that go by STOW-RS where there is a bucket.
@@ -41,6 +42,7 @@ class ImagingOptions:
 
     datastore: str
     bucket: Bucket | None = None
+    apart: Callable[[str], bool] = lambda _: False
     role: str = ""
     endpoint_url: str = ""
     stow_instances: int = 20
@@ -74,7 +76,7 @@ class HealthImaging:
         small = (
             len(blobs) <= options.stow_instances and sum(b.size_bytes for b in blobs) <= options.stow_bytes
         )
-        if small or options.bucket is None:
+        if small or options.bucket is None or options.apart(parcel.tenant):
             return Sending(receipt=self._store(parcel, blobs))
         return Sending(ticket=self._start(parcel, options.bucket))
 

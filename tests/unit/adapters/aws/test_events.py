@@ -119,3 +119,18 @@ def test_anything_else_is_malformed_and_quoted_nowhere(body: str) -> None:
         parse(body, BUCKET)
     assert "DOE" not in f"{refused.value}{refused.value.hint}"
     assert refused.value.__cause__ is None
+
+
+def test_a_tenants_own_bucket_tells_of_that_tenant_alone() -> None:
+    def owner(bucket: str) -> str:
+        return "h.ct" if bucket == "own" else ""
+
+    body = records(
+        record("input/h.ct/a.zip", bucket="own"),
+        record("input/default/b.zip", bucket="own"),  # in the name of another
+        record("site/a/input/h.ct/c.zip", bucket="own"),  # the prefix is the shared bucket's
+        record("input/h.ct/d.zip", bucket="nobodys"),
+        record("site/a/input/h.ct/e.zip"),
+    )
+    assert parse(body, DEEP, owner).objects == (("h.ct", "input/a.zip"), ("h.ct", "input/e.zip"))
+    assert parse(body, DEEP).objects == (("h.ct", "input/e.zip"),)

@@ -27,17 +27,18 @@ def main(deployment: str, pool: str, configuration: str) -> int:
     from bedside.ports import JobFilter  # noqa: PLC0415
 
     settings = load(Path(configuration), environment=os.environ, flags={}).settings
-    held = boto3.client("sqs").get_queue_attributes(QueueUrl=settings.queue.url, AttributeNames=list(COUNTS))
+    ours = settings.queue.pools.get(pool, settings.queue.url)
+    held = boto3.client("sqs").get_queue_attributes(QueueUrl=ours, AttributeNames=list(COUNTS))
     messages = sum(int(held["Attributes"][name]) for name in COUNTS)
 
     ledger = SqlLedger(settings.ledger.url)
     try:
         queued = ledger.depth().get(pool, 0)
         running = JobFilter(states=frozenset({JobState.RUNNING}))
-        ours = f"{socket.gethostname()}-"  # how a worker's name begins
+        begin = f"{socket.gethostname()}-"  # how a worker's name begins
         here = sum(
-            job.worker.startswith(ours)
-            for tenant in settings.system.tenants
+            job.worker.startswith(begin)
+            for tenant in {*settings.system.tenants, *(made.name for made in ledger.tenants())}
             for job in ledger.jobs(tenant, running, limit=1000)
         )
     finally:
