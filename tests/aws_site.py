@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx
 
+import nothing_bundle
 from bedside.adapters.aws.blobs import S3BlobStore
 from bedside.adapters.aws.places import Bucket
 from bedside.adapters.sql import SqlLedger
@@ -80,6 +81,7 @@ class Site:
     quiet_s: float = 0.3
     lease_s: float = 3.0
     machines: "list[Machine]" = field(default_factory=list)
+    _stores: dict[str, S3BlobStore] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.bucket = self.cloud.bucket()
@@ -113,21 +115,31 @@ class Site:
         assert given.keys() <= GIVEN, "the module gives machines other names"
         return {**given, "BEDSIDE_LEDGER_URL": self.ledger_url, "BEDSIDE_CACHE": str(self.cache)}
 
-    def start(self) -> "Machine":
-        """Start a machine, and wait until it looked at the drop-boxes once: from then on, events count."""
-        machine = Machine(self, self.folder / f"machine-{len(self.machines) + 1}")
+    def start(self, *, workers: int = 1) -> "Machine":
+        """Start a machine, and wait until it looked at the drop-boxes once: from then on, events count.
+
+        Args:
+            workers: None is a machine that does intake only, as the one of portal and receiver does.
+        """
+        machine = Machine(self, self.folder / f"machine-{len(self.machines) + 1}", workers)
         self.machines.append(machine)
-        assert eventually(lambda: machine.said("worker.ready"), within_s=60), machine.told()
+        word = "worker.ready" if workers else "serve.ready"
+        assert eventually(lambda: machine.said(word), within_s=60), machine.told()
         return machine
 
     def store(self, tenant: str = "default") -> S3BlobStore:
         """Return a tenant's store, as somebody who may sign URLs has it."""
-        return S3BlobStore(Bucket(name=self.bucket), tenant)
+        return self._stores.setdefault(tenant, S3BlobStore(Bucket(name=self.bucket), tenant))
 
     def upload(self, name: str, content: bytes, tenant: str = "default") -> None:
         """Send an object as a browser does: to a signed URL, without credentials."""
         url = self.store(tenant).presign_put(f"input/{name}", 60, size_bytes=len(content))
         httpx.put(url, content=content, trust_env=False).raise_for_status()
+
+    def send(self, seed: str, *, behaviour: str = "works") -> None:
+        """Send a small study as a ZIP; what the foreign MAP does with it, its brightest voxel says."""
+        study = nothing_bundle.write_study(self.folder / "sent" / seed, behaviour=behaviour, seed=seed)
+        self.upload(f"{seed}.zip", zipped(study.iterdir()))
 
     def jobs(self, tenant: str = "default") -> list[Job]:
         return list(self.ledger.jobs(tenant, JobFilter(), limit=1000))
@@ -169,12 +181,13 @@ class Site:
 class Machine:
     """One machine: its service's command, heard line by line."""
 
-    def __init__(self, site: Site, folder: Path) -> None:
+    def __init__(self, site: Site, folder: Path, workers: int) -> None:
         folder.mkdir()
+        command = ["serve", "--workers", str(workers), "--config", str(site.configuration)]
         self.lines: list[str] = []
         self.process = subprocess.Popen(
             # ExecStart of bedside-worker.service
-            [sys.executable, "-m", "bedside", "serve", "--workers", "1", "--config", str(site.configuration)],
+            [sys.executable, "-m", "bedside", *command],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
