@@ -24,6 +24,7 @@ from bedside.deploy.cost import LEAD_S
 from bedside.deploy.waker import waker_zip
 from bedside.deploy.workspace import MODULES
 from bedside.domain.measure import Metric
+from bedside.wiring.queue import listened, takes_in
 from clouds import REGION, Cloud
 from conftest import find_program
 from ledger_samples import T0, make_arrival, make_job, make_pipeline
@@ -78,6 +79,7 @@ def _workers(folder: Path, **changes: Any) -> dict[str, Any]:
         "region": REGION,
         "bucket": "clinic-bucket",
         "bucket_arn": "arn:aws:s3:::clinic-bucket",
+        "queue_url": "https://sqs.example/clinic-default",
         "pool_queues": {
             pool: {
                 "url": f"https://sqs.example/clinic-{pool}",
@@ -244,6 +246,19 @@ def test_the_user_data_parses_and_fits(applied: Any, tmp_path: Path, pool: str) 
     if shellcheck := shutil.which("shellcheck"):
         subprocess.run([shellcheck, script], check=True)
     compile(_heredoc(text, "/usr/local/lib/bedside-work.py"), "bedside-work.py", "exec")
+
+
+@pytest.mark.needs("terraform")
+def test_only_machines_of_the_events_pool_take_in_and_each_listens_to_its_queue(
+    applied: Any, tmp_path: Path
+) -> None:
+    for pool, takes in (("default", True), ("cpu", False)):
+        text = _user_data(applied, pool, tmp_path).read_text()
+        given = dict(re.findall(r"^(BEDSIDE_\w+)='(.*)'$", text, flags=re.MULTILINE))
+        settings = load(None, environment=given, flags={}).settings
+        assert takes_in(settings) is takes
+        assert listened(settings) == [f"https://sqs.example/clinic-{pool}"]
+        assert set(settings.queue.pools) == {"default", "cpu"}
 
 
 @pytest.mark.needs("terraform")
@@ -446,7 +461,8 @@ def test_work_is_counted_in_queue_and_ledger_and_published(cloud: Cloud, tmp_pat
     queue = cloud.client("sqs").create_queue(QueueName="work-counted")["QueueUrl"]
     configuration = tmp_path / "bedside.toml"
     configuration.write_text(
-        f'[system]\ntenants = ["ward"]\n[ledger]\nurl = "{url}"\n[queue]\nurl = "{queue}"\n'
+        f'[system]\ntenants = ["ward"]\n[ledger]\nurl = "{url}"\n'
+        f'[queue]\nurl = "{queue}-of-another-pool"\npools = {{ default = "{queue}" }}\n'
     )
     ledger = SqlLedger(url)
     ledger.prepare()

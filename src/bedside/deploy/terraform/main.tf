@@ -93,6 +93,7 @@ module "workers" {
   key_arn                   = var.key_arn
   bucket                    = module.storage.bucket
   bucket_arn                = module.storage.bucket_arn
+  queue_url                 = module.events.queue_url
   pool_queues               = module.events.pool_queues
   pools                     = var.pools
   machine_usd_per_h         = var.machine_usd_per_h

@@ -70,8 +70,10 @@ resource "aws_launch_template" "pool" {
     stop_s         = local.grace_s[each.key] + 30
     settings = merge(
       {
-        BEDSIDE_STORE_URL    = "s3://${var.bucket}"
-        BEDSIDE_QUEUE_URL    = var.pool_queues[each.key].url
+        BEDSIDE_STORE_URL = "s3://${var.bucket}"
+        BEDSIDE_QUEUE_URL = var.queue_url
+        # A stage that ends tells the next stage's pool; a machine listens to its own pool's queue.
+        BEDSIDE_QUEUE_POOLS  = join(",", [for pool, queue in var.pool_queues : "${pool}=${queue.url}"])
         BEDSIDE_SYSTEM_ROOT  = "/var/lib/bedside"
         BEDSIDE_WORKER_POOLS = each.key
         # A release runs in a container: what is inside reaches neither credentials nor the network.

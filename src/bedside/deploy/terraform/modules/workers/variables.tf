@@ -29,6 +29,11 @@ variable "key_arn" {
   default     = ""
 }
 
+variable "queue_url" {
+  description = "URL of the queue that brings S3's events; machines whose pool it is watch the drop-boxes."
+  type        = string
+}
+
 variable "pool_queues" {
   description = "Queue of each pool: its URL and ARN. The default pool's queue also brings S3's events."
   type        = map(object({ url = string, arn = string }))
