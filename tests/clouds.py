@@ -124,3 +124,23 @@ def cloud(moto: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
         monkeypatch.delenv(name, raising=False)
     return moto
+
+
+def teach_moto_account_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let moto keep ECR's settings of an account, by the shapes of botocore's model; it knows none."""
+    from moto.ecr.responses import ECRResponse
+
+    settings: dict[str, str] = {"BLOB_MOUNTING": "DISABLED"}
+
+    def told(name: str) -> str:
+        return json.dumps({"name": name, "value": settings[name]})
+
+    def get_account_setting(self: Any) -> str:
+        return told(self._get_param("name"))
+
+    def put_account_setting(self: Any) -> str:
+        settings[self._get_param("name")] = self._get_param("value")
+        return told(self._get_param("name"))
+
+    for answer in (get_account_setting, put_account_setting):
+        monkeypatch.setattr(ECRResponse, answer.__name__, answer, raising=False)

@@ -13,7 +13,7 @@ from bedside.adapters.aws.account import AwsCloud
 from bedside.errors import ConfigError, NotFound, Unavailable
 from bedside.ports.cloud import DEPLOYMENT_TAG, Cloud, Group
 from bedside.wiring.cloud import open_cloud
-from clouds import REGION
+from clouds import REGION, teach_moto_account_settings
 from clouds import Cloud as Emulator
 
 
@@ -282,3 +282,23 @@ def test_what_was_pushed_newest_first(account: Cloud, cloud: Emulator, name: str
     assert all(item.digest.startswith("sha256:") for item in found)
     with pytest.raises(NotFound):
         account.pushed(f"{name}-no")
+
+
+def test_layers_are_shared_when_asked_and_once(
+    account: Cloud, cloud: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teach_moto_account_settings(monkeypatch)
+    ecr = cloud.client("ecr")
+    assert ecr.get_account_setting(name="BLOB_MOUNTING")["value"] == "DISABLED"
+    assert account.share_layers()
+    assert ecr.get_account_setting(name="BLOB_MOUNTING")["value"] == "ENABLED"
+    assert not account.share_layers(), "it was so before"
+
+
+def test_a_lasting_address_is_there_until_it_is_released(account: Cloud, cloud: Emulator) -> None:
+    ec2 = cloud.client("ec2")
+    allocation = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    arn = f"arn:aws:ec2:{REGION}:123456789012:elastic-ip/{allocation}"
+    assert account.exists(arn) is True
+    ec2.release_address(AllocationId=allocation)
+    assert account.exists(arn) is False

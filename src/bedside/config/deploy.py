@@ -87,6 +87,9 @@ class DeploySettings(_Table):
         description="Machines by pool; a stage's `pool` names one.",
     )
     node_archive_key: str = Field("", description="Key in the bucket of the software a worker installs.")
+    blob_mounting: bool = Field(
+        True, description="Let the account's ECR repositories share layers, so that pushes send less."
+    )
     backlog_threshold: int = Field(10, ge=1, description="Waiting jobs from which machines are added.")
     night: NightSettings | None = Field(None, description="When there are no machines at all.")
     control: bool = Field(

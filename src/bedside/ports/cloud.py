@@ -134,6 +134,13 @@ class Cloud(Protocol):
         """Delete every manifest of a repository; return how many. A repository that is gone is empty."""
         ...
 
+    def share_layers(self) -> bool:
+        """Let the registry take layers over from one repository into another; return whether that is new.
+
+        It is a setting of the account in this region, for all its repositories.
+        """
+        ...
+
     def upload(self, bucket: str, key: str, source: Path) -> bool:
         """Write an object from a file unless there is one of this key; return whether it was written.
 

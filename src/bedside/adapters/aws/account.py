@@ -159,6 +159,17 @@ class AwsCloud:
         with self._asking("ecr", f"emptying the registry {name}"):
             return emptying.empty_registry(self._client("ecr"), name)
 
+    def share_layers(self) -> bool:
+        """Let the registry take layers over from one repository into another; return whether that is new."""
+        name, on = "BLOB_MOUNTING", "ENABLED"
+        ecr = self._client("ecr")
+        with self._asking("ecr", "asking whether repositories share layers"):
+            if ecr.get_account_setting(name=name)["value"] == on:
+                return False
+        with self._asking("ecr", "letting repositories share layers"):
+            ecr.put_account_setting(name=name, value=on)
+        return True
+
     def upload(self, bucket: str, key: str, source: Path) -> bool:
         """Write an object from a file unless there is one of this key; return whether it was written."""
         s3 = self._client("s3")

@@ -17,6 +17,7 @@ GONE = frozenset(
     {
         "404",
         "AWS.SimpleQueueService.NonExistentQueue",
+        "InvalidAllocationID.NotFound",
         "InvalidInstanceID.NotFound",
         "InvalidLaunchTemplateId.NotFound",
         "InvalidGroup.NotFound",
@@ -114,6 +115,11 @@ _KINDS: tuple[tuple[re.Pattern[str], _Ask], ...] = (
     (
         re.compile(r"arn:[^:]+:ec2:[^:]+:\d*:security-group/(.+)"),
         lambda c, n: _told(lambda: c("ec2").describe_security_groups(GroupIds=[n])),
+    ),
+    (
+        # It costs whether somebody has it or not.
+        re.compile(r"arn:[^:]+:ec2:[^:]+:\d*:elastic-ip/(.+)"),
+        lambda c, n: _told(lambda: c("ec2").describe_addresses(AllocationIds=[n])),
     ),
     (re.compile(r"arn:[^:]+:ec2:[^:]+:\d*:instance/(.+)"), _machine),
     (re.compile(r"arn:[^:]+:logs:[^:]+:\d*:log-group:(.+)"), _log_group),

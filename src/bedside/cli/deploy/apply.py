@@ -24,6 +24,7 @@ def apply(no_verify: bool, state: str | None, yes: bool, config_path: Path | Non
     changed is verified by a phantom study that is sent through it: see bedside deploy verify.
     """
     from bedside.deploy.estimated import cost_line
+    from bedside.deploy.layers import share_layers
 
     site = site_of(config_path, state)
     check(site)
@@ -50,6 +51,8 @@ def apply(no_verify: bool, state: str | None, yes: bool, config_path: Path | Non
         finally:
             # Also what a failed apply has made: it must be found again when all is removed.
             site.record().add(terraform.held())
+        if said := share_layers(site.cloud, site.settings, terraform.held()):
+            note(said)
     outputs = terraform.outputs()
     sent = False
     if software is not None:

@@ -26,6 +26,8 @@ OWN = (
     # What `deploy status` and `deploy logs` show.
     Grant("cloudwatch", "DescribeAlarms ListTagsForResource"),
     Grant("ecr", "DescribeImages", REGISTRY),
+    # Layers shared between repositories: a setting of the account, which has no resource.
+    Grant("ecr", "GetAccountSetting PutAccountSetting"),
     Grant("logs", "DescribeLogGroups"),
     Grant("logs", "FilterLogEvents", LOG),
     # The phantom of a verification, by its name: no study of anybody's.
