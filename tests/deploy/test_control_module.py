@@ -119,6 +119,17 @@ def test_its_role_has_the_certificates_area_its_own_address_and_nothing_of_other
     assert not [action for action in actions if "*" in action or action.startswith(("iam:", "ecr:Put"))]
 
 
+@pytest.mark.needs("terraform")
+def test_what_it_counts_is_written_where_the_agent_reads(script: str) -> None:
+    metrics = "/var/log/bedside/metrics.log"
+    assert f"\nBEDSIDE_METRICS_FILE='{metrics}'\n" in script
+    assert "\nBEDSIDE_METRICS_SINK='emf'\n" in script
+    assert f'"file_path": "{metrics}"' in script
+    assert f"install --owner bedside --group bedside --mode 0640 /dev/null {metrics}\n" in script
+    unit = _heredoc(script, "/etc/systemd/system/bedside-serve.service")
+    assert f"ReadWritePaths=/var/lib/bedside {metrics}\n" in unit  # the rest is read-only
+
+
 @pytest.mark.needs("terraform", "bash")
 def test_the_user_data_parses_and_fits(script: str, tmp_path: Path) -> None:
     assert len(script.encode()) < 16_384  # AWS's limit

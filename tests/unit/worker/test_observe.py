@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from bedside.deploy.cost import METRICS, POOL_METRICS
 from bedside.domain.job import Job, JobState
 from bedside.domain.measure import Metric
 from bedside.domain.notice import NoticeKind
@@ -13,7 +14,7 @@ from bedside.ports import Outcome, Progress, Task
 from bedside.ports.archive import Parcel, Receipt, RefusedInstance, Sending
 from bedside.worker.archive import Archivist
 from bedside.worker.upkeep import Upkeep
-from measured import ENTRY, FAILURE, JOB, OUTCOME, PROMOTION, RELEASE, T0, Heard, every_turn
+from measured import ENTRY, FAILURE, JOB, OUTCOME, PROMOTION, RELEASE, T0, Heard, dimensions, every_turn
 from unit.worker.workshop import ScriptedRunner, Workshop, two_stages, writes_a_mask
 
 
@@ -239,6 +240,14 @@ def test_every_kind_of_notice_and_every_metric_has_its_turn() -> None:
     assert counted(heard)[Metric.ARRIVALS] == 2
     said = str(heard.notices) + str(heard.measurements)
     assert not any(word in said for word in ("Müller", ENTRY.key, FAILURE.message, "thin slices", "1.2.3"))
+
+
+def test_an_estimate_counts_the_metrics_that_there_are() -> None:
+    kinds = sum(len(found) for found in dimensions().values())
+    elsewhere = 2  # NoticesLost and QueuedJobs, under one set of dimensions each
+    assert kinds + elsewhere == METRICS
+    pooled = sum("Pool" in each for found in dimensions().values() for each in found)
+    assert pooled + 1 == POOL_METRICS
 
 
 def test_a_job_of_odd_names_is_told_without_them() -> None:

@@ -68,6 +68,10 @@ resource "aws_launch_template" "this" {
         BEDSIDE_SERVE_HEALTH = local.health
         # Models run on workers.
         BEDSIDE_WORKER_COUNT = 0
+
+        BEDSIDE_METRICS_SINK       = "emf"
+        BEDSIDE_METRICS_FILE       = "/var/log/bedside/metrics.log"
+        BEDSIDE_METRICS_DEPLOYMENT = var.name
       },
       var.topic_arn == "" ? {} : { BEDSIDE_NOTIFY_TOPIC_ARN = var.topic_arn },
     )
