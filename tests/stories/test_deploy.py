@@ -7,6 +7,7 @@ about the command; what the package's own modules make has tests of its own.
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -351,6 +352,40 @@ def test_a_datastore_comes_and_goes_with_its_deployment(
     assert gone.out.splitlines()[-1] == "nothing is left: 1 resources were asked for and are gone"
     assert imaging.datastores[own]["status"] == "DELETED"
     assert imaging.datastores[others]["status"] == "ACTIVE"
+
+
+def test_logs_of_machines_and_waker(place: Path, cloud: Cloud) -> None:
+    none = typed("deploy", "logs")
+    assert none.code == 2 and "no logs of deployment ward in us-east-1" in none.err
+    logs, now = cloud.client("logs"), int(time.time() * 1000)
+    written = {
+        "/bedside/ward/workers/default": "action=job.dead job=3f",
+        "/aws/lambda/ward-waker": "raised 1",
+    }
+    for group, text in written.items():
+        logs.create_log_group(logGroupName=group)
+        logs.create_log_stream(logGroupName=group, logStreamName="i-1")
+        event = {"timestamp": now, "message": text}
+        logs.put_log_events(logGroupName=group, logStreamName="i-1", logEvents=[event])
+    try:
+        told = [line.split("  ")[1:] for line in typed("deploy", "logs").out.splitlines()]
+        assert sorted(told) == [
+            ["waker", "i-1", "raised 1"],
+            ["workers/default", "i-1", "action=job.dead job=3f"],
+        ]
+        dead = typed("deploy", "logs", "--part", "workers", "--filter", "job=3f", "--json").json
+        assert (dead["part"], dead["by"], dead["text"]) == (
+            "workers/default",
+            "i-1",
+            "action=job.dead job=3f",
+        )
+        nothing = typed("deploy", "logs", "--filter", "job=4a")
+        assert nothing.code == 0 and nothing.out == "" and "no line since" in nothing.err
+    finally:
+        for group in written:
+            logs.delete_log_group(logGroupName=group)
+    wrong = typed("deploy", "logs", "--since", "yesterday")
+    assert wrong.code == 2 and "a number and s, m, h or d" in wrong.err
 
 
 def test_a_policy_that_forbids_making_buckets() -> None:

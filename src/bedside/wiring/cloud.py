@@ -7,6 +7,7 @@ from bedside.errors import BedsideError
 if TYPE_CHECKING:
     from bedside.ports import Clock, Ledger
     from bedside.ports.cloud import Cloud
+    from bedside.ports.cloudlogs import CloudLogs
     from bedside.ports.datastores import Datastores
     from bedside.ports.prices import PriceSource
 
@@ -37,6 +38,13 @@ def open_datastores(region: str) -> "Datastores":
     from bedside.adapters.aws.datastores import ImagingDatastores
 
     return ImagingDatastores(region)
+
+
+def open_logs(region: str) -> "CloudLogs":
+    """Return the account's logs in a region; nothing is asked yet."""
+    from bedside.adapters.aws.logs import AwsLogs
+
+    return AwsLogs(region)
 
 
 def reach_ledger(url: str) -> "Ledger | None":
