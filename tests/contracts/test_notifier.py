@@ -273,6 +273,8 @@ def test_a_mail_servers_answer_says_whether_to_try_again(mailbox: Mailbox) -> No
         ({"host": "mail.example", "security": Security.NONE}, "this machine only, not for mail.example"),
         ({"to": ()}, "notify.email_to: is empty"),
         ({"host": ""}, "notify.smtp_host: is empty"),
+        ({"user": ""}, "notify.smtp_user: is empty, but the other is set"),
+        ({"password": ""}, "notify.smtp_password: is empty, but the other is set"),
         ({"to": ("ward",)}, "'ward' is no address"),
         ({"sender": "a@b\nBcc: c@d"}, "is no address"),
     ],

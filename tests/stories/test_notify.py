@@ -91,7 +91,7 @@ def test_without_a_channel_it_says_what_to_set(here: Path, capsys: pytest.Captur
     assert main(["notify", "test"]) == 3
     assert "nobody is told" in capsys.readouterr().err
     assert main(["config", "check"]) == 0
-    assert "notices: nobody is told when a job fails" in capsys.readouterr().out
+    assert "notices: nobody is told of dead jobs" in capsys.readouterr().out
 
 
 def test_what_is_shown_hides_secrets_and_what_cannot_be_meant_fails_a_check(

@@ -155,7 +155,7 @@ def _notices(settings: "Settings") -> Iterator[Finding]:
 
     channels = channels_of(settings, clock=SystemClock(), log=silent)
     if not channels:
-        yield ok("notices", "nobody is told when a job fails; [notify] names no channel")
+        yield ok("notices", "nobody is told of dead jobs; [notify] names no channel")
     for channel in channels:
 
         def opened(channel: "Channel" = channel) -> str:

@@ -46,8 +46,9 @@ def channels_of(settings: "Settings", *, clock: Clock, log: Log) -> list[Channel
     if wanted.webhook_url:
         to = str(hidden("notify.webhook_url", wanted.webhook_url))
         found.append(Channel(name="webhook", to=to, open=lambda: _webhook(wanted, clock)))
-    if wanted.email_to:
-        to = f"{', '.join(wanted.email_to)} through {wanted.smtp_host or 'no server'}:{wanted.smtp_port}"
+    if wanted.email_to or wanted.smtp_host:
+        people = ", ".join(wanted.email_to) or "nobody"
+        to = f"{people} through {wanted.smtp_host or 'no server'}:{wanted.smtp_port}"
         found.append(Channel(name="email", to=to, open=lambda: _mail(wanted)))
     return found
 

@@ -60,13 +60,17 @@ class Mail:
         context: Whom to trust; None is this machine's store.
 
     Raises:
-        ConfigError: An address or the server is none, or a password would travel in clear text.
+        ConfigError: An address or the server is none, half of a login is missing, or it would travel
+            in clear text.
     """
 
     def __init__(self, options: MailOptions, *, context: ssl.SSLContext | None = None) -> None:
         if not options.host or not options.to:
             missing = "notify.email_to" if options.host else "notify.smtp_host"
             raise ConfigError(f"{missing}: is empty, so no mail can be sent", hint="bedside config show")
+        if bool(options.user) != bool(options.password):
+            missing = "notify.smtp_password" if options.user else "notify.smtp_user"
+            raise ConfigError(f"{missing}: is empty, but the other is set", hint="bedside config show")
         for key, address in (("email_from", options.sender), *(("email_to", to) for to in options.to)):
             _check(address, key)
         if options.security is Security.NONE and not _is_here(options.host):
