@@ -134,6 +134,7 @@ def test_groups_begin_at_zero_and_stay_within_their_maximum(applied: Any, moto: 
     warm = applied['aws_autoscaling_group.pool["cpu"]']
     pool = warm["warm_pool"][0]
     assert (pool["pool_state"], pool["instance_reuse_policy"]) == ("Stopped", [{"reuse_on_scale_in": True}])
+    assert (pool["min_size"], pool["max_group_prepared_capacity"]) == (0, 1)
     assert not warm["mixed_instances_policy"]
 
 

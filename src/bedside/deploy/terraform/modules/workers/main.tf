@@ -185,9 +185,11 @@ resource "aws_autoscaling_group" "pool" {
   dynamic "warm_pool" {
     for_each = each.value.warm_pool > 0 ? [each.value.warm_pool] : []
     content {
-      pool_state                  = "Stopped"
-      min_size                    = warm_pool.value
-      max_group_prepared_capacity = max(warm_pool.value, each.value.max)
+      pool_state = "Stopped"
+      # So many machines in all, at work or stopped. A minimum of stopped ones would be made up while one works,
+      # by a new machine that is set up, paid for, and one too many when the other returns.
+      min_size                    = 0
+      max_group_prepared_capacity = warm_pool.value
 
       # It comes back with the release on its disk, which is what a start is spent on. Its worker has removed
       # what jobs left, and a machine with another version is replaced by the refresh below.
