@@ -7,6 +7,9 @@ OWN = (
     Grant("sts", "GetCallerIdentity"),
     Grant("ec2", "DescribeRegions DescribeInstanceTypes"),
     Grant("servicequotas", "GetServiceQuota"),
+    # Today's prices for `deploy cost`; without them it takes its table.
+    Grant("pricing", "GetProducts"),
+    Grant("ec2", "DescribeSpotPriceHistory"),
     Grant("tag", "GetResources"),
     Grant(
         "s3",
