@@ -10,6 +10,7 @@ import pytest
 
 import nothing_bundle
 from bedside.cli.main import main
+from clouds import Cloud
 from serving import Serving
 from webhook_server import Hook, run_webhook
 
@@ -84,6 +85,24 @@ def test_a_channel_that_does_not_take_it_says_why(
     assert "webhook: webhook: 127.0.0.1 answers 500" in capsys.readouterr().err.replace("\n", " ")
     assert main(["notify", "test", "--channel", "topic"]) == 2
     assert "these are: webhook, email" in capsys.readouterr().err
+
+
+def test_a_machines_topic_is_named_by_its_environment(
+    here: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = cloud.queue()
+    arn = cloud.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    sns = cloud.client("sns")
+    topic = sns.create_topic(Name=queue.rpartition("/")[2])["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["Attributes"]["QueueArn"])
+    configure(here, "")
+    monkeypatch.setenv("BEDSIDE_NOTIFY_TOPIC_ARN", topic)
+    monkeypatch.setenv("BEDSIDE_METRICS_DEPLOYMENT", "clinic")
+    assert main(["notify", "test"]) == 0
+    (message,) = cloud.client("sqs").receive_message(QueueUrl=queue)["Messages"]
+    body = json.loads(message["Body"])
+    assert body["Subject"] == "bedside clinic: 1 test: notices arrive here"
+    assert json.loads(body["Message"])["kind"] == "test"
 
 
 def test_without_a_channel_it_says_what_to_set(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
