@@ -169,6 +169,7 @@ def test_the_words_of_each_verb(
     assert typed("deploy", "plan", "--json").json["changes"] == []
     status = typed("deploy", "status", "--json").json
     assert (status["resources"], status["outputs"]) == (1, {"name": "ward"})
+    assert "ward in us-east-1: 1 resources\n- nothing waits" in typed("deploy", "status").out
     with (place / "bedside.toml").open("a") as file:
         file.write("rejected_days = 60\n")
     assert typed("deploy", "plan").out.startswith("deployment\n  ~ data this\n1 to change\n")

@@ -1,6 +1,7 @@
 """``bedside deploy status``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,55 +9,117 @@ from bedside.cli.base import Command, config_option, json_option
 from bedside.cli.deploy.shared import site_of, state_option
 from bedside.cli.output import write_json, write_table
 
+if TYPE_CHECKING:
+    from bedside.deploy.overview import Overview
 
-@click.command(cls=Command, examples=["bedside deploy status", "bedside deploy status --json | jq .queues"])
+
+@click.command(
+    cls=Command,
+    examples=[
+        "bedside deploy status",
+        "bedside deploy status --json | jq .alarms",
+    ],
+)
 @state_option
 @config_option
 @json_option
 def status(state: str | None, config_path: Path | None, as_json: bool) -> None:
-    """Show how much waits in each queue, how many machines work, and the deployment's outputs."""
+    """Say how the deployment does: what waits, who works, what failed, which alarms ring, what was read.
+
+    What needs a person stands first, with the command that shows more of it.
+    """
+    from bedside.deploy.logs import Part, groups_of
+    from bedside.deploy.overview import Parts, look
     from bedside.deploy.site import ids
+    from bedside.wiring.cloud import open_clock, open_logs
 
     site = site_of(config_path, state)
     terraform = site.reopen()
-    held = terraform.held()
-    queues = {url: site.cloud.depth(url) for url in ids(held, "aws_sqs_queue")}
-    groups = {name: site.cloud.group(name) for name in ids(held, "aws_autoscaling_group")}
-    outputs = terraform.outputs()
+    held, outputs = terraform.held(), terraform.outputs()
+    logs = open_logs(site.cloud.region)
+    parts = Parts(
+        name=site.settings.name,
+        queues=ids(held, "aws_sqs_queue"),
+        groups=ids(held, "aws_autoscaling_group"),
+        registries=ids(held, "aws_ecr_repository"),
+        registry=str(outputs.get("repository_url", "")),
+        logs=list(groups_of(logs, site.settings.name, [Part.WORKERS])),
+    )
+    found = look(site.cloud, logs, parts, open_clock().now())
     if as_json:
         write_json(
             {
                 "name": site.settings.name,
                 "region": site.cloud.region,
                 "resources": len(held),
-                "queues": [
-                    {"url": url, "visible": d.visible, "in_flight": d.in_flight, "delayed": d.delayed}
-                    for url, d in queues.items()
-                ],
-                "groups": [
-                    {"name": name, "desired": g.desired, "in_service": g.in_service, "max": g.max}
-                    for name, g in groups.items()
-                ],
+                **_shape(found),
                 "outputs": outputs,
             }
         )
         return
     click.echo(f"{site.settings.name} in {site.cloud.region}: {len(held)} resources")
+    for sentence in found.sentences():
+        click.echo(f"- {sentence}")
+    _tables(found)
+    if outputs:
+        click.echo()
+        write_table(("output", "value"), list(_flat(outputs)))
+
+
+def _tables(found: "Overview") -> None:
+    from bedside.deploy.overview import SHOWN
+
+    queues = {**found.queues, **found.dead}
     if queues:
         click.echo()
         write_table(
             ("queue", "waiting", "in work", "delayed"),
-            [(url.rpartition("/")[2], d.visible, d.in_flight, d.delayed) for url, d in queues.items()],
+            [(name, d.visible, d.in_flight, d.delayed) for name, d in queues.items()],
         )
-    if groups:
+    if found.groups:
         click.echo()
         write_table(
             ("machines", "working", "wanted", "most"),
-            [(name, g.in_service, g.desired, g.max) for name, g in groups.items()],
+            [(name, g.in_service, g.desired, g.max) for name, g in found.groups.items()],
         )
-    if outputs:
+    if found.releases:
         click.echo()
-        write_table(("output", "value"), list(_flat(outputs)))
+        write_table(
+            ("release", "digest", "pushed"),
+            [(" ".join(r.tags), r.digest[:19], r.at) for r in found.releases[:SHOWN]],
+        )
+    if found.jobs:
+        click.echo()
+        write_table(
+            ("job", "tenant", "ended", "at"), [(j.job, j.tenant, j.how, j.at) for j in found.jobs[:SHOWN]]
+        )
+
+
+def _shape(found: "Overview") -> dict[str, object]:
+    depths = {**found.queues, **found.dead}
+    return {
+        "sentences": list(found.sentences()),
+        "queues": [
+            {
+                "name": name,
+                "url": found.urls[name],
+                "visible": depth.visible,
+                "in_flight": depth.in_flight,
+                "delayed": depth.delayed,
+                "dead": name in found.dead,
+            }
+            for name, depth in depths.items()
+        ],
+        "groups": [
+            {"name": name, "desired": g.desired, "in_service": g.in_service, "max": g.max}
+            for name, g in found.groups.items()
+        ],
+        "alarms": [
+            {"name": a.name, "rings": a.rings, "since": a.since, "text": a.text} for a in found.alarms
+        ],
+        "releases": [{"digest": r.digest, "tags": list(r.tags), "at": r.at} for r in found.releases or ()],
+        "jobs": [{"job": j.job, "tenant": j.tenant, "ended": j.how, "at": j.at} for j in found.jobs],
+    }
 
 
 def _flat(outputs: dict[str, object], before: str = "") -> list[tuple[str, object]]:
