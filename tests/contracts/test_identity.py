@@ -14,7 +14,8 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from bedside.adapters.memory.clock import ManualClock
-from bedside.adapters.oidc import OidcIdentity, issuer_of
+from bedside.adapters.oidc.issuer import issuer_of
+from bedside.adapters.oidc.verify import OidcIdentity
 from bedside.domain.person import PersonRole, Post, Right
 from bedside.errors import ConfigError, NotSignedIn, Unavailable
 from bedside.ports.identity import Identity

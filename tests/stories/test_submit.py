@@ -107,6 +107,17 @@ def test_a_zip_goes_in_and_a_result_comes_out(bedside: Terminal, tmp_path: Path)
     assert "CT" in json.dumps(arrival["decisions"][0]["values"])
 
 
+def test_a_tenant_that_is_made_now_is_served_by_what_runs_already(bedside: Terminal, tmp_path: Path) -> None:
+    study = zipped(write_study(tmp_path / "s", seed="tenant"), tmp_path / "study.zip")
+    assert bedside("submit", study, "--tenant", "hospital/ct").code == 2, "nobody made it"
+    assert bedside("tenant", "create", "hospital/ct").code == 0
+    sent = bedside("submit", study, "--wait", "--tenant", "hospital/ct", "--json")
+    assert sent.code == 0 and sent.json["jobs"][0]["state"] == "succeeded", sent.err
+    assert bedside("tenant", "delete", "hospital/ct", "--remove", "--yes").code == 0
+    refused = bedside("submit", study, "--tenant", "hospital/ct")
+    assert refused.code == 2 and "takes no new studies" in refused.err
+
+
 def test_a_folder_and_loose_files_are_the_same_study(bedside: Terminal, tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study of one", seed="folder")
     first = bedside("submit", folder, "--wait", "--json").json

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bedside.domain.job import Job
     from bedside.ports import BlobStore, Clock, Ledger
     from bedside.tenants.directory import TenantDirectory
+    from bedside.wiring import Deployment
 
 #: How many of the newest jobs and entries are looked through for the beginning of an id or a name.
 LOOKED_THROUGH = 1000
@@ -101,12 +102,11 @@ class Opened:
 
 
 @contextmanager
-def opened(config_path: Path | None, tenant: str) -> Iterator[Opened]:
-    """Open the deployment of a configuration for one tenant, its first by default.
+def whole(config_path: Path | None) -> "Iterator[Deployment]":
+    """Open the deployment of a configuration, for no tenant in particular.
 
     Raises:
         ConfigError: The configuration is wrong, or there is neither one nor a deployment here.
-        UsageError: It names no such tenant.
         Unavailable: The ledger cannot be reached.
     """
     from bedside.config import DEFAULT_FILE
@@ -120,22 +120,35 @@ def opened(config_path: Path | None, tenant: str) -> Iterator[Opened]:
             f"no deployment here: neither {DEFAULT_FILE} nor {settings.system.root.name}",
             hint="bedside init BUNDLE, or name the configuration with -c",
         )
-    if tenant:
-        name_of(tenant)  # refused before anything is opened
     deployment = open_deployment(settings)
     deployment.log = _aloud
     try:
+        yield deployment
+    finally:
+        deployment.close()
+
+
+@contextmanager
+def opened(config_path: Path | None, tenant: str) -> Iterator[Opened]:
+    """Open the deployment of a configuration for one tenant, its first by default.
+
+    Raises:
+        ConfigError: The configuration is wrong, or there is neither one nor a deployment here.
+        UsageError: There is no such tenant.
+        Unavailable: The ledger cannot be reached.
+    """
+    if tenant:
+        name_of(tenant)  # refused before anything is opened
+    with whole(config_path) as deployment:
         name = checked_tenant(tenant, deployment.tenants.known)
         yield Opened(
-            settings=settings,
+            settings=deployment.settings,
             tenant=name,
             ledger=deployment.ledger,
             blobs=deployment.blobs.tenant(name),
             clock=deployment.clock,
             tenants=deployment.tenants,
         )
-    finally:
-        deployment.close()
 
 
 def _aloud(action: str, /, **fields: object) -> None:

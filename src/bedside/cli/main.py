@@ -33,6 +33,7 @@ COMMANDS = {
     "worker": ("bedside.cli.worker:worker", "Work on jobs, without watching the drop-box."),
     "submit": ("bedside.cli.submit:submit", "Put studies into the drop-box."),
     "job": ("bedside.cli.job:job", "List, show, follow, explain, repeat and cancel jobs."),
+    "tenant": ("bedside.cli.tenant:tenant", "Make, list, show and end tenants."),
     "archive": ("bedside.cli.archive:archive", "List and send again what goes into the archive."),
     "release": ("bedside.cli.release:release", "Promote, take back, try and compare releases of models."),
     "deploy": ("bedside.cli.deploy:deploy", "Put bedside on AWS, look after it, and remove it."),

@@ -18,6 +18,17 @@ from bedside.errors import UsageError
 _RELEASES = "releases"
 _LEDGER = "ledger.db"
 
+#: S3's classes of storage for what is kept; from the last two it must be restored before it is read.
+STORAGE_CLASSES = (
+    "STANDARD",
+    "STANDARD_IA",
+    "ONEZONE_IA",
+    "INTELLIGENT_TIERING",
+    "GLACIER_IR",
+    "GLACIER",
+    "DEEP_ARCHIVE",
+)
+
 
 class TenantState(StrEnum):
     """How far a tenant's making or ending is."""
@@ -138,6 +149,11 @@ def name_of(path: str) -> str:
 def path_of(name: str) -> str:
     """Return a tenant's place in the tree, as people write it."""
     return name.replace(".", "/")
+
+
+def unrecorded(name: str, now: datetime) -> Tenant:
+    """Return a tenant that was served before there were records."""
+    return Tenant(name=name, state=TenantState.ACTIVE, made_at=now)
 
 
 def check_new(name: str) -> str:

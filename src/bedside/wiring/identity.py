@@ -20,7 +20,8 @@ def open_identity(settings: "Settings", clock: Clock) -> Identity | None:
     if not who.issuer:
         return None
     try:
-        from bedside.adapters.oidc import OidcIdentity, issuer_of
+        from bedside.adapters.oidc.issuer import issuer_of
+        from bedside.adapters.oidc.verify import OidcIdentity
     except ImportError as exc:
         raise ConfigError(
             f"identity.issuer: tokens need the Python package {exc.name}", hint="pip install 'bedside[oidc]'"

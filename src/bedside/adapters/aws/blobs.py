@@ -217,6 +217,24 @@ class S3BlobStore:
         except (NotFound, Changed):
             return
 
+    def copy_to(self, other: "S3BlobStore", blob: Blob, storage_class: str) -> None:
+        """Copy an object under the same key into another bucket or prefix, on S3's side.
+
+        Args:
+            other: Where to.
+            blob: What.
+            storage_class: Of the copy, as S3 names it.
+        """
+        origin = {"Bucket": self._bucket.name, "Key": self._bucket.object(self._tenant, blob.key)}
+        there, new = other._bucket.name, other._bucket.object(other._tenant, blob.key)
+        chosen = {"StorageClass": storage_class}
+        if blob.size_bytes <= self._options.copy_bytes:
+            with as_ours("store: cannot copy"):
+                self._client().copy_object(CopySource=origin, Bucket=there, Key=new, **chosen)
+            return
+        with transferring(self._client(), "copy", self._options.copies) as transfers:
+            transfers.copy(origin, there, new, extra_args=chosen).result()
+
     def delete(self, key: str) -> None:
         """Remove an object; removing what is not there is no error."""
         place = self._bucket.object(self._tenant, key)

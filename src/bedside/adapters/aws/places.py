@@ -14,6 +14,8 @@ from bedside.errors import ConfigError, UsageError
 SCHEME = "s3://"
 #: The area of keys of one part. No key begins with it, so that it takes nothing from anyone.
 TOP = f"{TEMPORARY}top"
+#: Every area that a tenant has something in.
+AREAS = ("arrivals", "inferred", "input", "rejected", "results", "shadows", "work", TOP)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 

@@ -44,11 +44,11 @@ class RoutedBlobStore:
 
     def put(self, key: str, data: bytes) -> None:
         """Write an object."""
-        self._at(key).put(key, data)
+        self.at(key).put(key, data)
 
     def put_file(self, key: str, source: Path) -> None:
         """Write an object from a file, which stays and must not be changed afterwards."""
-        self._at(key).put_file(key, source)
+        self.at(key).put_file(key, source)
 
     def put_files(self, files: Mapping[str, Path]) -> None:
         """Write many objects; durable together when the call returns (one flush, not one each)."""
@@ -60,45 +60,45 @@ class RoutedBlobStore:
 
     def get(self, key: str) -> bytes:
         """Read a whole object."""
-        return self._at(key).get(key)
+        return self.at(key).get(key)
 
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading as a stream."""
-        return self._at(key).open(key)
+        return self.at(key).open(key)
 
     def fetch(self, key: str, destination: Path) -> None:
         """Bring an object to a new local file, read-only, perhaps by linking it."""
-        self._at(key).fetch(key, destination)
+        self.at(key).fetch(key, destination)
 
     def stat(self, key: str) -> Blob | None:
         """Return what is known of an object, or None where there is none."""
-        return self._at(key).stat(key)
+        return self.at(key).stat(key)
 
     def list(self, prefix: str) -> Iterator[Blob]:
         """Iterate over all objects whose key starts with ``prefix``, in key order."""
         if "/" in check_prefix(prefix) or not self._is_apart:
-            return self._at(prefix).list(prefix)
+            return self.at(prefix).list(prefix)
         return heapq.merge(*(store.list(prefix) for store in self._stores), key=lambda blob: blob.key)
 
     def move(self, source: str, destination: str) -> None:
         """Rename an object, or everything below ``source/`` where that is a prefix."""
-        self._at(source).move_to(self._at(destination), source, destination)
+        self.at(source).move_to(self.at(destination), source, destination)
 
     def delete(self, key: str) -> None:
         """Remove an object; removing what is not there is no error."""
-        self._at(key).delete(key)
+        self.at(key).delete(key)
 
     def presign_put(self, key: str, expires_s: int, size_bytes: int | None = None) -> str:
         """Return a URL to which anybody may PUT this object. See `S3BlobStore.presign_put`."""
-        return self._at(key).presign_put(key, expires_s, size_bytes)
+        return self.at(key).presign_put(key, expires_s, size_bytes)
 
     def presign_get(self, key: str, expires_s: int) -> str:
         """Return a URL with which anybody may read this object until it expires."""
-        return self._at(key).presign_get(key, expires_s)
+        return self.at(key).presign_get(key, expires_s)
 
     def url(self, key: str) -> str:
         """Return where a person finds what lies under a key, as ``aws s3`` takes it."""
-        return self._at(key).url(key)
+        return self.at(key).url(key)
 
     @cached_property
     def _stores(self) -> tuple[S3BlobStore, S3BlobStore]:
@@ -111,7 +111,8 @@ class RoutedBlobStore:
     def _is_apart(self) -> bool:
         return self._stores[0] is not self._stores[1]
 
-    def _at(self, key: str) -> S3BlobStore:
+    def at(self, key: str) -> S3BlobStore:
+        """Return the store of the bucket that a key is in."""
         return self._stores[self._number(key)]
 
     def _number(self, key: str) -> int:
