@@ -1,38 +1,22 @@
 """``bedside deploy logs``."""
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from bedside.cli.base import Command, config_option, json_option, load_settings
 from bedside.cli.output import note
+from bedside.cli.span import Span
 from bedside.errors import NotFound
 
 if TYPE_CHECKING:
     from bedside.ports.cloudlogs import LogLine
 
 _PARTS = ("workers", "waker", "machines", "control", "ledger")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-class Span(click.ParamType[timedelta]):
-    """A length of time, e.g. 90s, 30m, 2h or 1d."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        """Return it, or refuse with what it should look like."""
-        if isinstance(value, timedelta):
-            return value
-        found = re.fullmatch(r"(\d{1,6})([smhd])", str(value))
-        if found is None:
-            self.fail(f"{value!r} is no time: a number and s, m, h or d, e.g. 30m", param, ctx)
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 @click.command(
