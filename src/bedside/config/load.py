@@ -65,7 +65,8 @@ def load(path: Path | None, *, environment: Mapping[str, str], flags: Mapping[st
         if not isinstance(section, dict):
             break  # validation says what is wrong with the section itself
         section[key[1]] = value
-        sources[key] = source
+        # What the file says of a table's keys is not in force where the whole table is given.
+        sources = {said: where for said, where in sources.items() if said[:2] != key} | {key: source}
     settings = _validate(document, Places(sources=sources, path=path))
     settings = _with_root(settings, base)
     return Loaded(

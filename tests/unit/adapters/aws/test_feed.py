@@ -1,5 +1,6 @@
 """Which messages go, which stay, and what is looked at, against a queue that S3 really announces to."""
 
+import dataclasses
 import json
 import time
 from dataclasses import dataclass, field
@@ -232,3 +233,34 @@ def test_a_beating_queue_keeps_its_messages_from_others(site: Site) -> None:
     ours.give_back([message])
     assert [m.id for m in theirs.receive()] == [message.id]
     ours.close()
+
+
+def test_a_machine_of_another_pool_hears_of_jobs_and_takes_nothing_in(site: Site) -> None:
+    site.drop("1.dcm")  # an event, as if somebody had named the wrong queue
+    site.send(JobHint(tenant="default", job="j1", pool="gpu").body())
+    woken: list[str] = []
+    feed = dataclasses.replace(site.machine(), drop_boxes=False, woken=lambda: woken.append("now"))
+    assert site.after(feed, FULL_LOOK_S + QUIET_S) == []
+    assert feed.watch.looks == 0  # type: ignore[attr-defined]
+    assert woken == ["now"]
+    assert site.messages == NOTHING | {"held": 2}
+    (line,) = site.lines
+    assert "queue.foreign" in line and "1.dcm" not in line
+    site.ended.add(("default", "j1"))
+    site.after(feed, 11)
+    feed.close()
+    assert site.messages == NOTHING | {"held": 1}  # the event comes back by itself
+
+
+def test_only_a_hint_of_a_job_that_waits_wakes(site: Site) -> None:
+    woken: list[str] = []
+    feed = dataclasses.replace(site.machine(), woken=lambda: woken.append("now"))
+    site.drop("1.dcm")
+    site.ended.add(("default", "j1"))
+    site.send(JobHint(tenant="default", job="j1", pool="gpu").body())
+    site.after(feed, 1)
+    assert woken == []
+    for job in ("j2", "j3"):
+        site.send(JobHint(tenant="default", job=job, pool="gpu").body())
+    site.after(feed, 1)
+    assert woken == ["now"]
