@@ -199,6 +199,7 @@ def test_the_waker_is_called_by_arrivals_and_each_minute(applied: Any) -> None:
     }
     pattern = json.loads(applied["aws_cloudwatch_event_rule.arrived"]["event_pattern"])
     assert pattern["detail"]["object"] == {"key": [{"prefix": "input/"}]}
+    assert {"prefix": "clinic-t-"} in pattern["detail"]["bucket"]["name"], "tenants' own buckets wake it too"
     assert applied["aws_cloudwatch_event_rule.minute"]["schedule_expression"] == "rate(1 minute)"
 
 
@@ -418,6 +419,12 @@ class TestMachine:
         drained = [call for call in calls if "complete-lifecycle-action" in call and "drain" in call]
         assert len(drained) == 1  # back in the pool it is asked to drain once, and stopped then
         assert calls.index(drained[0]) > leaving
+
+    def test_one_that_the_night_sends_back_drains_first(self, applied: Any, tmp_path: Path) -> None:
+        script = _user_data(applied, "cpu", tmp_path).read_text()
+        calls = Machine(script, tmp_path, states=["InService", "Warmed:Stopped"]).run()
+        stopped = _index(calls, "systemctl stop bedside-worker")
+        assert "drain" in calls[stopped + 1] and "complete-lifecycle-action" in calls[stopped + 1]
 
     def test_one_that_nobody_took_works_on(self, applied: Any, tmp_path: Path) -> None:
         script = _user_data(applied, "cpu", tmp_path).read_text()
