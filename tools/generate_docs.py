@@ -174,7 +174,7 @@ PACKAGING = (
     "bases.md",
     "map.md",
 )
-DEPLOYING = ("deploy.md", "aws.md", "cost.md", "github.md")
+DEPLOYING = ("deploy.md", "aws.md", "terraform.md", "cost.md", "github.md")
 
 
 def site() -> str:
