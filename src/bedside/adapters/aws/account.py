@@ -12,14 +12,13 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from boto3.exceptions import S3UploadFailedError
 from botocore import exceptions
 
 from bedside.adapters.aws import emptying, looking, presence, state_bucket
 from bedside.adapters.aws.asked import asked, code_of
 from bedside.adapters.aws.clients import open_session
 from bedside.adapters.aws.medical_imaging import SERVICE, make_imaging_client
-from bedside.errors import ConfigError, NotFound, Unavailable
+from bedside.errors import ConfigError, NotFound
 from bedside.ports import Blob
 from bedside.ports.cloud import DEPLOYMENT_TAG, Alarm, Caller, Depth, Group, Pushed, Tagged
 
@@ -177,14 +176,18 @@ class AwsCloud:
             try:
                 s3.head_object(Bucket=bucket, Key=key)
             except exceptions.ClientError as exc:
-                if code_of(exc) not in {"404", "NoSuchKey"}:
+                # Who may not list the bucket is told 403 of what is not there; the write itself decides then.
+                if code_of(exc) not in {"403", "404", "NoSuchKey"}:
                     raise
             else:
                 return False
             try:
-                s3.upload_file(str(source), bucket, key)
-            except S3UploadFailedError as exc:
-                raise Unavailable(f"writing to the bucket {bucket}: it failed", hint="try again") from exc
+                with source.open("rb") as body:
+                    s3.put_object(Bucket=bucket, Key=key, Body=body, IfNoneMatch="*")
+            except exceptions.ClientError as exc:
+                if code_of(exc) == "PreconditionFailed":
+                    return False
+                raise
         return True
 
     def listed(self, bucket: str, prefix: str) -> Sequence[Blob]:

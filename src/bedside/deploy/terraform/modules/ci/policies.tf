@@ -61,6 +61,14 @@ data "aws_iam_policy_document" "deploy" {
     resources = ["arn:${local.partition}:s3:::${local.state}/${var.name}/*"]
   }
 
+  # What new machines install. No study is below this key, and the bucket is not listed: names of studies are
+  # patients'. So a workflow verifies nothing, which would need to list results and to remove them.
+  statement {
+    sid       = "Software"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["arn:${local.partition}:s3:::${var.name}-*/software/*"]
+  }
+
   # Terraform looks whether there is a state before it reads it.
   statement {
     sid       = "StateList"
