@@ -7,12 +7,13 @@ is, is said by BEDSIDE_TEST_TF_MIRROR or found by looking.
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -59,9 +60,47 @@ class Terraform:
             pytest.fail(f"terraform {' '.join(arguments)}:\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}")
         return done
 
+    def begin(self, *arguments: str) -> "Underway":
+        """Begin a command and leave it running; most of an apply is waiting until AWS's answers are firm."""
+        said = (self.folder / f"{arguments[0]}.log").open("w+")
+        process = subprocess.Popen(
+            ["terraform", *arguments],
+            cwd=self.folder,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # the provider is a process of its own, which must end with it
+        )
+        return Underway(process=process, said=said)
+
     def outputs(self) -> dict[str, Any]:
         """Return the root module's outputs."""
         return {name: item["value"] for name, item in json.loads(self.run("output", "-json").stdout).items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Underway:
+    """A command of Terraform that goes on while other tests run."""
+
+    process: "subprocess.Popen[str]"
+    said: IO[str]
+
+    def end(self, timeout_s: float = 280) -> None:
+        """Wait for it and fail the test with what it said if it failed."""
+        with self.said:
+            status = self.process.wait(timeout_s)
+            self.said.seek(0)
+            if status != 0:
+                pytest.fail(f"{self.process.args}:\n{self.said.read()[-9000:]}")
+
+    def stop(self) -> None:
+        """End it, if it still runs, without asking how it went."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(20)
+        self.said.close()
 
 
 def environment(folder: Path, variables: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -105,38 +144,3 @@ def root(target: Path, variables: Mapping[str, object], *, emulator: Mapping[str
     terraform = Terraform(folder=folder, environment=environment(folder, emulator))
     terraform.run("init", "-input=false")
     return terraform
-
-
-def teach_moto_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let moto tell a budget's tags and subscribers, which it takes and forgets.
-
-    Without an answer the provider asks again for minutes.
-    """
-    from moto.budgets.responses import BudgetsResponse
-
-    tags: dict[str, Any] = {}
-    subscribers: dict[str, Any] = {}
-    create, notify = BudgetsResponse.create_budget, BudgetsResponse.create_notification
-
-    def create_budget(self: Any) -> str:
-        tags[self._get_param("Budget")["BudgetName"]] = self._get_param("ResourceTags", [])
-        return create(self)
-
-    def create_notification(self: Any) -> str:
-        subscribers[self._get_param("BudgetName")] = self._get_param("Subscribers")
-        return notify(self)
-
-    def list_tags_for_resource(self: Any) -> str:
-        return json.dumps({"ResourceTags": tags[self._get_param("ResourceARN").rpartition("budget/")[2]]})
-
-    def describe_subscribers_for_notification(self: Any) -> str:
-        return json.dumps({"Subscribers": subscribers[self._get_param("BudgetName")]})
-
-    answers = (
-        create_budget,
-        create_notification,
-        list_tags_for_resource,
-        describe_subscribers_for_notification,
-    )
-    for answer in answers:
-        monkeypatch.setattr(BudgetsResponse, answer.__name__, answer, raising=False)
