@@ -29,6 +29,33 @@ data "aws_iam_policy_document" "this" {
     resources = [var.bucket_arn]
   }
 
+  # Buckets that tenants have for themselves (`bedside tenant create --own-buckets`): made while this runs, so
+  # that their names are not known here, only their form. Nobody else's bucket of such a name is meant.
+  statement {
+    sid       = "OwnBuckets"
+    actions   = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
+    resources = ["arn:${local.partition}:s3:::${var.name}-t-*"]
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [local.account]
+    }
+  }
+
+  statement {
+    sid     = "OwnObjects"
+    actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+    resources = [
+      for area in ["input", "arrivals", "results", "inferred", "rejected", "work", "shadows", ".bedside-top"] :
+      "arn:${local.partition}:s3:::${var.name}-t-*/${area}/*"
+    ]
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [local.account]
+    }
+  }
+
   # The software that this machine installs.
   statement {
     sid       = "Software"

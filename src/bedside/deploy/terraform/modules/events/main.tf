@@ -2,6 +2,7 @@
 # Messages are hints, the ledger is the truth: one that comes twice or late does no harm.
 
 data "aws_caller_identity" "this" {}
+data "aws_partition" "this" {}
 
 locals {
   default_pool = contains(var.pools, "default") ? "default" : sort(var.pools)[0]
@@ -52,7 +53,9 @@ data "aws_iam_policy_document" "queue" {
   for_each = local.queues
 
   # S3 announces objects, in the default pool's queue alone. Bucket and account are both named: a bucket's
-  # name may belong to somebody else after it was deleted.
+  # name may belong to somebody else after it was deleted. Tenants' own input buckets are made while this
+  # stands, so that only the form of their names is known: a policy that listed them would be taken back by
+  # the next apply.
   dynamic "statement" {
     for_each = each.key == local.default_pool ? [1] : []
     content {
@@ -66,9 +69,9 @@ data "aws_iam_policy_document" "queue" {
       }
 
       condition {
-        test     = "ArnEquals"
+        test     = "ArnLike"
         variable = "aws:SourceArn"
-        values   = [var.bucket_arn]
+        values   = [var.bucket_arn, "arn:${data.aws_partition.this.partition}:s3:::${var.name}-t-*-input"]
       }
 
       condition {

@@ -78,7 +78,8 @@ resource "aws_cloudwatch_event_rule" "arrived" {
     source        = ["aws.s3"]
     "detail-type" = ["Object Created"]
     detail = {
-      bucket = { name = [var.bucket] }
+      # The deployment's bucket, and those that tenants have for themselves.
+      bucket = { name = [var.bucket, { prefix = "${var.name}-t-" }] }
       object = { key = [{ prefix = "input/" }] }
     }
   })
