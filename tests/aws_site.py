@@ -5,18 +5,17 @@ service starts, with the variables that its user data writes. What machines shar
 services only: each has its own root folder, and its own connections.
 """
 
+import io
 import os
 import re
 import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -35,6 +34,8 @@ from serving import children_of, eventually
 GIVEN = frozenset(
     re.findall(r"^ +(BEDSIDE_\w+) +=", (MODULES / "modules/workers/main.tf").read_text(), re.MULTILINE)
 )
+
+NO_ARCHIVE = {"BEDSIDE_ARCHIVE_DATASTORE": "", "BEDSIDE_ARCHIVE_ROLE": ""}
 
 #: As whoever deploys writes it, but for times that fit a test.
 CONFIGURATION = """
@@ -82,6 +83,7 @@ class Site:
     lease_s: float = 3.0
     machines: "list[Machine]" = field(default_factory=list)
     _stores: dict[str, S3BlobStore] = field(default_factory=dict)
+    _browser: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=60))
 
     def __post_init__(self) -> None:
         self.bucket = self.cloud.bucket()
@@ -89,6 +91,12 @@ class Site:
         self.dead_letters = f"{self.queue}-dead"
         self.folder.mkdir(parents=True)
         self.configuration = self.folder / "bedside.toml"
+        self.configure()
+        self.ledger = SqlLedger(self.ledger_url)
+        self.ledger.prepare()
+
+    def configure(self) -> None:
+        """Write the configuration that machines which start from now on have."""
         self.configuration.write_text(
             CONFIGURATION.format(
                 tenants=list(self.tenants),
@@ -97,22 +105,24 @@ class Site:
                 pipelines=self.pipelines,
             )
         )
-        self.ledger = SqlLedger(self.ledger_url)
-        self.ledger.prepare()
 
     def environment(self, root: Path) -> dict[str, str]:
         """Return what a machine's environment file holds."""
         given = {
             "BEDSIDE_STORE_URL": f"s3://{self.bucket}",
             "BEDSIDE_QUEUE_URL": self.queue,
+            "BEDSIDE_QUEUE_POOLS": f"default={self.queue}",
             "BEDSIDE_SYSTEM_ROOT": str(root),
             "BEDSIDE_WORKER_POOLS": "default",
             "BEDSIDE_WORKER_ENGINE": "none",  # docker there; a test cannot count on one
             "BEDSIDE_WORKER_DEVICE": "cpu",
             "BEDSIDE_WORKER_GRACE_S": "20",
-            **self.archive,
+            "BEDSIDE_METRICS_SINK": "emf",
+            "BEDSIDE_METRICS_FILE": str(root.parent / "metrics.log"),
+            "BEDSIDE_METRICS_DEPLOYMENT": "site",
+            **(self.archive or NO_ARCHIVE),
         }
-        assert given.keys() <= GIVEN, "the module gives machines other names"
+        assert given.keys() == GIVEN, f"the module gives machines {sorted(GIVEN ^ given.keys())}"
         return {**given, "BEDSIDE_LEDGER_URL": self.ledger_url, "BEDSIDE_CACHE": str(self.cache)}
 
     def start(self, *, workers: int = 1) -> "Machine":
@@ -121,11 +131,18 @@ class Site:
         Args:
             workers: None is a machine that does intake only, as the one of portal and receiver does.
         """
-        machine = Machine(self, self.folder / f"machine-{len(self.machines) + 1}", workers)
-        self.machines.append(machine)
-        word = "worker.ready" if workers else "serve.ready"
-        assert eventually(lambda: machine.said(word), within_s=60), machine.told()
+        (machine,) = self.start_all(1, workers=workers)
         return machine
+
+    def start_all(self, count: int, *, workers: int = 1) -> "list[Machine]":
+        """Start several machines at once."""
+        first = len(self.machines) + 1
+        started = [Machine(self, self.folder / f"machine-{first + n}", workers) for n in range(count)]
+        self.machines += started
+        word = "worker.ready" if workers else "serve.ready"
+        for machine in started:
+            assert eventually(lambda machine=machine: machine.said(word), within_s=60), machine.told()  # type: ignore[misc]
+        return started
 
     def store(self, tenant: str = "default") -> S3BlobStore:
         """Return a tenant's store, as somebody who may sign URLs has it."""
@@ -134,7 +151,7 @@ class Site:
     def upload(self, name: str, content: bytes, tenant: str = "default") -> None:
         """Send an object as a browser does: to a signed URL, without credentials."""
         url = self.store(tenant).presign_put(f"input/{name}", 60, size_bytes=len(content))
-        httpx.put(url, content=content, trust_env=False).raise_for_status()
+        self._browser.put(url, content=content).raise_for_status()
 
     def send(self, seed: str, *, behaviour: str = "works") -> None:
         """Send a small study as a ZIP; what the foreign MAP does with it, its brightest voxel says."""
@@ -175,6 +192,7 @@ class Site:
         """Switch every machine off."""
         for machine in self.machines:
             machine.kill()
+        self._browser.close()
         self.ledger.close()
 
 
@@ -226,22 +244,22 @@ class Machine:
             self.lines.append(line.decode(errors="replace").rstrip())
 
 
+@dataclass(frozen=True)
+class Models:
+    """Versions of one MAP in a registry, and their digests."""
+
+    name: str
+    digests: Mapping[str, str]
+
+
+#: Makes a deployment whose only pipeline is one version of the MAP; more are attributes of `Site`.
+SiteOf = Callable[..., Site]
+
+
 def zipped(paths: Iterable[Path], folder: str = "Meitner^Lise") -> bytes:
     """Return a ZIP as people send it, named inside after the patient."""
-    import io
-
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         for path in sorted(paths):
             archive.write(path, f"{folder}/{path.name}")
     return stream.getvalue()
-
-
-def received(sqs: Any, url: str, *, within_s: float = 30.0) -> Mapping[str, Any]:
-    """Receive one message of a queue."""
-    until = time.monotonic() + within_s
-    while time.monotonic() < until:
-        if found := sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages"):
-            message: Mapping[str, Any] = found[0]
-            return message
-    raise AssertionError("no message came")

@@ -3,86 +3,18 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from aws_site import Machine, Site
+from aws_site import Machine, Models, Site, SiteOf
 from bedside.adapters.aws.queue import INVISIBLE_S
 from bedside.domain.job import JobState
-from clouds import Cloud
-from foreign_map import APPLICATION, write_map
-from registries import push_layout, run_registry
-from services import PostgresServer
 from serving import eventually
 
 pytestmark = [pytest.mark.needs("initdb", "pg_ctl", "docker-registry"), pytest.mark.timeout(300)]
 
-PIPELINE = """
-[[pipeline]]
-name = "count"
-map = "{reference}"
-max_attempts = 5
-
-[[rule]]
-name = "everything"
-pipeline = "count"
-"""
 #: Studies that wait when a release is promoted, and studies that come after it.
 QUEUED, LATER = 20, 2
-#: Long enough to lose power in the middle of it, on a busy machine too.
-SLOW = APPLICATION.replace("try:\n", "import time\ntime.sleep(2.5)\ntry:\n", 1)
-
-
-@dataclass(frozen=True)
-class Models:
-    """Versions of one MAP in a registry, and their digests."""
-
-    name: str
-    digests: Mapping[str, str]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
-    folder = tmp_path_factory.mktemp("registry")
-    with run_registry(folder) as registry:
-        digests = {}
-        for version, program in {"1.0": APPLICATION, "2.0": APPLICATION, "slow": SLOW}.items():
-            labels = {"org.opencontainers.image.version": version}
-            made = write_map(folder / version, program=program, labels=labels)
-            push_layout(registry, "models/count", version, made.path)
-            digests[version] = made.digest
-        yield Models(name=f"{registry}/models/count", digests=digests)
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("unpacked")
-
-
-@pytest.fixture
-def site_of(
-    cloud: Cloud, postgres: PostgresServer, models: Models, cache: Path, tmp_path: Path
-) -> Iterator[Callable[[str], Site]]:
-    """Make a deployment whose only pipeline is one version of the MAP."""
-    made: list[Site] = []
-
-    def make(version: str) -> Site:
-        site = Site(
-            folder=tmp_path / "site",
-            cloud=cloud,
-            ledger_url=postgres.database(),
-            pipelines=PIPELINE.format(reference=f"{models.name}:{version}"),
-            cache=cache,
-        )
-        made.append(site)
-        return site
-
-    yield make
-    for site in made:
-        site.close()
 
 
 def leases(machine: Machine) -> int:
@@ -100,9 +32,9 @@ def check_each_job_ended_once(site: Site, count: int) -> None:
     assert list(site.store().list("input/")) == []
 
 
-def test_of_two_machines_one_loses_its_power_in_the_middle_of_a_job(site_of: Callable[[str], Site]) -> None:
+def test_of_two_machines_one_loses_its_power_in_the_middle_of_a_job(site_of: SiteOf) -> None:
     site = site_of("slow")
-    machines = [site.start(), site.start()]
+    machines = site.start_all(2)
     site.send("one")
 
     def at_work() -> list[Machine]:
@@ -126,7 +58,7 @@ def test_of_two_machines_one_loses_its_power_in_the_middle_of_a_job(site_of: Cal
     assert not second.said("job.lost")
 
 
-def test_a_release_is_promoted_while_twenty_jobs_wait(site_of: Callable[[str], Site], models: Models) -> None:
+def test_a_release_is_promoted_while_twenty_jobs_wait(site_of: SiteOf, models: Models) -> None:
     site = site_of("1.0")
     control = site.start(workers=0)
     for number in range(QUEUED):
@@ -135,7 +67,7 @@ def test_a_release_is_promoted_while_twenty_jobs_wait(site_of: Callable[[str], S
     assert {job.state for job in site.jobs()} == {JobState.QUEUED}
     promoted = site.command("release", "promote", f"{models.name}:2.0")
     assert promoted.returncode == 0, promoted.stderr
-    machines = [site.start(), site.start()]
+    machines = site.start_all(2)
     for number in range(LATER):
         site.send(f"after-{number}")
     assert eventually(lambda: site.settled(QUEUED + LATER), within_s=120), site.told()
@@ -147,6 +79,5 @@ def test_a_release_is_promoted_while_twenty_jobs_wait(site_of: Callable[[str], S
         document = json.loads(site.store().get(f"{job.prefix}/result.json"))
         assert document["release"]["digest"] == job.stage.release
         assert document["release"]["version"] == {old: "1.0", new: "2.0"}[job.stage.release]
-    assert all(leases(machine) for machine in machines), "one of them did all"
+    assert eventually(lambda: not any(site.cloud.messages(site.queue).values()), within_s=30), site.told()
     assert [machine.stop() for machine in (control, *machines)] == [0, 0, 0]
-    assert eventually(lambda: not any(site.cloud.messages(site.queue).values()), within_s=5)

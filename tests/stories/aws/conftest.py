@@ -1,0 +1,67 @@
+"""Deployments on emulated AWS whose model is a small MAP in a registry, unpacked once for all of them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aws_site import Models, Site, SiteOf
+from clouds import Cloud
+from foreign_map import APPLICATION, write_map
+from registries import push_layout, run_registry
+from services import PostgresServer
+
+PIPELINE = """
+[[pipeline]]
+name = "count"
+map = "{reference}"
+max_attempts = 5
+
+[[rule]]
+name = "everything"
+pipeline = "count"
+"""
+#: Long enough to lose power in the middle of it, on a busy machine too.
+SLOW = APPLICATION.replace("try:\n", "import time\ntime.sleep(2.5)\ntry:\n", 1)
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
+    folder = tmp_path_factory.mktemp("registry")
+    with run_registry(folder) as registry:
+        digests = {}
+        for version, program in {"1.0": APPLICATION, "2.0": APPLICATION, "slow": SLOW}.items():
+            labels = {"org.opencontainers.image.version": version}
+            made = write_map(folder / version, program=program, labels=labels)
+            push_layout(registry, "models/count", version, made.path)
+            digests[version] = made.digest
+        yield Models(name=f"{registry}/models/count", digests=digests)
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("unpacked")
+
+
+@pytest.fixture
+def site_of(
+    cloud: Cloud, postgres: PostgresServer, models: Models, cache: Path, tmp_path: Path
+) -> Iterator[SiteOf]:
+    """Make a deployment whose only pipeline is one version of the MAP."""
+    made: list[Site] = []
+
+    def make(version: str, **more: object) -> Site:
+        site = Site(
+            folder=tmp_path / "site",
+            cloud=cloud,
+            ledger_url=postgres.database(),
+            pipelines=PIPELINE.format(reference=f"{models.name}:{version}"),
+            cache=cache,
+            **more,  # type: ignore[arg-type]
+        )
+        made.append(site)
+        return site
+
+    yield make
+    for site in made:
+        site.close()
