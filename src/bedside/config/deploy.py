@@ -1,8 +1,8 @@
 """The section ``[deploy]``: what a deployment on AWS is made of.
 
 Each key is a variable of the Terraform root module in ``bedside/deploy/terraform``, by the same name,
-so that what a person reads in one place is what the other says. ``state_bucket`` alone is not: it is
-where Terraform keeps its state.
+so that what a person reads in one place is what the other says. ``blob_mounting`` alone is not:
+Terraform has no resource for it.
 """
 
 from ipaddress import IPv4Network

@@ -10,8 +10,8 @@ from bedside.config import DeploySettings
 from bedside.deploy.prices import load_table
 from bedside.errors import ConfigError
 
-#: Keys of ``[deploy]`` that Terraform does not know: where its state is, and what it has no resource for.
-NOT_VARIABLES = frozenset({"state_bucket", "blob_mounting"})
+#: Keys of ``[deploy]`` for which Terraform has no resource.
+NOT_VARIABLES = frozenset({"blob_mounting"})
 
 
 def tfvars(settings: DeploySettings, *, region: str) -> dict[str, object]:

@@ -15,6 +15,12 @@ variable "region" {
   type        = string
 }
 
+variable "state_bucket" {
+  description = "Bucket of the state, which workflows may read and write; empty is bedside-state-ACCOUNT-REGION."
+  type        = string
+  default     = ""
+}
+
 variable "key_arn" {
   description = "KMS key that encrypts what is kept; empty is AWS's own. Its policy must let S3 use it for the queue."
   type        = string

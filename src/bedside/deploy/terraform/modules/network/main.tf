@@ -1,6 +1,7 @@
 # Public subnets and closed security groups: a machine reaches AWS, and nothing reaches a machine.
 # No NAT: it would cost more than the GPU does at a hundred studies a day.
 
+data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}
 data "aws_region" "this" {}
 
@@ -114,6 +115,27 @@ data "aws_iam_policy_document" "s3" {
     principals {
       type        = "AWS"
       identifiers = ["*"]
+    }
+  }
+
+  # Buckets that tenants have for themselves, made while this runs: of this form, and of this account.
+  statement {
+    sid     = "TenantsBuckets"
+    actions = ["s3:*"]
+    resources = [
+      "arn:${data.aws_partition.this.partition}:s3:::${var.name}-t-*",
+      "arn:${data.aws_partition.this.partition}:s3:::${var.name}-t-*/*",
+    ]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [data.aws_caller_identity.this.account_id]
     }
   }
 
