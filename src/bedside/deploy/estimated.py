@@ -5,7 +5,7 @@ in its place.
 """
 
 from bedside.config import DeploySettings
-from bedside.deploy.cost import CONTROL_MACHINE, Estimate, PoolPlan, SitePlan, Workload, estimate
+from bedside.deploy.cost import Estimate, PoolPlan, SitePlan, Workload, estimate
 from bedside.deploy.prices import load_table
 from bedside.errors import ConfigError
 
@@ -40,7 +40,7 @@ def machine_keys(site: SitePlan) -> frozenset[str]:
     if site.own_ledger:
         keys.add(f"rds/{site.ledger_class}")
     if site.control:
-        keys.add(f"ec2/{CONTROL_MACHINE}")
+        keys.add(f"ec2/{site.control_machine}")
     return frozenset(keys)
 
 
@@ -64,5 +64,5 @@ def cost_line(settings: DeploySettings, region: str) -> str:
     return (
         f"cost: about USD {found.fixed_usd:.2f} a month without a study, "
         f"and USD {found.study_usd:.3f} a study at {work.studies_per_day:g} a day over {work.hours:g} hours "
-        f"(prices of {date}, {region})"
+        f"(prices of {date}, {region}; bedside deploy cost has the parts)"
     )

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from bedside.config import DeploySettings, PoolSettings
-from bedside.deploy.estimated import cost_line, estimate_of, site_plan
+from bedside.deploy.estimated import cost_line, estimate_of, machine_keys, site_plan
 
 
 def test_the_cost_follows_the_settings() -> None:
@@ -27,6 +27,16 @@ def test_a_control_machine_is_paid_for_all_month() -> None:
     assert small.parts()["control machine"] == pytest.approx(730 * 0.0208)
     assert small.fixed_usd - plain.fixed_usd == pytest.approx(730 * (0.0208 + 0.005) + 30 * 0.08 + 0.1)
     assert estimate_of(medium, "us-east-1").fixed_usd > small.fixed_usd
+
+
+def test_aws_is_asked_for_this_deployments_machines_and_no_others() -> None:
+    pools = {"a": PoolSettings(spot=True), "b": PoolSettings(instance_types=("c7i.xlarge",), gpu=False)}
+    settings = DeploySettings(
+        pools=pools, control=True, control_domain="bedside.ward.example", control_machine="t3.medium"
+    )
+    wanted = {"spot/g4dn.xlarge", "ec2/c7i.xlarge", "ec2/t3.medium", "rds/db.t4g.micro"}
+    assert machine_keys(site_plan(settings)) == wanted
+    assert machine_keys(site_plan(DeploySettings(ledger_url="postgresql://db/b"))) == {"ec2/g4dn.xlarge"}
 
 
 def test_the_line_has_both_numbers_and_the_date() -> None:
