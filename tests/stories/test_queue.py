@@ -1,6 +1,9 @@
 """From an upload to a job where S3's events come by a queue: told, taken, in the ledger, deleted."""
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,3 +158,34 @@ def test_a_job_that_a_person_sends_again_wakes_its_pool(
     assert again.code == 0
     assert "pool default was not told" in again.err
     assert clinic.job().state is JobState.QUEUED
+
+
+@pytest.mark.slow
+def test_a_hint_wakes_a_worker_that_sleeps_until_its_next_look(
+    clinic_of: Callable[..., Clinic], cloud: Cloud, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    program.write_text('#!/bin/sh\necho done > "$2/done.txt"\n')
+    program.chmod(0o755)
+    bucket = cloud.bucket()
+    events = cloud.queue(announces=bucket)
+    clinic = clinic_of(store_url=f"s3://{bucket}", pipelines=PASS_ON.format(program=program))
+    slow = clinic.configuration.read_text().replace("backoff_s = 0", "backoff_s = 0\npoll_s = 300")
+    clinic.configuration.write_text(f'{slow}\n[queue]\nurl = "{events}"\n')
+    study = sorted(nothing_bundle.write_study(tmp_path / "study", seed="woken").iterdir())
+    archive = zipped(study, tmp_path / "study.zip")
+    command = [sys.executable, "-m", "bedside", "serve", "-c", str(clinic.configuration)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as serving:
+        try:
+            assert serving.stderr is not None
+            until = time.monotonic() + 60
+            while "action=worker.ready" not in serving.stderr.readline():
+                assert time.monotonic() < until
+            time.sleep(2)  # the worker has looked, found nothing, and sleeps for five minutes
+            S3BlobStore(Bucket(name=bucket), "default").put("input/study.zip", archive.read_bytes())
+            while not (jobs := clinic.jobs()) or jobs[0].state is not JobState.SUCCEEDED:
+                assert time.monotonic() < until
+                time.sleep(0.1)
+        finally:
+            serving.terminate()
+            serving.wait(40)

@@ -97,6 +97,7 @@ def _supervise(
         count=settings.worker.count,
         log=deployment.log,
     )
+    deployment.woken = workers.nudge
     try:
         while not stop.requested:
             pause = _round(upkeep, workers, pulse, deployment)

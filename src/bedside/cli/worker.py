@@ -42,7 +42,9 @@ def worker(config_path: Path | None, device: str | None, supervisor: int | None)
         settings = _settings_from_stdin()
     else:
         settings = load_settings(config_path, {"worker.device": device} if device else {}).settings
-    stop = Stop(grace_s=settings.worker.grace_s)
+    # The supervisor's pipe, on which the settings came, brings its nudges from here on.
+    nudges = sys.stdin.fileno() if supervisor is not None else None
+    stop = Stop(grace_s=settings.worker.grace_s, nudges=nudges)
     stop_on_signals(stop, also_interrupt=supervisor is None)
     deployment = open_deployment(settings)
     name = worker_name()

@@ -36,3 +36,28 @@ def test_a_wait_ends_with_a_wish_of_a_signal() -> None:
 
 def test_without_a_wish_a_wait_is_as_long_as_asked() -> None:
     assert Stop(grace_s=1).wait(0.01) is False
+
+
+def test_a_nudge_ends_a_wait_once_and_is_no_wish() -> None:
+    nudges, write = os.pipe()
+    stop = Stop(grace_s=1, nudges=nudges)
+    os.write(write, b"\n\n\n")  # three are one
+    begun = time.monotonic()
+    assert stop.wait(20) is False
+    assert time.monotonic() - begun < 10
+    begun = time.monotonic()
+    assert stop.wait(0.1) is False
+    assert time.monotonic() - begun >= 0.1
+    os.close(nudges)
+    os.close(write)
+
+
+def test_a_pipe_that_ended_keeps_nobody_awake() -> None:
+    nudges, write = os.pipe()
+    os.close(write)
+    stop = Stop(grace_s=1, nudges=nudges)
+    stop.wait(0.1)
+    begun = time.monotonic()
+    assert stop.wait(0.1) is False
+    assert time.monotonic() - begun >= 0.1
+    os.close(nudges)

@@ -36,7 +36,7 @@ class WorkerProcesses:
 
     Args:
         command: Program and arguments of a worker.
-        configuration: Written to each worker's stdin, which then stays open: it ends with us.
+        configuration: Written to each worker's stdin, which then stays open, for nudges: it ends with us.
         count: How many.
         log: Takes notes.
         clock: Seconds that only grow.
@@ -80,6 +80,14 @@ class WorkerProcesses:
                 self._log("worker.started", pid=place.process.pid)
         return died
 
+    def nudge(self) -> None:
+        """Tell all workers that there may be something to do, so that none sleeps until its next look."""
+        for process in self._running():
+            assert process.stdin is not None
+            # One that died will be tended, and one with a pipe full of nudges knows.
+            with contextlib.suppress(BrokenPipeError, BlockingIOError):
+                os.write(process.stdin.fileno(), b"\n")
+
     def stop(self, grace_s: float) -> None:
         """Ask all workers to stop, wait for them, and end those that are not done within the grace."""
         for process in self._running():
@@ -109,6 +117,7 @@ class WorkerProcesses:
         with contextlib.suppress(BrokenPipeError):  # it died at once, which `tend` will see
             process.stdin.write(self._configuration + b"\n")
             process.stdin.flush()
+        os.set_blocking(process.stdin.fileno(), False)  # a worker busy for hours hears no nudges
         return process
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -86,6 +87,24 @@ def test_one_that_dies_young_is_started_later_and_later(make: Make, hand: Hand) 
     # 0.25, 0.5, 1, … up to a minute: 9 starts in the first minute, then one each
     assert 12 < starts < 25
     assert MOST_WAIT_S == 60
+
+
+def test_a_nudge_reaches_each_and_waits_for_none(make: Make, tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+    hears = make("sh", "-c", f'read -r given; read -r nudge; echo $$ >> "{heard}"; exec sleep 300', count=2)
+    deaf = make("sleep", "300")
+    dead = make("true")
+    for workers in (hears, deaf, dead):
+        workers.tend()
+    ended(dead.pids()[0])
+    dead.nudge()
+    hears.nudge()
+    for _ in range(70_000):  # more than a pipe holds
+        deaf.nudge()
+    until = time.monotonic() + 10
+    while not heard.exists() or len(heard.read_text().splitlines()) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def test_stopping_waits_and_then_ends(make: Make) -> None:
