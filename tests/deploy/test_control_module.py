@@ -8,6 +8,7 @@ machine starts at all, is not seen here; test_terraform.py applies the module wi
 import base64
 import json
 import os
+import shlex
 import shutil
 import socket
 import ssl
@@ -22,6 +23,8 @@ import httpx
 import pytest
 
 from bedside.adapters.local.health import HealthServer
+from bedside.config import load
+from bedside.wiring.queue import listened, takes_in
 from bedside.worker.pulse import Pulse
 from clouds import REGION, Cloud
 from conftest import find_program
@@ -143,8 +146,22 @@ def test_the_user_data_parses_and_fits(script: str, tmp_path: Path) -> None:
         if shellcheck := shutil.which("shellcheck"):
             subprocess.run([shellcheck, path], check=True)
     assert "/alone/ledger/url" in script and "postgresql" not in script  # the password is fetched
-    assert "\nBEDSIDE_QUEUE_POOLS='default=https://sqs.example/clinic-default,gpu=https://sqs" in script
-    assert "\nBEDSIDE_WORKER_COUNT='0'\n" in script
+
+
+@pytest.mark.needs("terraform")
+def test_what_the_machine_is_told_makes_it_take_in_and_hint_to_every_pool(
+    script: str, tmp_path: Path
+) -> None:
+    told = script.split("cat > /etc/bedside/environment <<END\n", 1)[1].split("\nEND\n", 1)[0]
+    environment = dict(shlex.split(line)[0].split("=", 1) for line in told.splitlines() if "BEDSIDE_" in line)
+    (tmp_path / "bedside.toml").write_text('[worker]\npools = ["gpu"]\ncount = 2\n')
+    environment.pop("BEDSIDE_LEDGER_URL")  # fetched when the machine starts
+    settings = load(tmp_path / "bedside.toml", environment=environment, flags={}).settings
+    assert (settings.worker.count, settings.serve.health) == (0, "127.0.0.1:8081")
+    assert takes_in(settings) and listened(settings) == [QUEUE["url"]]
+    assert settings.queue.pools == {"default": QUEUE["url"], "gpu": "https://sqs.example/gpu"}
+    assert settings.notify.topic_arn.endswith(":alone")
+    assert settings.store.url == "s3://alone-bucket"
 
 
 @pytest.mark.needs("terraform")

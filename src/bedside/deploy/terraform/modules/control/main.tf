@@ -66,8 +66,9 @@ resource "aws_launch_template" "this" {
         BEDSIDE_QUEUE_POOLS  = join(",", [for pool, queue in var.pool_queues : "${pool}=${queue.url}"])
         BEDSIDE_SYSTEM_ROOT  = "/var/lib/bedside"
         BEDSIDE_SERVE_HEALTH = local.health
-        # Models run on workers.
+        # Models run on workers, and whatever the configuration says of a worker's pools is said of them.
         BEDSIDE_WORKER_COUNT = 0
+        BEDSIDE_WORKER_POOLS = ""
 
         BEDSIDE_METRICS_SINK       = "emf"
         BEDSIDE_METRICS_FILE       = "/var/log/bedside/metrics.log"
