@@ -8,26 +8,32 @@ import pytest
 
 from bedside.adapters.memory.blobs import MemoryBlobStore
 from bedside.deploy.actual import per_day, per_release, read_results, taken, total
+from bedside.domain.request import RunRequest
 from bedside.errors import Unavailable
+from bedside.runtime.record import Spent, StageReport, compose_result
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def result(day: int = 1, *, name: str = "spleen", usd_per_h: float = 0.526, seconds: float = 36) -> Any:
-    compute = {
-        "machine": "g4dn.xlarge",
-        "price_usd_per_hour": usd_per_h,
-        "seconds": seconds,
-        "gpu_s": 10.0,
-        "usd": seconds / 3600 * usd_per_h,
-    }
-    release = {"digest": "sha256:" + "0" * 64, "name": name, "version": "1.0"}
-    return {
-        "created_at": f"2026-11-{day:02}T23:59:59+00:00",
-        "release": release,
-        "gpu_s": 10.0,
-        "compute": compute,
-    }
+    """Return a ``result.json`` as a worker writes it, of a stage that held a GPU for ten seconds."""
+    at = datetime(2026, 11, day, 23, 59, 59, tzinfo=UTC)
+    request = RunRequest(
+        job_identity="j",
+        arrival_id="a",
+        release="sha256:" + "0" * 64,
+        release_name=name,
+        release_version="1.0" if name else "",
+        content_at=at,
+    )
+    stage = StageReport(
+        name="read",
+        release=request.release,
+        report={"notes": {"device": "cuda:0"}},
+        timings_s={"run": 10.0},
+        spent=Spent(machine="g4dn.xlarge", usd_per_h=usd_per_h, seconds=seconds),
+    )
+    return compose_result(request=request, stages=[stage], files=[], created_at=at)
 
 
 def test_a_release_is_summed_up_and_priced_per_study() -> None:
@@ -51,9 +57,7 @@ def test_what_knows_no_price_is_counted_and_not_averaged() -> None:
 
 
 def test_a_release_without_a_name_is_its_digest() -> None:
-    nameless = result()
-    nameless["release"] |= {"name": "", "version": ""}
-    assert taken(nameless).release == "sha256:000000000000"
+    assert taken(result(name="")).release == "sha256:000000000000"
 
 
 def test_results_of_a_store_are_read_and_other_files_are_not() -> None:
