@@ -125,7 +125,8 @@ def test_a_killed_supervisor_leaves_nothing_running(tmp_path: Path, program: Pat
     try:
         assert eventually(lambda: serving.said("job.leased"), within_s=60)
         assert serving.process is not None
-        assert any(children_of(worker) for worker in children_of(serving.process.pid))
+        supervisor = serving.process.pid  # the program starts a moment after its job is leased
+        assert eventually(lambda: any(map(children_of, children_of(supervisor))), within_s=30)
         serving.kill("supervisor")
         assert eventually(lambda: serving.processes() == [], within_s=30)
     finally:
