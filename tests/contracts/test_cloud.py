@@ -107,6 +107,16 @@ def test_a_bucket_is_emptied_of_versions_and_markers(account: Cloud, cloud: Emul
     assert account.empty_bucket(bucket) == 0
 
 
+def test_a_bucket_goes_with_everything_in_it(account: Cloud, cloud: Emulator) -> None:
+    s3, bucket = cloud.client("s3"), cloud.bucket()
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for _ in range(3):
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    assert account.remove_bucket(bucket) == 3
+    assert account.exists(f"arn:aws:s3:::{bucket}") is False
+    assert account.remove_bucket(bucket) == 0, "what is gone is gone"
+
+
 def test_a_registry_is_emptied(account: Cloud, cloud: Emulator, name: str) -> None:
     ecr = cloud.client("ecr")
     ecr.create_repository(repositoryName=name)

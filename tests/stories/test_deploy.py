@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -177,8 +178,18 @@ def test_the_words_of_each_verb(
     assert listed.out == "deployment\n  - data this\n1 to destroy\n" and "nothing was changed" in listed.err
     assert "add --yes" in typed("deploy", "destroy").err
     assert typed("deploy", "status", "--json").json["resources"] == 1
+    s3, own = (
+        cloud.client("s3"),
+        f"ward-t-{uuid.uuid4().hex[:12]}-input",
+    )  # of a tenant: no Terraform knows it
+    s3.create_bucket(Bucket=own)
+    s3.put_bucket_tagging(Bucket=own, Tagging={"TagSet": [{"Key": "bedside:deployment", "Value": "ward"}]})
+    s3.put_object(Bucket=own, Key="input/h.ct/a.zip", Body=b"z")
+    listed = typed("deploy", "destroy", "--dry-run")
+    assert listed.out.endswith(f"besides: tenants' own buckets\n  - bucket {own}\n")
     gone = typed("deploy", "destroy", "--yes")
     assert gone.code == 0 and gone.out.splitlines()[-1].startswith("nothing is left"), gone.err
+    assert own not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     assert not (place / ".bedside" / "deploy" / "ward").exists()
 
 

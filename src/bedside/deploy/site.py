@@ -1,6 +1,7 @@
 """One deployment on AWS, opened: its account, its working copy, and Terraform in it."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +63,12 @@ class Site:
     def checks(self) -> Iterator[Finding]:
         """Ask AWS whether this can work."""
         return findings(self.cloud, self.settings)
+
+    def tenant_buckets(self) -> list[str]:
+        """Return the buckets that tenants have for themselves, by their tag: Terraform does not know them."""
+        form = re.compile(rf"arn:[^:]+:s3:::({re.escape(self.settings.name)}-t-[0-9a-f]+-(?:input|output))")
+        found = (form.fullmatch(item.arn) for item in self.cloud.tagged(self.settings.name))
+        return sorted(match[1] for match in found if match)
 
     def open(self, software: Software | None) -> Terraform:
         """Write the working copy and open the state, its bucket made where there is none.

@@ -130,6 +130,14 @@ class Cloud(Protocol):
         """Delete every version below a prefix; return how many. A bucket that is gone is empty."""
         ...
 
+    def remove_bucket(self, name: str) -> int:
+        """Remove a bucket with every version of every object; return how many. One that is gone had none.
+
+        Raises:
+            ConfigError: It is another account's.
+        """
+        ...
+
     def empty_registry(self, name: str) -> int:
         """Delete every manifest of a repository; return how many. A repository that is gone is empty."""
         ...

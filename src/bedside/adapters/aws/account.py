@@ -18,6 +18,7 @@ from bedside.adapters.aws import emptying, looking, presence, state_bucket
 from bedside.adapters.aws.asked import asked, code_of
 from bedside.adapters.aws.clients import open_session
 from bedside.adapters.aws.medical_imaging import SERVICE, make_imaging_client
+from bedside.adapters.aws.tenant_buckets import remove_bucket
 from bedside.errors import ConfigError, NotFound
 from bedside.ports import Blob
 from bedside.ports.cloud import DEPLOYMENT_TAG, Alarm, Caller, Depth, Group, Pushed, Tagged
@@ -152,6 +153,11 @@ class AwsCloud:
         """Delete every version below a prefix; return how many. A bucket that is gone is empty."""
         with self._asking("s3", f"emptying the bucket {name}"):
             return emptying.empty_bucket(self._client("s3"), name, prefix)
+
+    def remove_bucket(self, name: str) -> int:
+        """Remove a bucket with every version of every object; return how many. One that is gone had none."""
+        with self._asking("s3", f"removing the bucket {name}"):
+            return remove_bucket(self._client("s3"), name, self._caller.account)
 
     def empty_registry(self, name: str) -> int:
         """Delete every manifest of a repository; return how many. A repository that is gone is empty."""

@@ -46,14 +46,19 @@ def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | Non
             for item in site.own_datastores()
             if (number := site.datastores.image_sets(item.id)) is not None
         }
+        apart = site.tenant_buckets()
     if not as_json:
         show(planned)
         for datastore, number in stores.items():
             click.echo(f"besides: HealthImaging\n  - datastore {datastore} with {number} image sets")
+        if apart:
+            click.echo("besides: tenants' own buckets")
+        for bucket in apart:
+            click.echo(f"  - bucket {bucket}")
     if dry_run:
         (site.folder / "next.tfplan").unlink(missing_ok=True)
         if as_json:
-            write_json({**plan_json(planned), "datastores": stores})
+            write_json({**plan_json(planned), "datastores": stores, "tenant_buckets": apart})
         else:
             note("nothing was changed")
         return
@@ -64,6 +69,9 @@ def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | Non
         if planned.changes:
             _empty(site, held, progress)
             terraform.apply(telling(progress, len(planned.changes)))
+        for bucket in apart:  # after the machines, which could still write to them
+            progress.update(f"removing the bucket {bucket}")
+            progress.update(f"{site.cloud.remove_bucket(bucket)} versions deleted with {bucket}")
         for datastore in stores:  # after the machines, which could still archive into it
             progress.update(f"removing the datastore {datastore}, which takes minutes")
             progress.update(f"{site.datastores.remove(datastore)} image sets deleted with {datastore}")
