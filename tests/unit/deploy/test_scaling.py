@@ -1,6 +1,6 @@
 """What must hold of the scaling simulation whatever its numbers say, and the estimate's formula by it."""
 
-import importlib.util
+import importlib
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,18 +12,15 @@ import pytest
 from bedside.deploy.cost import PoolPlan, Workload, machine_seconds
 
 
-def _load() -> ModuleType:
-    path = Path(__file__).resolve().parents[3] / "bench" / "scaling.py"
-    spec = importlib.util.spec_from_file_location("scaling", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["scaling"] = module
-    spec.loader.exec_module(module)
-    return module
+def _load() -> tuple[ModuleType, ModuleType]:
+    sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "bench"))
+    try:
+        return importlib.import_module("scaling"), importlib.import_module("simulation")
+    finally:
+        del sys.path[0]
 
 
-scaling = _load()
+scaling, simulation = _load()
 SETTINGS = scaling.SETTINGS | scaling.CPU_SETTINGS
 
 
@@ -112,7 +109,9 @@ def test_the_page_on_costs_shows_what_the_script_prints(rows: list[dict[str, Any
 
 @pytest.mark.parametrize("wait_s", [0.0, 900.0])
 @pytest.mark.parametrize("idle_s", [0.0, 60.0, 300.0])
-@pytest.mark.parametrize(("warm", "start"), [(0, scaling.COLD), (1, scaling.WARM)], ids=["cold", "warm"])
+@pytest.mark.parametrize(
+    ("warm", "start"), [(0, simulation.COLD), (1, simulation.WARM)], ids=["cold", "warm"]
+)
 def test_the_estimates_formula_agrees(wait_s: float, idle_s: float, warm: int, start: Any) -> None:
     arrivals = scaling.steady(5, days=40)
     rules = scaling.Rules(permitted_wait_s=wait_s, idle_s=idle_s, start=start)
