@@ -277,6 +277,8 @@ def test_a_machines_metrics_and_notices_reach_aws(applied: Any, tmp_path: Path) 
     followed = {each["file_path"]: each for each in agent["logs"]["logs_collected"]["files"]["collect_list"]}
     assert followed[settings.metrics.file]["log_group_name"] == "$log_group"
     assert len({each["log_stream_name"] for each in followed.values()}) == len(followed)
+    # Nothing that a service of this machine says stays on it.
+    assert set(re.findall(r"=append:(\S+)", text)) <= set(followed)
     assert f"install --owner bedside --group bedside --mode 0640 /dev/null {settings.metrics.file}" in text
     policy = json.loads(applied['aws_iam_role_policy.worker["default"]']["policy"])
     (notices,) = [each for each in policy["Statement"] if "sns:Publish" in each["Action"]]
