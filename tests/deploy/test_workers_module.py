@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from bedside.config import MetricsSettings, NotifySettings, load
 from bedside.deploy.cost import LEAD_S
 from bedside.deploy.waker import waker_zip
 from bedside.deploy.workspace import MODULES
+from bedside.domain.export import first_export, waiting
 from bedside.domain.measure import Metric
 from bedside.wiring.queue import listened, takes_in
 from clouds import REGION, Cloud
@@ -477,11 +479,11 @@ def test_work_is_counted_in_queue_and_ledger_and_published(cloud: Cloud, tmp_pat
     ledger = SqlLedger(url)
     ledger.prepare()
 
-    def count() -> int:
+    def count(**variables: str) -> int:
         script = MODULES / "modules" / "workers" / "work.py"
         done = subprocess.run(
             [sys.executable, script, "counted", "default", configuration],
-            env={**os.environ, **cloud.environment},
+            env={**os.environ, **cloud.environment, **variables},
             capture_output=True,
             text=True,
             check=True,
@@ -496,6 +498,22 @@ def test_work_is_counted_in_queue_and_ledger_and_published(cloud: Cloud, tmp_pat
     assert count() == 2
     ledger.lease(pools=("default",), worker=f"{socket.gethostname()}-1-a", now=T0, lease_s=60)
     assert count() == 2  # it runs here now
+    cloud.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
+    assert count() == 3
+    cloud.client("sqs").receive_message(QueueUrl=queue, VisibilityTimeout=600)
+    assert count() == 2  # the hint of that job, in somebody's hands
+    cloud.client("sqs").send_message(QueueUrl=queue, MessageBody="{}")
+    (came,) = cloud.client("sqs").receive_message(QueueUrl=queue, VisibilityTimeout=600)["Messages"]
+    assert count() == 3  # and something that arrives
+    cloud.client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=came["ReceiptHandle"])
+    job = make_job(arrival, make_pipeline(pools=("default",)))
+    waits = first_export("ward", job.id, job.prefix, datetime.now(UTC))
+    assert ledger.put_export(waits)
+    assert count(BEDSIDE_ARCHIVE_DATASTORE="d" * 32) == 3
+    assert count() == 2  # nobody would ever archive it
+    later = waiting(waits, "out of reach", T0, datetime.now(UTC) + timedelta(hours=1), counts=True)
+    assert ledger.put_export(later)
+    assert count(BEDSIDE_ARCHIVE_DATASTORE="d" * 32) == 2  # the archive is out of reach
     [metric] = cloud.client("cloudwatch").list_metrics(
         Namespace="bedside", Dimensions=[{"Name": "Deployment", "Value": "counted"}]
     )["Metrics"][:1]

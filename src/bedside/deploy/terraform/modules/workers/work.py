@@ -1,13 +1,15 @@
 """How much keeps this machine: runs on a worker's machine each minute and prints one number.
 
-Counts what its pool has to do, in the queue and in the ledger, delayed work included, and what this
-machine does just now; publishes the number of queued jobs, which is what step scaling looks at. Prints
-nothing where a count fails: a machine that cannot know whether there is work stays.
+Counts what its pool has to do, in the queue and in the ledger, delayed work included, what this machine
+does just now, and results that wait for the archive: the waker starts no machine for those. Publishes the
+number of queued jobs, which is what step scaling looks at. Prints nothing where a count fails: a machine
+that cannot know whether there is work stays.
 """
 
 import os
 import socket
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 COUNTS = (
@@ -16,9 +18,12 @@ COUNTS = (
     "ApproximateNumberOfMessagesDelayed",
 )
 
+#: A result that is archived later than this waits for the next machine: the archive is out of reach.
+ARCHIVED_SOON = timedelta(minutes=10)
+
 
 def main(deployment: str, pool: str, configuration: str) -> int:
-    """Return messages in any state, plus queued jobs of the pool, plus jobs that run on this machine."""
+    """Return messages in any state, queued jobs of the pool, jobs that run here, and exports due soon."""
     import boto3  # noqa: PLC0415 - only here, after the cheap part of a test's import
 
     from bedside.adapters.sql import SqlLedger  # noqa: PLC0415
@@ -29,18 +34,20 @@ def main(deployment: str, pool: str, configuration: str) -> int:
     settings = load(Path(configuration), environment=os.environ, flags={}).settings
     ours = settings.queue.pools.get(pool, settings.queue.url)
     held = boto3.client("sqs").get_queue_attributes(QueueUrl=ours, AttributeNames=list(COUNTS))
-    messages = sum(int(held["Attributes"][name]) for name in COUNTS)
+    visible, in_flight, delayed = (int(held["Attributes"][name]) for name in COUNTS)
 
     ledger = SqlLedger(settings.ledger.url)
     try:
         queued = ledger.depth().get(pool, 0)
-        running = JobFilter(states=frozenset({JobState.RUNNING}))
-        begin = f"{socket.gethostname()}-"  # how a worker's name begins
-        here = sum(
-            job.worker.startswith(begin)
+        running = [
+            job
             for tenant in {*settings.system.tenants, *(made.name for made in ledger.tenants())}
-            for job in ledger.jobs(tenant, running, limit=1000)
-        )
+            for job in ledger.jobs(tenant, JobFilter(states=frozenset({JobState.RUNNING})), limit=1000)
+        ]
+        begin = f"{socket.gethostname()}-"  # how a worker's name begins
+        here = sum(job.worker.startswith(begin) for job in running)
+        soon = datetime.now(UTC) + ARCHIVED_SOON
+        exports = len(ledger.due_exports(soon)) if settings.archive.datastore else 0
     finally:
         ledger.close()
 
@@ -55,7 +62,11 @@ def main(deployment: str, pool: str, configuration: str) -> int:
             }
         ],
     )
-    return messages + queued + here
+    # A hint is held, by whichever machine received it, while its job waits or runs: not a reason to stay
+    # for those that run elsewhere. What is held besides is an arrival on its way into the ledger.
+    held_for_jobs = queued + sum(job.stage.pool == pool for job in running)
+    messages = visible + delayed + max(0, in_flight - held_for_jobs)
+    return messages + queued + here + exports
 
 
 if __name__ == "__main__":
