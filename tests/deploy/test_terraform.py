@@ -163,7 +163,8 @@ def test_an_object_in_the_drop_box_is_announced_and_nothing_else_is(deployed: De
             "Messages", []
         ):
             keys += [
-                record["s3"]["object"]["key"] for record in json.loads(message["Body"]).get("Records", [])
+                unquote_plus(record["s3"]["object"]["key"])
+                for record in json.loads(message["Body"]).get("Records", [])
             ]
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
     assert keys == ["input/ward-3/x.zip"]
