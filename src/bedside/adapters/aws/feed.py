@@ -154,7 +154,7 @@ class SqsFeed:
 
     def _read(self, queue: SqsQueue, message: Message) -> None:
         try:
-            told = parse(message.body, self.bucket)
+            told = parse(message.body, self.bucket, self.owner)
         except InputRejected as refused:
             queue.forget([message])
             self._note("queue.malformed", message, reason=refused.message)
