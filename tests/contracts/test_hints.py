@@ -288,9 +288,9 @@ def test_a_hint_is_not_delayed_for_longer_than_sqs_takes(
 
 def test_a_queue_that_is_gone_is_an_error_of_ours(pools: Pools) -> None:
     pools.cloud.client("sqs").delete_queue(QueueUrl=pools.gpu)
-    with pytest.raises((NotFound, Unavailable)):
+    with pytest.raises(Unavailable, match="cannot send: there is no such queue"):
         pools.hints.send(in_pool("gpu"))
-    with pytest.raises((NotFound, Unavailable)):
+    with pytest.raises(Unavailable, match="cannot count: there is no such queue"):
         pools.hints.waiting("gpu")
 
 

@@ -31,22 +31,29 @@ def test_a_machine_that_is_ready(here: Path, capsys: pytest.CaptureFixture[str])
     assert not (here / "bedside-data").exists()
 
 
-def test_a_bucket_is_asked_whether_it_answers(
+def test_a_bucket_and_its_queue_are_asked_whether_they_answer(
     here: Path, capsys: pytest.CaptureFixture[str], cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def said(bucket: str) -> tuple[int, dict[str, str]]:
+    queue = cloud.queue()
+    monkeypatch.setenv("BEDSIDE_QUEUE_URL", queue)
+
+    def said(bucket: str) -> tuple[int, dict[str, str], dict[str, str]]:
         monkeypatch.setenv("BEDSIDE_STORE_URL", f"s3://{bucket}")
         capsys.readouterr()
         code = main(["doctor", "--json"])
         findings = json.loads(capsys.readouterr().out)["findings"]
-        (store,) = [finding for finding in findings if finding["what"] == "store"]
-        return code, store
+        store, asked = (finding for finding in findings if finding["what"] in {"store", "queue"})
+        return code, store, asked
 
     bucket = cloud.bucket()
-    code, store = said(bucket)
+    code, store, asked = said(bucket)
+    assert asked["detail"] == f"{queue.rpartition('/')[2]} holds 0 messages; takes in what arrives"
     assert (code, store["status"]) == (0, "ok")
     assert store["detail"] == f"s3://{bucket} answers at {cloud.url}"
-    code, store = said("bedside-not-made")
+    cloud.client("sqs").delete_queue(QueueUrl=queue)
+    code, store, asked = said("bedside-not-made")
+    assert (asked["status"], asked["mend"]) == ("fail", "bedside config show")
+    assert "there is no such queue" in asked["detail"]
     assert (code, store["status"]) == (1, "fail")
     assert "s3://bedside-not-made: there is no such bucket" in store["detail"]
     assert store["mend"]

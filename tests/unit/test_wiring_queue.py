@@ -10,7 +10,8 @@ from bedside.adapters.aws.hints import SqsHints
 from bedside.config import Settings, load, shown
 from bedside.errors import ConfigError
 from bedside.wiring import open_deployment
-from bedside.wiring.queue import listened, open_hints, takes_in
+from bedside.wiring.queue import listened, open_hints, queues_state, takes_in
+from clouds import Cloud
 
 EVENTS, CPU, GPU = (f"https://sqs.example/clinic-{name}" for name in ("events", "cpu", "gpu"))
 POOLS = {"default": EVENTS, "cpu": CPU, "gpu": GPU}
@@ -66,6 +67,17 @@ def test_a_queue_needs_a_bucket_and_boto3_and_pools_a_queue_of_events(
     assert refused(settings()).hint == "pip install 'bedside[aws]'"
     monkeypatch.undo()
     assert isinstance(open_hints(settings(), log=lambda *_, **__: None), SqsHints)
+
+
+def test_what_a_check_says_is_of_the_queues_that_are_listened_to(cloud: Cloud) -> None:
+    events, gpu = cloud.queue(), cloud.queue()
+    cloud.client("sqs").send_message(QueueUrl=gpu, MessageBody="{}", DelaySeconds=60)
+    names = [url.rpartition("/")[2] for url in (events, gpu)]
+    pools = {"default": events, "gpu": gpu}
+    every = queues_state(settings(url=events, pools=pools))
+    assert every == f"{names[0]} holds 0 messages, {names[1]} holds 1 messages; takes in what arrives"
+    other = queues_state(settings("gpu", url=events, pools=pools))
+    assert other == f"{names[1]} holds 1 messages; listens for jobs only"
 
 
 def test_a_variable_names_the_queue_of_each_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

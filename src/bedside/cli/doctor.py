@@ -79,6 +79,8 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
     yield _writable(loaded.settings.system.root)
     if loaded.settings.store.url:
         yield _bucket(loaded.settings)
+    if loaded.settings.queue.url or loaded.settings.queue.pools:
+        yield _queues(loaded.settings)
     yield _containers(loaded.settings)
     yield from configuration(loaded)
     yield from _left_over(loaded)
@@ -202,6 +204,15 @@ def _bucket(settings: "Settings") -> Finding:
         return ok("store", open_store(settings).check())
     except BedsideError as exc:
         return fail("store", exc.message, exc.hint)
+
+
+def _queues(settings: "Settings") -> Finding:
+    from bedside.wiring.queue import queues_state
+
+    try:
+        return ok("queue", queues_state(settings))
+    except BedsideError as exc:
+        return fail("queue", exc.message, exc.hint)
 
 
 def _left_over(loaded: "Loaded") -> Iterator[Finding]:

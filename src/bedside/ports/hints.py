@@ -8,7 +8,7 @@ from bedside.domain.job import Job
 class Hints(Protocol):
     """Tells the pool of a job that it waits. A hint: the ledger is the truth, and workers look there.
 
-    What cannot be told raises `Unavailable`, and a queue that is not there `NotFound`.
+    What cannot be told raises `Unavailable`.
     """
 
     def send(self, job: Job, *, delay_s: float = 0.0) -> None:

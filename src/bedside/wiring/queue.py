@@ -88,6 +88,23 @@ def open_hints(settings: "Settings", *, log: Log) -> Hints | None:
     return SqsHints(settings.queue.url, settings.queue.pools, log=log)
 
 
+def queues_state(settings: "Settings") -> str:
+    """Return what a check says of the queues that this machine listens to: whose, and how much is in each.
+
+    Raises:
+        ConfigError: See `open_feed`.
+        Unavailable: A queue is not there, out of reach, or not permitted.
+    """
+    _has_queue(settings)
+    try:
+        from bedside.adapters.aws.queue import SqsQueue
+    except ImportError as exc:
+        raise _no_boto(exc) from exc
+    counts = {url.rpartition("/")[2]: SqsQueue(url).count() for url in listened(settings)}
+    held = ", ".join(f"{name} holds {count} messages" for name, count in counts.items())
+    return f"{held}; {'takes in what arrives' if takes_in(settings) else 'listens for jobs only'}"
+
+
 def takes_in(settings: "Settings") -> bool:
     """Whether this machine watches drop-boxes: one that works for other pools than the events' does not."""
     pools, queue = settings.worker.pools, settings.queue

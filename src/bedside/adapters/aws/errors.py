@@ -39,6 +39,7 @@ _BAD_CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
+_NO_QUEUE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 _CHANGED = frozenset({"412", "PreconditionFailed", "ConditionalRequestConflict"})
 #: AWS words a refusal so; the resource that follows is left out.
 _WHO = re.compile(r"(?:User|principal):? (arn:[\w:/+=,.@-]+)")
@@ -138,6 +139,8 @@ def _refusal(exc: exceptions.ClientError, what: str) -> BedsideError:
         return Unavailable(f"{what}: AWS does not accept these credentials ({code})", hint=_WHO_AM_I)
     if code in _CHANGED:
         return Changed(f"{what}: changed by others meanwhile")
+    if code in _NO_QUEUE:
+        return Unavailable(f"{what}: there is no such queue", hint="bedside config show")
     if code == "NoSuchBucket":
         return Unavailable(f"{what}: there is no such bucket", hint="bedside config show")
     if code == "KeyTooLongError":
