@@ -19,7 +19,7 @@ from issuer_server import CLIENT, LocalIssuer, run_issuer
 from nothing_bundle import write_study
 from serving import eventually
 
-SECRET_NAME = "Doe^Jane"
+FILE_NAME = "Doe^Jane"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,7 @@ def test_a_practice_gets_buckets_of_its_own_and_only_its_people_send_there(
     assert code == 0, err
     assert "group hospital/ct:clinician" in out and "is served" in err
     assert place.name in place.typed("list")[1]
-    study = tmp_path / f"{SECRET_NAME}.zip"
+    study = tmp_path / f"{FILE_NAME}.zip"
     with zipfile.ZipFile(study, "w") as packed:
         for file in write_study(tmp_path / "study", seed="own").iterdir():
             packed.write(file, file.name)
@@ -118,7 +118,7 @@ def test_a_practice_gets_buckets_of_its_own_and_only_its_people_send_there(
 
     size = study.stat().st_size
     code, out, err = place.typed("upload-link", "hospital/ct", "--token-file", above, "--size-bytes", size)
-    assert code == 0 and SECRET_NAME not in out, err
+    assert code == 0 and FILE_NAME not in out, err
     assert httpx.put(out.strip(), content=study.read_bytes(), trust_env=False).is_success
 
     opened = place.opened()
