@@ -4,6 +4,7 @@ import inspect
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import pydicom
@@ -14,6 +15,7 @@ from bedside.adapters.aws.healthimaging import HealthImaging, ImagingOptions
 from bedside.adapters.aws.places import Bucket
 from bedside.adapters.memory.archive import MemoryArchive
 from bedside.adapters.memory.blobs import MemoryBlobStore
+from bedside.domain.arrival import StoredFile
 from bedside.errors import NotFound
 from bedside.ports import BlobStore
 from bedside.ports.archive import ImageArchive, Parcel, Receipt
@@ -91,6 +93,25 @@ def test_signatures_are_the_ports(adapter: type) -> None:
 
 def test_all_instances_of_a_result_and_nothing_else(place: Place, study: list[Path]) -> None:
     assert receipt_of(place, parcel_of(place, study)) == Receipt(stored=len(study))
+    assert place.kept() == uids(study)
+
+
+def test_the_study_goes_along_with_what_was_read_from_it(
+    place: Place, study: list[Path], tmp_path: Path
+) -> None:
+    store = place.blobs.tenant("ward")
+    text = tmp_path / "notes.txt"
+    text.write_text("no preamble here")
+    files = []
+    for path in (*study[1:], text):
+        content = path.read_bytes()
+        file = StoredFile(sop_instance_uid="", sha256=sha256(content).hexdigest(), size_bytes=len(content))
+        store.put(file.key, content)
+        files.append(file)
+    store.put("arrivals/files/00/another.dcm", study[0].read_bytes())  # of another study
+    parcel = replace(parcel_of(place, study[:1]), study=tuple(files))
+    receipt = receipt_of(place, parcel)
+    assert (receipt.stored, len(receipt.refused)) == (len(study), 1)
     assert place.kept() == uids(study)
 
 

@@ -18,6 +18,9 @@ from clinic import SPLEEN, Clinic, zipped
 from clouds import Cloud
 from healthimaging import ROLE, FakeHealthImaging, run_healthimaging
 
+#: Of the study that is read.
+SLICES = 6
+
 Made = Callable[..., tuple[Clinic, str]]
 
 
@@ -30,16 +33,17 @@ def imaging(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHealt
 
 @pytest.fixture
 def make(clinic_of: Callable[..., Clinic], imaging: FakeHealthImaging) -> Made:
-    def made(**options: str) -> tuple[Clinic, str]:
+    def made(*, studies: bool = True, **options: str) -> tuple[Clinic, str]:
         datastore = imaging.add_datastore()
         archive = f'[archive]\ndatastore = "{datastore}"\nrole = "{ROLE}"\n'
+        archive += "" if studies else "studies = false\n"
         return clinic_of(pipelines=archive + SPLEEN, **options), datastore
 
     return made
 
 
 def read(clinic: Clinic, folder: Path) -> list[str]:
-    """Let a study be read by the deployment's own worker; return the SOP Instance UIDs of its result."""
+    """Let a study be read by the deployment's worker; return the SOP Instance UIDs of it and its result."""
     study = sorted(nothing_bundle.write_study(folder / "study", seed="archive").iterdir())
     clinic.here.blobs.tenant("default").put_file("input/study.zip", zipped(study, folder / "study.zip"))
     clinic.take()
@@ -51,7 +55,7 @@ def read(clinic: Clinic, folder: Path) -> list[str]:
     for number, blob in enumerate(blobs.list(f"{clinic.job().prefix}/dicom/")):
         blobs.fetch(blob.key, folder / f"{number}.dcm")
         found.append(pydicom.dcmread(folder / f"{number}.dcm").SOPInstanceUID)
-    return sorted(found)
+    return sorted([*found, *(pydicom.dcmread(path).SOPInstanceUID for path in study)])
 
 
 def test_a_result_in_a_folder_is_archived_and_shown(
@@ -59,12 +63,12 @@ def test_a_result_in_a_folder_is_archived_and_shown(
 ) -> None:
     clinic, datastore = make()
     wrote = read(clinic, tmp_path)
-    assert len(wrote) == 2 and imaging.instances(datastore) == wrote
+    assert len(wrote) == 2 + SLICES and imaging.instances(datastore) == wrote
     assert imaging.calls == ["StoreDICOM"]
     job = clinic.job()
     [listed] = clinic.type("archive", "list", "--json").json["exports"]
-    assert (listed["job"], listed["state"], listed["stored"]) == (job.id, "stored", 2)
-    assert "2 instances" in clinic.type("archive", "list").out
+    assert (listed["job"], listed["state"], listed["stored"]) == (job.id, "stored", len(wrote))
+    assert f"{len(wrote)} instances" in clinic.type("archive", "list").out
     shown = clinic.type("job", "show", job.id)
     assert "archive.stored" in shown.out
     assert clinic.type("job", "show", job.id, "--json").json["archive"]["state"] == "stored"
@@ -96,7 +100,29 @@ def test_a_result_in_a_bucket_is_imported_from_it(
     monkeypatch.setattr(clock, "now", lambda self, now=clock.now: now(self) + LOOK)
     assert clinic.here.aside(tmp_path / "scratch")() == 1
     assert imaging.instances(datastore) == wrote
-    assert clinic.type("job", "show", job.id, "--json").json["archive"]["stored"] == 2
+    assert clinic.type("job", "show", job.id, "--json").json["archive"]["stored"] == len(wrote)
+    assert imaging.calls.count("StoreDICOM") == 1  # the study, whose files lie under many prefixes
+
+
+def test_the_study_is_left_where_another_system_archives_it(
+    make: Made, imaging: FakeHealthImaging, tmp_path: Path
+) -> None:
+    clinic, datastore = make(studies=False)
+    wrote = read(clinic, tmp_path)
+    assert len(imaging.instances(datastore)) == len(wrote) - SLICES == 2
+
+
+def test_the_next_result_of_a_study_brings_only_itself(
+    make: Made, imaging: FakeHealthImaging, tmp_path: Path
+) -> None:
+    clinic, _ = make()
+    read(clinic, tmp_path)
+    job = clinic.job()
+    assert clinic.type("job", "retry", job.id, "--yes").code == 0
+    worker = clinic.here.worker("w2", clinic.models.runner, Stop(grace_s=60))
+    assert worker.step()
+    exports = clinic.type("archive", "list", "--json").json["exports"]
+    assert [export["stored"] for export in exports] == [2, 2 + SLICES]
 
 
 def test_a_refused_result_is_sent_again_by_command(
@@ -108,7 +134,7 @@ def test_a_refused_result_is_sent_again_by_command(
         wrote = read(clinic, tmp_path)
     job = clinic.job()
     listed = clinic.type("archive", "list", "--state", "failed")
-    assert job.id in listed.out and "2 of 2 instances refused" in listed.out
+    assert job.id in listed.out and f"{len(wrote)} of {len(wrote)} instances refused" in listed.out
     assert clinic.type("archive", "retry").code == 2
     assert clinic.type("archive", "retry", "--all-failed").code == 0
     assert clinic.here.aside(tmp_path / "scratch")() == 1

@@ -59,6 +59,7 @@ class ArchiveSettings(_Section):
 
     datastore: str = Field("", description="Id of an AWS HealthImaging datastore; empty archives nothing.")
     role: str = Field("", description="ARN of the role that import jobs read the store with.")
+    studies: bool = Field(True, description="Archive the study too that a result was read from.")
 
 
 class FileSetSettings(_Section):

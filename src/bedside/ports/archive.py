@@ -4,22 +4,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from bedside.domain.arrival import StoredFile
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """The DICOM instances of one job's result, to be archived.
+    """The DICOM instances of one job's result, to be archived, and of the study it was read from.
 
     Attributes:
         tenant: Who owns them.
-        job_id: The job that wrote them.
+        job_id: The job that wrote the result.
         prefix: Blob prefix below which every object is to be archived, e.g. ``results/A/J/dicom``.
         token: The same for every try of one sending; another where it shall be sent anew.
+        study: Instances of the study that are to be archived too, in the store by their `StoredFile.key`.
     """
 
     tenant: str
     job_id: str
     prefix: str
     token: str
+    study: tuple[StoredFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

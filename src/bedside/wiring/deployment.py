@@ -241,6 +241,7 @@ class Deployment:
         archivist = Archivist(
             ledger=self.ledger,
             archive=self.archive,
+            studies=self.settings.archive.studies,
             clock=self.clock,
             log=self.log,
             observer=self.observer,

@@ -9,11 +9,12 @@ for it: a result is delivered when it is in the store, and the archive may be ou
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from bedside.domain.arrival import ArrivalKind, StoredFile
 from bedside.domain.export import Export, ExportState, claimed, confirmed, failed, lost, sent, waiting
 from bedside.domain.job import LedgerEvent
 from bedside.errors import BedsideError, ConfigError, NotFound, Unavailable
 from bedside.log import Log, silent
-from bedside.ports import Clock, Ledger
+from bedside.ports import Clock, JobFilter, Ledger
 from bedside.ports.archive import ImageArchive, Parcel, Receipt
 from bedside.worker.observe import Observer
 
@@ -23,6 +24,8 @@ BATCH = 5
 HOLD = timedelta(minutes=10)
 #: Between two looks at a sending under way.
 LOOK = timedelta(seconds=15)
+#: Jobs of one study, looked at for what the archive has; what is sent twice is kept once.
+LOOKED_AT = 200
 #: Waits after a try that failed double from the first to the longest; after so many, a person is needed.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 MAX_ATTEMPTS = 30
@@ -35,6 +38,7 @@ class Archivist:
     Attributes:
         ledger: Knows what is to be done.
         archive: Where results go.
+        studies: Whether the study that a result was read from goes there too.
         clock: The time.
         log: Takes notes.
         observer: Tells people, and counts.
@@ -42,6 +46,7 @@ class Archivist:
 
     ledger: Ledger
     archive: ImageArchive
+    studies: bool = True
     clock: Clock
     log: Log = silent
     observer: Observer = field(default_factory=Observer)
@@ -65,8 +70,8 @@ class Archivist:
 
     def _tried(self, export: Export) -> Export:
         """Send an export, or ask for its receipt; return what became of it."""
-        parcel = Parcel(tenant=export.tenant, job_id=export.job_id, prefix=export.prefix, token=export.token)
         try:
+            parcel = self._parcel(export)
             if export.state is ExportState.SENT:
                 receipt = self.archive.check(parcel, export.ticket)
             else:
@@ -81,6 +86,29 @@ class Archivist:
         if receipt is None:
             return waiting(export, "", now, now + LOOK, counts=False)
         return confirmed(export, receipt.stored, _refused(receipt), now)
+
+    def _parcel(self, export: Export) -> Parcel:
+        return Parcel(
+            tenant=export.tenant,
+            job_id=export.job_id,
+            prefix=export.prefix,
+            token=export.token,
+            study=self._study(export) if self.studies else (),
+        )
+
+    def _study(self, export: Export) -> tuple[StoredFile, ...]:
+        """Return the instances of an export's study that no archived result of it brought along before."""
+        ledger, tenant = self.ledger, export.tenant
+        job = ledger.job(tenant, export.job_id)
+        arrival = ledger.arrival(tenant, job.arrival_id)
+        if arrival.kind is not ArrivalKind.DICOM:
+            return ()
+        there: set[StoredFile] = set()
+        for other in ledger.jobs(tenant, JobFilter(subject=job.subject), limit=LOOKED_AT):
+            known = ledger.export(tenant, other.id)
+            if known is not None and known.state is ExportState.STORED:
+                there.update(ledger.arrival(tenant, other.arrival_id).files)
+        return tuple(file for file in arrival.files if file not in there)
 
     def _later(self, export: Export, problem: BedsideError) -> Export:
         now = self.clock.now()

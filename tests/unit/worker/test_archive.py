@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bedside.domain.arrival import StoredFile, arrival_id
 from bedside.domain.export import Export, ExportState, claimed
 from bedside.domain.job import Job, JobState
 from bedside.domain.release import Role
@@ -177,6 +178,35 @@ def test_a_sending_that_failed_as_a_whole_is_sent_anew(shop: Workshop) -> None:
     assert export_of(shop, job).state is ExportState.STORED
     first, _, anew = (parcel.token for _, parcel in archive.asked)
     assert first != anew
+
+
+def test_a_study_goes_with_its_first_archived_result_only(shop: Workshop) -> None:
+    refused = RefusedInstance(instance="seg.dcm", reason="ValidationException")
+    archive = archives(shop, Sending(receipt=Receipt(stored=2, refused=(refused,))), ALL)
+    first = shop.submit()
+    files = shop.ledger.arrival("ward", first.arrival_id).files
+    shop.worker.step()
+    for _ in range(2):
+        shop.ledger.rerun("ward", first.id, shop.clock.now())
+        shop.worker.step()
+    assert [parcel.study for _, parcel in archive.asked] == [files, files, ()]
+
+
+def test_a_later_version_brings_what_is_new_in_it(shop: Workshop) -> None:
+    archive = archives(shop, ALL)
+    job = shop.submit()
+    shop.worker.step()
+    files = shop.ledger.arrival("ward", job.arrival_id).files
+    late = StoredFile(sop_instance_uid="1.2.3", sha256=f"{3:064x}", size_bytes=5)
+    shop.blobs.put(late.key, b"file3")
+    both = tuple(sorted([*files, late]))
+    arrival = shop.ledger.arrival("ward", job.arrival_id)
+    second = shop.ledger.add_arrival(replace(arrival, id=arrival_id(both), files=both))
+    shop.ledger.enqueue(
+        replace(job, id="j2", identity="j2", arrival_id=second.id, arrival_version=second.version)
+    )
+    assert shop.worker.step()
+    assert [parcel.study for _, parcel in archive.asked] == [files, (late,)]
 
 
 def test_a_worker_that_dies_while_sending_lets_go(shop: Workshop) -> None:

@@ -1,7 +1,8 @@
 """Results in AWS HealthImaging: small ones by STOW-RS, others by an import job that reads the bucket.
 
 Owns which way a parcel goes. An import job reads everything below a prefix, so that it is pointed at a
-result's ``dicom/`` only, where nothing else lies. Its state says nothing of single instances: those are
+result's ``dicom/`` only, where nothing else lies. A study's files lie under many prefixes, each once however
+many versions have it: they go by STOW-RS. Its state says nothing of single instances: those are
 in the manifests that it leaves in the bucket. What HealthImaging says of a file may quote its header,
 and is left there; only the kind of refusal is told.
 """
@@ -17,11 +18,14 @@ from bedside.adapters.aws.errors import as_ours
 from bedside.adapters.aws.medical_imaging import make_imaging_client
 from bedside.adapters.aws.places import Bucket
 from bedside.adapters.aws.stow import Stow
+from bedside.domain.arrival import StoredFile
 from bedside.errors import ConfigError, NotFound, Unavailable
 from bedside.ports import Blob, BlobStore
 from bedside.ports.archive import ArchivedInstance, ImageSet, Parcel, Receipt, RefusedInstance, Sending
 
 MIB = 2**20
+#: An object of the store, of which key and size are known.
+_Sized = Blob | StoredFile
 _SUMMARY = "job-output-manifest.json"
 _REFUSED = "FAILURE/failure.ndjson"
 
@@ -77,7 +81,7 @@ class HealthImaging:
             len(blobs) <= options.stow_instances and sum(b.size_bytes for b in blobs) <= options.stow_bytes
         )
         if small or options.bucket is None or options.apart(parcel.tenant):
-            return Sending(receipt=self._store(parcel, blobs))
+            return Sending(receipt=self._store(parcel, [*blobs, *parcel.study]))
         return Sending(ticket=self._start(parcel, options.bucket))
 
     def check(self, parcel: Parcel, ticket: str) -> Receipt | None:
@@ -89,7 +93,9 @@ class HealthImaging:
             raise NotFound(f"archive: import job {ticket} failed as a whole")
         if properties["jobStatus"] != "COMPLETED":
             return None
-        return self._manifests(parcel, properties["outputS3Uri"])
+        result = self._manifests(parcel, properties["outputS3Uri"])
+        study = self._store(parcel, parcel.study)
+        return Receipt(stored=result.stored + study.stored, refused=result.refused + study.refused)
 
     def image_sets(self, study_uid: str) -> Sequence[ImageSet]:
         """Return what is kept of a study, by id."""
@@ -128,7 +134,7 @@ class HealthImaging:
             content: bytes = answer["imageFrameBlob"].read()
         return content
 
-    def _store(self, parcel: Parcel, blobs: Sequence[Blob]) -> Receipt:
+    def _store(self, parcel: Parcel, blobs: Sequence[_Sized]) -> Receipt:
         """Send by STOW-RS, in as few requests as their size allows."""
         store = self._blobs.tenant(parcel.tenant)
         stored = 0
@@ -192,8 +198,8 @@ def _output(parcel: Parcel) -> str:
     return f"work/archive/{parcel.job_id}"
 
 
-def _batches(blobs: Sequence[Blob], most_bytes: int) -> Iterator[Sequence[Blob]]:
-    batch: list[Blob] = []
+def _batches(blobs: Sequence[_Sized], most_bytes: int) -> Iterator[Sequence[_Sized]]:
+    batch: list[_Sized] = []
     size = 0
     for blob in blobs:
         if batch and size + blob.size_bytes > most_bytes:

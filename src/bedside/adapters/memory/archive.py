@@ -77,12 +77,13 @@ class MemoryArchive:
         blobs = self._blobs.tenant(parcel.tenant)
         stored, refused = 0, []
         with tempfile.TemporaryDirectory() as folder:
-            for number, blob in enumerate(blobs.list(f"{parcel.prefix}/")):
+            found_below = [blob.key for blob in blobs.list(f"{parcel.prefix}/")]
+            for number, key in enumerate([*found_below, *(file.key for file in parcel.study)]):
                 path = Path(folder) / str(number)
-                blobs.fetch(blob.key, path)
+                blobs.fetch(key, path)
                 found = identify(path)
                 if found is None:
-                    name = blob.key.removeprefix(f"{parcel.prefix}/")
+                    name = key.removeprefix(f"{parcel.prefix}/")
                     refused.append(RefusedInstance(instance=name, reason="not DICOM"))
                     continue
                 self._kept[found.sop_instance_uid] = found
