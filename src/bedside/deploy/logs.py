@@ -23,7 +23,7 @@ class Part(StrEnum):
     WORKERS = "workers"  # machines that read studies
     WAKER = "waker"  # the function that asks for machines
     MACHINES = "machines"  # why machines came and went, by AWS
-    CONTROL = "control"  # portal and DICOM receiver
+    CONTROL = "control"  # the machine that is always there
     LEDGER = "ledger"  # the database
 
 

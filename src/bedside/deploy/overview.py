@@ -38,7 +38,8 @@ class Overview:
         urls: Of all queues, by name.
         queues: Depth by name, those of dead letters left out.
         dead: Depth of the queues of what was given up, by name.
-        groups: Machines by name of their group.
+        groups: Workers' machines by name of their group.
+        control: The control machine, where there is to be one.
         alarms: All that are set up.
         releases: In the registry, newest first; None where there is no registry.
         registry: Where releases are pushed to.
@@ -49,6 +50,7 @@ class Overview:
     queues: Mapping[str, Depth]
     dead: Mapping[str, Depth]
     groups: Mapping[str, Group]
+    control: Group | None
     alarms: Sequence[Alarm]
     releases: Sequence[Pushed] | None
     registry: str
@@ -62,6 +64,10 @@ class Overview:
         if given_up := sum(depth.visible + depth.in_flight for depth in self.dead.values()):
             yield f"{given_up} messages were given up: bedside deploy dead list"
         yield self._work()
+        if self.control is not None and self.control.in_service:
+            yield "the control machine is there"
+        elif self.control is not None:
+            yield "the control machine is not there yet, or no more: bedside deploy logs --part control"
         if self.alarms and not any(alarm.rings for alarm in self.alarms):
             yield f"none of {len(self.alarms)} alarms rings"
         if self.releases is not None and not self.releases:
@@ -77,7 +83,8 @@ class Overview:
         if coming:
             machines += f", {coming} more are coming"
         if not waiting and not busy:
-            idle = " and none costs" if self.groups and not working and not coming else ""
+            alone = self.groups and not working and not coming and self.control is None
+            idle = " and none costs" if alone else ""
             return f"nothing waits; {machines}{idle}"
         why = ""
         if not working and not coming:
@@ -119,7 +126,8 @@ class Parts:
     Attributes:
         name: The deployment's.
         queues: URLs.
-        groups: Names of groups of machines.
+        groups: Names of groups of workers' machines.
+        control: Name of the control machine's group; empty where there is none.
         registries: Names of repositories.
         registry: URL that releases are pushed to.
         logs: Names of the workers' logs.
@@ -128,6 +136,7 @@ class Parts:
     name: str
     queues: Sequence[str]
     groups: Sequence[str]
+    control: str
     registries: Sequence[str]
     registry: str
     logs: Sequence[str]
@@ -145,6 +154,7 @@ def look(cloud: Cloud, logs: CloudLogs, parts: Parts, now: datetime) -> Overview
         queues={name: depth for name, depth in depths.items() if not is_dead(name)},
         dead={name: depth for name, depth in depths.items() if is_dead(name)},
         groups={name: cloud.group(name) for name in parts.groups},
+        control=cloud.group(parts.control) if parts.control else None,
         alarms=cloud.alarms(parts.name),
         releases=releases if parts.registries else None,
         registry=parts.registry,

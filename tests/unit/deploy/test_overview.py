@@ -17,6 +17,7 @@ def said(
     queue: Depth = NOTHING,
     dead: Depth = NOTHING,
     group: Group = ASLEEP,
+    control: Group | None = None,
     alarms: Sequence[Alarm] = (),
     releases: Sequence[Pushed] | None = None,
     jobs: Sequence[EndedJob] = (),
@@ -26,6 +27,7 @@ def said(
         queues={"ward-events": queue},
         dead={"ward-events-dead": dead},
         groups={"ward-default": group},
+        control=control,
         alarms=alarms,
         releases=releases,
         registry="registry.example/ward",
@@ -39,6 +41,15 @@ def test_a_quiet_deployment() -> None:
         "nothing waits; no machine works and none costs",
         "no job ended in the last 24 hours",
     ]
+
+
+def test_a_control_machine_works_for_no_pool_and_is_missed_when_it_is_not_there() -> None:
+    there = Group(desired=1, in_service=1, max=1)
+    assert said(control=there)[:2] == ["nothing waits; no machine works", "the control machine is there"]
+    waiting = said(Depth(visible=1, in_flight=0, delayed=0), control=there)
+    assert waiting[0].endswith("; the waker asks for one within a minute")
+    gone = said(control=Group(desired=1, in_service=0, max=1))[1]
+    assert gone.startswith("the control machine is not there") and "logs --part control" in gone
 
 
 def test_work_without_machines_is_told_with_what_comes_next() -> None:

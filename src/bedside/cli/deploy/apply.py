@@ -70,5 +70,7 @@ def apply(no_verify: bool, state: str | None, yes: bool, config_path: Path | Non
         write_json({**plan_json(planned), "outputs": outputs, "verification": verification})
     elif planned.changes:
         note("done; bedside deploy status shows it")
+        if control := outputs.get("control"):
+            note(f"{control['url']} answers when its A record in DNS says {control['address']}")
     if told:
         told.say()

@@ -37,10 +37,12 @@ def status(state: str | None, config_path: Path | None, as_json: bool) -> None:
     terraform = site.reopen()
     held, outputs = terraform.held(), terraform.outputs()
     logs = open_logs(site.cloud.region)
+    control = str((outputs.get("control") or {}).get("group", ""))
     parts = Parts(
         name=site.settings.name,
         queues=ids(held, "aws_sqs_queue"),
-        groups=ids(held, "aws_autoscaling_group"),
+        groups=[name for name in ids(held, "aws_autoscaling_group") if name != control],
+        control=control,
         registries=ids(held, "aws_ecr_repository"),
         registry=str(outputs.get("repository_url", "")),
         logs=list(groups_of(logs, site.settings.name, [Part.WORKERS])),
@@ -76,11 +78,12 @@ def _tables(found: "Overview") -> None:
             ("queue", "waiting", "in work", "delayed"),
             [(name, d.visible, d.in_flight, d.delayed) for name, d in queues.items()],
         )
-    if found.groups:
+    groups = {**found.groups, **({"control machine": found.control} if found.control else {})}
+    if groups:
         click.echo()
         write_table(
             ("machines", "working", "wanted", "most"),
-            [(name, g.in_service, g.desired, g.max) for name, g in found.groups.items()],
+            [(name, g.in_service, g.desired, g.max) for name, g in groups.items()],
         )
     if found.releases:
         click.echo()
@@ -114,6 +117,7 @@ def _shape(found: "Overview") -> dict[str, object]:
             {"name": name, "desired": g.desired, "in_service": g.in_service, "max": g.max}
             for name, g in found.groups.items()
         ],
+        "control": {"in_service": found.control.in_service} if found.control else None,
         "alarms": [
             {"name": a.name, "rings": a.rings, "since": a.since, "text": a.text} for a in found.alarms
         ],
