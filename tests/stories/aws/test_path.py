@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pydicom
 import pytest
 
@@ -73,7 +74,11 @@ def test_a_study_sent_by_url_comes_back_as_results(
     phantom = make_phantom(7, shape=(40, 160, 160), spacing_mm=(6.0, 2.5, 2.5))
     slices = write_study(tmp_path / "study", phantom, seed=7)
     machine = site.start()
-    site.upload("Meitner^Lise.zip", zipped(slices))
+    sent = tmp_path / "Meitner^Lise.zip"
+    sent.write_bytes(zipped(slices))
+    link = site.command("link", "--for", str(sent))
+    assert link.returncode == 0, link.stderr
+    httpx.put(link.stdout.strip(), content=sent.read_bytes(), trust_env=False).raise_for_status()
     store = site.store()
     assert eventually(lambda: site.settled(1), within_s=150), site.told()
 
@@ -100,6 +105,7 @@ def test_a_study_sent_by_url_comes_back_as_results(
     for name in ("seg", "sr"):
         store.fetch(f"{job.prefix}/dicom/{name}.dcm", tmp_path / f"{name}.dcm")
         assert pydicom.dcmread(tmp_path / f"{name}.dcm").SOPInstanceUID in kept
+    assert len(kept) == len(slices) + 2, "the study went along"
 
     assert eventually(lambda: not any(site.cloud.messages(site.queue).values()), within_s=20)
     assert machine.stop() == 0
