@@ -8,7 +8,7 @@ made up for by a full look now and then, one that comes twice is deleted twice. 
 hold messages of one series, the one that was told of its first object takes it; the others wait a while.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -84,6 +84,7 @@ class SqsFeed:
     woken: Callable[[], None] = lambda: None
     log: Log = silent
     _held: dict[str, _Held] = field(init=False, repr=False, default_factory=dict)
+    _unread: deque[tuple[SqsQueue, Message]] = field(init=False, repr=False, default_factory=deque)
     _told: dict[str, set[str]] = field(init=False, repr=False, default_factory=lambda: defaultdict(set))
     _looked_at: dict[str, float] = field(init=False, repr=False, default_factory=dict)
     _polled_at: float = field(init=False, repr=False, default=float("-inf"))
@@ -130,6 +131,7 @@ class SqsFeed:
     def close(self) -> None:
         """Give back what is held, for another machine to have it at once."""
         self._held.clear()
+        self._unread.clear()
         for queue in self.queues:
             queue.close()
 
@@ -139,18 +141,32 @@ class SqsFeed:
         now = self.clock.monotonic()
         if now >= self._polled_at + self.options.poll_s:
             self._polled_at = now
-            came = False
+            came = self._read_all()
             for number, queue in enumerate(self.queues):
-                for message in queue.receive(wait_s=0 if number else self.options.wait_s):
-                    self._read(queue, message)
-                    waits = self._held.get(message.id)
-                    came = came or (waits is not None and waits.job is not None)
+                received = queue.receive(wait_s=0 if number else self.options.wait_s)
+                self._unread.extend((queue, message) for message in received)
+                came = self._read_all() or came
             if came:
                 self.woken()
         if now >= self._jobs_at + _JOBS_S:
             self._jobs_at = now
             for held in [held for held in self._held.values() if held.job is not None]:
                 self._look_after(held)
+
+    def _read_all(self) -> bool:
+        """Read what was received; return whether a hint is among it of a job that waits.
+
+        Reading asks the ledger. While that is out of reach a message stays to be read: the queue's heartbeat
+        keeps it from everybody else, so that one forgotten here would be nobody's.
+        """
+        came = False
+        while self._unread:
+            queue, message = self._unread[0]
+            self._read(queue, message)
+            self._unread.popleft()
+            waits = self._held.get(message.id)
+            came = came or (waits is not None and waits.job is not None)
+        return came
 
     def _read(self, queue: SqsQueue, message: Message) -> None:
         try:
@@ -159,7 +175,9 @@ class SqsFeed:
             queue.forget([message])
             self._note("queue.malformed", message, reason=refused.message)
             return
-        tenants = {tenant for tenant, _ in told.objects} | ({told.job.tenant} if told.job else set())
+        tenants = {tenant for tenant, _ in told.objects}
+        if told.job and (told.job.tenant in self.tenants or not self.hint_done(told.job)):
+            tenants.add(told.job.tenant)  # else of a tenant that ended with its jobs: nobody misses it
         held = _Held(
             queue=queue,
             message=message,

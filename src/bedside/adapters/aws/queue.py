@@ -75,13 +75,20 @@ class SqsQueue:
         """
         received: list[Message] = []
         for batch in range(_MOST_BATCHES):
-            with as_ours("queue: cannot receive"):
-                answer = self._client().receive_message(
-                    QueueUrl=self.url,
-                    MaxNumberOfMessages=BATCH,
-                    WaitTimeSeconds=0 if batch else wait_s,
-                    VisibilityTimeout=INVISIBLE_S,
-                )
+            try:
+                with as_ours("queue: cannot receive"):
+                    answer = self._client().receive_message(
+                        QueueUrl=self.url,
+                        MaxNumberOfMessages=BATCH,
+                        WaitTimeSeconds=0 if batch else wait_s,
+                        VisibilityTimeout=INVISIBLE_S,
+                    )
+            except BedsideError as missing:
+                if not received:
+                    raise
+                # What we hold already is told, or we would keep it from others and not know of it.
+                self._log("queue.waits", reason=missing.message)
+                break
             found = [
                 Message(id=m["MessageId"], receipt=m["ReceiptHandle"], body=m["Body"])
                 for m in answer.get("Messages", ())

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from bedside.adapters.aws.blobs import S3BlobStore
 from bedside.adapters.aws.events import JobHint
@@ -14,6 +15,7 @@ from bedside.adapters.aws.places import Bucket
 from bedside.adapters.aws.queue import SqsQueue
 from bedside.adapters.memory.clock import ManualClock
 from bedside.config import FileSetSettings
+from bedside.errors import Unavailable
 from bedside.ports import Dropped
 from bedside.worker.dropbox import DropboxWatch, Look
 from clouds import Cloud
@@ -155,6 +157,54 @@ def test_malformed_messages_and_those_of_other_tenants_stay_and_are_told_once(si
         assert message in "".join(site.lines)
     assert len(site.lines) == 3
     assert "DOE" not in "".join(site.lines)
+
+
+def test_a_hint_of_a_tenant_that_ended_with_its_jobs_is_no_dead_letter(site: Site) -> None:
+    site.send(JobHint(tenant="ward-9", job="1", pool="default").body())
+    site.ended = {("ward-9", "1")}
+    site.machine().ready("default")
+    assert site.messages == NOTHING
+    assert site.lines == []
+
+
+def test_messages_are_read_once_the_ledger_is_back(site: Site) -> None:
+    out_of_reach = True
+
+    def hint_done(hint: JobHint) -> bool:
+        if out_of_reach:
+            raise Unavailable("ledger: out of reach")
+        return True
+
+    feed = dataclasses.replace(site.machine(), hint_done=hint_done)
+    for n in range(3):
+        site.send(JobHint(tenant="default", job=str(n), pool="default").body())
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            feed.ready("default")
+    assert site.messages == NOTHING | {"held": 3}
+    out_of_reach = False
+    site.clock.advance(10)
+    feed.ready("default")
+    assert site.messages == NOTHING
+
+
+def test_what_is_held_is_told_though_the_queue_breaks_off(site: Site) -> None:
+    for n in range(12):
+        site.send(json.dumps({"n": n}))
+    queue = SqsQueue(site.url, beats=False)
+    receive, asked = site.sqs.receive_message, []
+
+    class BreaksOff:
+        def receive_message(self, **request: object) -> object:
+            asked.append(request)
+            if len(asked) > 1:
+                raise EndpointConnectionError(endpoint_url=site.url)
+            return receive(**request)
+
+    queue._client = BreaksOff
+    assert len(queue.receive()) == 10
+    with pytest.raises(Unavailable):
+        queue.receive()
 
 
 def test_s3s_test_event_goes(site: Site) -> None:
