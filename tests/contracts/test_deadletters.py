@@ -64,13 +64,23 @@ def test_nothing_is_dead(post: Post) -> None:
 
 
 def test_a_letter_is_told_by_what_it_was_and_never_by_a_name(post: Post) -> None:
-    post.bury(post.events, arrival(NAME, "input/ward-3/b/1.dcm"), "Curie^Marie", arrival(NAME, bucket="x"))
+    post.bury(
+        post.events,
+        arrival(NAME, "input/ward-3/b/1.dcm"),
+        "Curie^Marie",
+        arrival("input/ward-7/x.zip", bucket="of-a-tenant"),
+        arrival(NAME.replace("input", "results")),
+    )
     post.bury(post.gpu, HINT)
-    assert post.letters.count() == 4
+    assert post.letters.count() == 5
     found = post.letters.look(limit=10)
     assert "Curie" not in repr(found)
-    assert sorted(letter.kind for letter in found) == ["arrival", "arrival", "hint", "unknown"]
-    by_kind = {letter.kind: letter for letter in found if letter.tenants or letter.kind == "unknown"}
+    assert sorted(letter.kind for letter in found) == ["arrival", "arrival", "arrival", "hint", "unknown"]
+    own = ("ward-7",)  # a bucket of the tenant's own
+    by_kind = {letter.kind: letter for letter in found if letter.tenants not in ((), own)}
+    assert [letter.objects for letter in found if letter.tenants == own] == [
+        (short_id(["ward-7", "input/x.zip"]),)
+    ]
     one = by_kind[LetterKind.ARRIVAL]
     assert one.objects == tuple(
         short_id(["ward-3", key]) for key in ("input/Curie^Marie.zip", "input/b/1.dcm")
@@ -80,7 +90,8 @@ def test_a_letter_is_told_by_what_it_was_and_never_by_a_name(post: Post) -> None
     assert one.received >= 2
     hint = by_kind[LetterKind.HINT]
     assert (hint.job, hint.pool, hint.tenants) == ("3f2a81c0", "gpu", ("ward-3",))
-    assert by_kind[LetterKind.UNKNOWN].tenants == ()
+    nothing = [letter for letter in found if not letter.tenants]
+    assert sorted((letter.kind, letter.objects) for letter in nothing) == [("arrival", ()), ("unknown", ())]
 
 
 def test_what_was_looked_at_stays_and_can_be_had_at_once(post: Post) -> None:

@@ -212,7 +212,7 @@ def reason(letter: "Letter", tenants: Sequence[str]) -> str:
     if letter.kind is LetterKind.UNKNOWN:
         return "it is of no form that bedside knows; sending it back changes nothing"
     if not letter.tenants:
-        return "it tells of no drop-box of this deployment; sending it back deletes it"
+        return "it tells of nothing in a drop-box; sending it back deletes it"
     if foreign:
         return f"tenant {foreign[0]} is not among system.tenants here: bedside config show"
     if letter.kind is LetterKind.HINT:
