@@ -7,6 +7,7 @@ that takes TLS only. Here the two conditions that are about the line are asked o
 import datetime
 import ipaddress
 import json
+import logging
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -55,6 +56,7 @@ def run_moto_over_tls(folder: Path) -> Iterator[TlsCloud]:
     from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
     from werkzeug.serving import make_server
 
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line per request
     certificate, key = _certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
