@@ -6,7 +6,6 @@ use: a listing of jobs reads no bundle and imports no DICOM library.
 """
 
 import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from bedside.domain.pipeline import Pipeline, ReleaseKind, Rule, StageKind
 from bedside.domain.release import Promotion
-from bedside.errors import ConfigError, Unavailable
 from bedside.log import Log, silent
 from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
 from bedside.ports.archive import ImageArchive
@@ -23,9 +21,8 @@ from bedside.ports.hints import Hints
 from bedside.tenants.directory import TenantDirectory
 from bedside.wiring.archive import open_archive
 from bedside.wiring.notices import open_announcer, open_metrics
-from bedside.wiring.queue import open_feed, open_hints
+from bedside.wiring.queue import open_feed
 from bedside.wiring.registries import pull_map
-from bedside.wiring.store import open_store
 
 if TYPE_CHECKING:
     from bedside.adapters.containers import ContainerRunner
@@ -40,9 +37,6 @@ if TYPE_CHECKING:
     from bedside.worker.releases import Releases
     from bedside.worker.runners import StageRunners
     from bedside.worker.stop import Stop
-
-#: Names below the root that are no tenants.
-RESERVED = frozenset({"releases"})
 
 
 @dataclass(kw_only=True)
@@ -287,80 +281,6 @@ class Deployment:
         if opened is not None:
             opened.close()
         self.ledger.close()
-
-
-def open_deployment(settings: "Settings", *, log: Log = silent) -> Deployment:
-    """Open the deployment of some settings, its ledger's schema made or upgraded.
-
-    Raises:
-        ConfigError: A tenant's name cannot be one, or the ledger's or the store's URL is wrong.
-        Unavailable: The ledger or the root folder is out of reach.
-    """
-    from bedside.adapters.local.clock import SystemClock
-
-    for tenant in settings.system.tenants:
-        if tenant in RESERVED:
-            raise ConfigError(f"system.tenants: {tenant!r} is the name of another folder below the root")
-    try:
-        settings.system.root.mkdir(parents=True, exist_ok=True)
-    except OSError as exc:
-        raise Unavailable(
-            f"system.root: {settings.system.root} cannot be made: {exc.strerror}", hint="bedside config show"
-        ) from exc
-    ledger, clock = _ledger(settings), SystemClock()
-    tenants = TenantDirectory(settings.system.tenants, ledger, clock.monotonic)
-    store = open_store(settings, tenants.buckets)
-    ledger.prepare()
-    deployment = Deployment(
-        settings=settings,
-        ledger=ledger,
-        blobs=store.blobs,
-        clock=clock,
-        tenants=tenants,
-        tidy_store=store.tidy,
-        log=log,
-    )
-
-    def note(action: str, /, **fields: object) -> None:
-        deployment.log(action, **fields)  # whichever log it has by then
-
-    deployment.hints = open_hints(settings, log=note)
-    if deployment.hints is not None:
-        from bedside.worker.hints import hinting
-
-        deployment.ledger = hinting(ledger, deployment.hints, deployment.clock, note)
-    return deployment
-
-
-def ledger_state(settings: "Settings") -> str:
-    """Return what a check says of the ledger: what it is and how many jobs wait in it.
-
-    Raises:
-        ConfigError: Its URL is wrong.
-        Unavailable: It is out of reach.
-    """
-    scheme = settings.ledger.url.partition(":")[0].partition("+")[0] or "sqlite"
-    if not settings.ledger.url and not (settings.system.root / "ledger.db").exists():
-        return "sqlite, not made yet; bedside serve makes it"
-    ledger = _ledger(settings)
-    try:
-        ledger.prepare()
-        waiting = sum(ledger.depth().values())
-    finally:
-        ledger.close()
-    return f"{scheme}, {waiting} jobs wait"
-
-
-def worker_name() -> str:
-    """Return a name for this process that no other worker has or had."""
-    return f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
-
-
-def _ledger(settings: "Settings") -> Ledger:
-    from bedside.adapters.sql import SqlLedger
-
-    file = (settings.system.root / "ledger.db").absolute()
-    return SqlLedger(settings.ledger.url or f"sqlite:///{file}")
 
 
 def _threads(settings: "Settings") -> int:
