@@ -73,10 +73,6 @@ resource "aws_launch_template" "this" {
         BEDSIDE_METRICS_SINK       = "emf"
         BEDSIDE_METRICS_FILE       = "/var/log/bedside/metrics.log"
         BEDSIDE_METRICS_DEPLOYMENT = var.name
-
-        BEDSIDE_METRICS_SINK       = "emf"
-        BEDSIDE_METRICS_FILE       = "/var/log/bedside/metrics.log"
-        BEDSIDE_METRICS_DEPLOYMENT = var.name
       },
       var.topic_arn == "" ? {} : { BEDSIDE_NOTIFY_TOPIC_ARN = var.topic_arn },
     )
