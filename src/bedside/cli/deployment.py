@@ -163,6 +163,8 @@ def checked_tenant(tenant: str, tenants: Sequence[str]) -> str:
     Raises:
         UsageError: Neither the configuration nor the ledger knows it.
     """
+    if not tenants:
+        raise UsageError("there is no tenant yet", hint="bedside tenant create TENANT")
     if not tenant:
         return tenants[0]
     tenant = name_of(tenant)

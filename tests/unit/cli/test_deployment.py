@@ -81,5 +81,8 @@ def test_several_and_none(opened: Opened) -> None:
 def test_a_tenant_is_the_first_or_one_that_is_named() -> None:
     assert checked_tenant("", ("one", "two")) == "one"
     assert checked_tenant("two", ("one", "two")) == "two"
+    assert checked_tenant("h/ct", ("one", "h.ct")) == checked_tenant("h.ct", ("h.ct",)) == "h.ct"
+    with pytest.raises(UsageError, match="there is no tenant yet"):
+        checked_tenant("", ())
     with pytest.raises(UsageError, match="nearest of 2 is 'two'"):
         checked_tenant("tow", ("one", "two"))

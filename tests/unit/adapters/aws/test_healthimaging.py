@@ -64,6 +64,12 @@ def test_without_a_bucket_everything_goes_by_stow_in_requests_of_limited_size(pl
     assert place.fake.calls == ["StoreDICOM"] * 3
 
 
+def test_results_in_a_bucket_that_the_role_may_not_read_go_by_stow(place: Place) -> None:
+    assert place.archive(stow_instances=1, apart=lambda tenant: tenant == "ward").send(PARCEL).receipt
+    assert set(place.fake.calls) == {"StoreDICOM"}
+    assert place.archive(stow_instances=1, apart=lambda tenant: tenant != "ward").send(PARCEL).ticket
+
+
 def test_an_import_job_reads_the_dicom_folder_and_reports_into_work(place: Place) -> None:
     archive = place.archive(stow_instances=0)
     ticket = archive.send(PARCEL).ticket
