@@ -32,7 +32,6 @@ COMMANDS = {
     "serve": ("bedside.cli.serve:serve", "Watch the drop-box and read every study that arrives."),
     "worker": ("bedside.cli.worker:worker", "Work on jobs, without watching the drop-box."),
     "submit": ("bedside.cli.submit:submit", "Put studies into the drop-box."),
-    "link": ("bedside.cli.link:link", "Sign an address to which a study can be sent without credentials."),
     "job": ("bedside.cli.job:job", "List, show, follow, explain, repeat and cancel jobs."),
     "tenant": ("bedside.cli.tenant:tenant", "Make, list, show and end tenants."),
     "archive": ("bedside.cli.archive:archive", "List and send again what goes into the archive."),

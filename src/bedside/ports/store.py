@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,19 +68,4 @@ class BlobStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove an object; removing what is not there is no error."""
-        ...
-
-
-@runtime_checkable
-class Signs(Protocol):
-    """A store that signs addresses, with which somebody without credentials sends one object."""
-
-    def presign_put(self, key: str, expires_s: int, size_bytes: int | None = None) -> str:
-        """Return a URL to which anybody may PUT this object, once or more, until it expires.
-
-        Args:
-            key: Of the object.
-            expires_s: Seconds until then.
-            size_bytes: What the sender must send exactly; None is any length.
-        """
         ...

@@ -1,6 +1,7 @@
 """``bedside tenant upload-link``."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 from bedside.cli.base import Command, config_option, json_option
 from bedside.cli.deployment import whole
 from bedside.cli.output import note, write_json
+from bedside.cli.span import Span
 from bedside.domain.tenant import name_of, path_of
 from bedside.errors import ConfigError, NotSignedIn, UsageError
 
@@ -18,15 +20,16 @@ if TYPE_CHECKING:
 
 #: Holds the token of who asks, where no file does; on the command line everybody on the machine would see it.
 TOKEN = "BEDSIDE_TOKEN"  # noqa: S105 - the name of a variable
-_LONGEST_S = 7 * 24 * 3600
+#: S3 signs for no longer (AWS, "Download and upload objects with presigned URLs").
+LONGEST = timedelta(days=7)
 
 
 @click.command(
     "upload-link",
     cls=Command,
     examples=[
-        "bedside tenant upload-link ward-3 --expires-s 600",
-        "bedside tenant upload-link hospital/radiology/ct --token-file token --size-bytes 73400320",
+        'curl --upload-file study.zip "$(bedside tenant upload-link ward-3 --for study.zip)"',
+        "bedside tenant upload-link hospital/radiology/ct --token-file token --expires 2h",
     ],
 )
 @click.argument("path", metavar="TENANT")
@@ -36,17 +39,24 @@ _LONGEST_S = 7 * 24 * 3600
     show_default=TOKEN,
     help="File with the token of who asks, where people sign in.",
 )
-@click.option("--size-bytes", type=click.IntRange(min=1), help="What must be sent exactly.")
 @click.option(
-    "--expires-s", default=3600, type=click.IntRange(1, _LONGEST_S), help="How long it can be used."
+    "--for",
+    "archive",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The ZIP that will be sent: the link takes just so many bytes.",
+)
+@click.option("--size-bytes", type=click.IntRange(min=1), help="The same, where the ZIP is not here.")
+@click.option(
+    "--expires", type=Span(), default="1h", show_default=True, help="How long it works, e.g. 30m, 2h, 7d."
 )
 @config_option
 @json_option
 def upload_link(
     path: str,
     token_file: Path | None,
+    archive: Path | None,
     size_bytes: int | None,
-    expires_s: int,
+    expires: timedelta,
     config_path: Path | None,
     as_json: bool,
 ) -> None:
@@ -55,6 +65,16 @@ def upload_link(
     Where [identity] names an issuer, a token of it is needed, and a right to send in this tenant or above.
     """
     tenant = name_of(path)
+    if not timedelta(0) < expires <= LONGEST:
+        raise UsageError(
+            f"--expires {expires}: S3 signs for up to 7 days", hint="bedside tenant upload-link --help"
+        )
+    if archive is not None:
+        if size_bytes is not None:
+            raise UsageError(
+                "--for and --size-bytes: both say how much is sent", hint="bedside tenant upload-link --help"
+            )
+        size_bytes = archive.stat().st_size
     with whole(config_path) as deployment:
         from bedside.tenants.upload import sign_upload
 
@@ -64,7 +84,7 @@ def upload_link(
             served=deployment.tenants,
             blobs=deployment.blobs,
             clock=deployment.clock,
-            expires_s=expires_s,
+            expires_s=int(expires.total_seconds()),
             size_bytes=size_bytes,
         )
     if as_json:
