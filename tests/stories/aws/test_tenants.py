@@ -1,4 +1,4 @@
-"""Who may send for one tenant sends for no other, where signatures and policies are checked as AWS does it."""
+"""Who may send for one tenant sends for no other, where signatures and policies are checked as AWS does."""
 
 import os
 import subprocess
