@@ -126,10 +126,19 @@ class FakeHealthImaging:
     def list_datastores(self, p: Mapping[str, Any]) -> Mapping[str, Any]:
         return {
             "datastoreSummaries": [
-                {"datastoreId": name, "datastoreName": found["name"], "datastoreStatus": found["status"]}
+                {
+                    "datastoreId": name,
+                    "datastoreName": found["name"],
+                    "datastoreStatus": found["status"],
+                    "datastoreArn": _ARN.format(name),
+                }
                 for name, found in self.datastores.items()
             ]
         }
+
+    def list_tags_for_resource(self, p: Mapping[str, Any]) -> Mapping[str, Any]:
+        found = self._datastore({"datastoreId": p["resourceArn"].rpartition("/")[2]}, any_state=True)
+        return {"tags": found.get("tags", {})}
 
     def delete_datastore(self, p: Mapping[str, Any]) -> Mapping[str, Any]:
         found = self._datastore(p)
@@ -395,7 +404,7 @@ def _handler(fake: FakeHealthImaging) -> type[BaseHTTPRequestHandler]:
             url = urlsplit(self.path)
             path = unquote(url.path)
             stow = _STUDIES.fullmatch(path) if self.command == "POST" else None
-            matches = [(m, o) for v, r, o in _ROUTES if v == self.command and (m := r.fullmatch(path))]
+            matches = [(m, o) for v, r, o in _ROUTES if v == self.command and (m := r.fullmatch(url.path))]
             fake.calls.append("StoreDICOM" if stow else matches[0][1].name if matches else path)
             if fake.throttle > 0:
                 fake.throttle -= 1
@@ -409,7 +418,8 @@ def _handler(fake: FakeHealthImaging) -> type[BaseHTTPRequestHandler]:
             code: Callable[..., Any] | None = getattr(fake, _snake(operation.name), None)
             if code is None:
                 return 501, "application/json", b"{}"
-            given = _parameters(operation, match.groupdict(), dict(parse_qsl(url.query)), body)
+            named = {name: unquote(value) for name, value in match.groupdict().items()}  # an ARN has a slash
+            given = _parameters(operation, named, dict(parse_qsl(url.query)), body)
             _check(given, operation.input_shape)
             answer = code(given)
             if isinstance(answer, bytes):

@@ -337,7 +337,7 @@ def test_a_datastore_comes_and_goes_with_its_deployment(
     monkeypatch.setattr(workspace, "MODULES", modules)
     with (place / "bedside.toml").open("a") as file:
         file.write("archive = true\n")
-    others = imaging.add_datastore("another")
+    others = imaging.add_datastore("ward")  # somebody's own, of the same name, and without the tag
     plan = typed("deploy", "plan", "--state", "s3")
     assert plan.code == 0, plan.err
     assert "HealthImaging is in us-east-1" in plan.err and "+ datastore ward" in plan.out

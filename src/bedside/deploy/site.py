@@ -121,8 +121,17 @@ class Site:
         self.record().add([Held(address=DATASTORE, type=DATASTORE, id=made.id, arn=made.arn)])
 
     def own_datastores(self) -> list[Held]:
-        """Return the recorded datastores, whether the settings still want one or not."""
-        return [item for item in self.record().made() if item.type == DATASTORE]
+        """Return its datastores, by record and by tag, whether the settings still want one or not.
+
+        By tag, because making one takes minutes, and whoever was cut off meanwhile has recorded nothing.
+        """
+        recorded = [item for item in self.record().made() if item.type == DATASTORE]
+        known = {item.arn for item in recorded}
+        return recorded + [
+            Held(address=DATASTORE, type=DATASTORE, id=item.arn.rpartition("/")[2], arn=item.arn)
+            for item in self.cloud.tagged(self.settings.name)
+            if ":medical-imaging:" in item.arn and item.arn not in known
+        ]
 
     def _datastore(self) -> Datastore | None:
         return self.datastores.find(self.settings.name)

@@ -140,16 +140,19 @@ def remove_datastore(
 
 
 def _named(client: Any, name: str) -> str:
+    """Return the deployment's datastore of this name; one without its tag is somebody's own."""
     pages = client.get_paginator("list_datastores").paginate()
-    return next(
-        (
-            str(summary["datastoreId"])
-            for page in pages
-            for summary in page["datastoreSummaries"]
-            if summary["datastoreName"] == name and summary["datastoreStatus"] in ("CREATING", "ACTIVE")
-        ),
-        "",
-    )
+    named = [
+        summary
+        for page in pages
+        for summary in page["datastoreSummaries"]
+        if summary["datastoreName"] == name and summary["datastoreStatus"] in ("CREATING", "ACTIVE")
+    ]
+    for summary in named:
+        tags = client.list_tags_for_resource(resourceArn=summary["datastoreArn"])["tags"]
+        if tags.get(DEPLOYMENT_TAG) == name:
+            return str(summary["datastoreId"])
+    return ""
 
 
 def _empty(client: Any, datastore: str, patience: Patience) -> int:

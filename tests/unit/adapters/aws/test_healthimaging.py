@@ -197,6 +197,10 @@ def test_a_datastore_is_made_once_and_removed_with_what_is_in_it(place: Place) -
     made = make_datastore("ward-3", client=client, patience=AT_ONCE)
     assert place.fake.datastores[made]["tags"] == {"bedside:deployment": "ward-3"}
     assert make_datastore("ward-3", client=client, patience=AT_ONCE) == made
+    others = place.fake.add_datastore(
+        "ward-4"
+    )  # of the name, and without the tag: not ours to take or remove
+    assert make_datastore("ward-4", client=client, patience=AT_ONCE) != others
     place.archive(datastore=made).send(PARCEL)
     assert remove_datastore(made, client=client, patience=AT_ONCE) == 1
     assert place.fake.datastores[made]["status"] == "DELETED" and not place.fake.instances(made)
