@@ -286,6 +286,12 @@ def test_a_hint_is_not_delayed_for_longer_than_sqs_takes(
     assert sent == [0, 0, 900, 900]
 
 
+def test_nobody_waits_long_for_a_queue_that_does_not_answer(pools: Pools) -> None:
+    config = pools.hints._default._client().meta.config
+    waits_s = config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout)
+    assert waits_s <= 15
+
+
 def test_a_queue_that_is_gone_is_an_error_of_ours(pools: Pools) -> None:
     pools.cloud.client("sqs").delete_queue(QueueUrl=pools.gpu)
     with pytest.raises(Unavailable, match="cannot send: there is no such queue"):

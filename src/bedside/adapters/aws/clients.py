@@ -14,13 +14,20 @@ from botocore.config import Config
 
 from bedside.adapters.aws.errors import as_ours
 
-#: Tries of one request, waiting longer each time; what fails then is for the caller's own retry.
-_ATTEMPTS = 5
-_CONNECT_S = 10
-_READ_S = 60
+#: Further tries of one request, waiting longer each time; what fails then is for the caller's own retry.
+_ATTEMPTS, _CONNECT_S, _READ_S = 5, 10, 60
+#: Where somebody waits for what may as well fail.
+_HASTY = 1, 2, 5
 
 
-def make_client(service: str, *, endpoint_url: str = "", connections: int = 10, region: str = "") -> Any:
+def make_client(
+    service: str,
+    *,
+    endpoint_url: str = "",
+    connections: int = 10,
+    region: str = "",
+    patient: bool = True,
+) -> Any:
     """Return a boto3 client, which threads may share.
 
     Args:
@@ -28,16 +35,18 @@ def make_client(service: str, *, endpoint_url: str = "", connections: int = 10, 
         endpoint_url: Of a server that is not AWS; empty is AWS, or what AWS_ENDPOINT_URL names.
         connections: How many threads may wait for answers at once.
         region: Where what is asked for lies; empty is that of the environment or profile.
+        patient: Whether to try for minutes what does not answer, or for seconds.
 
     Raises:
         ConfigError: The profile or the region that the environment names is wrong.
     """
+    attempts, connect_s, read_s = (_ATTEMPTS, _CONNECT_S, _READ_S) if patient else _HASTY
     config = Config(
         signature_version="s3v4" if service == "s3" else None,
-        retries={"mode": "standard", "max_attempts": _ATTEMPTS},
+        retries={"mode": "standard", "max_attempts": attempts},
         max_pool_connections=connections,
-        connect_timeout=_CONNECT_S,
-        read_timeout=_READ_S,
+        connect_timeout=connect_s,
+        read_timeout=read_s,
         # A server of one's own seldom has a name for each bucket. On AWS it must be said: by default
         # signed URLs lead to us-east-1, which sends an upload to a young bucket elsewhere away.
         s3={"addressing_style": "path" if endpoint_url else "virtual"},

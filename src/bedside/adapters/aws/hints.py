@@ -22,11 +22,13 @@ class SqsHints:
     """
 
     def __init__(self, url: str, pools: Mapping[str, str], *, log: Log = silent) -> None:
-        self._default = SqsQueue(url, log=log, beats=False)
-        self._queues = {
-            pool: self._default if its == url else SqsQueue(its, log=log, beats=False)
-            for pool, its in pools.items()
-        }
+
+        def queue(its: str) -> SqsQueue:
+            # Whoever moves a job waits for this, and a hint that does not go is told again.
+            return SqsQueue(its, log=log, beats=False, patient=False)
+
+        self._default = queue(url)
+        self._queues = {pool: self._default if its == url else queue(its) for pool, its in pools.items()}
 
     def send(self, job: Job, *, delay_s: float = 0.0) -> None:
         """Tell the pool of a job's stage, now or after a while, at most 900 s, which is SQS's longest.

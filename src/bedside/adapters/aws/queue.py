@@ -49,12 +49,13 @@ class SqsQueue:
         url: Of the queue.
         log: Takes notes.
         beats: Whether held messages are kept from others by a thread of their own.
+        patient: Whether to try for minutes what does not answer, or for seconds.
     """
 
-    def __init__(self, url: str, *, log: Log = silent, beats: bool = True) -> None:
+    def __init__(self, url: str, *, log: Log = silent, beats: bool = True, patient: bool = True) -> None:
         self.url = url
         self._log = log
-        self._client: Callable[[], Any] = LateClient(lambda: make_client("sqs"))
+        self._client: Callable[[], Any] = LateClient(lambda: make_client("sqs", patient=patient))
         self._held: dict[str, Message] = {}
         self._lock = threading.Lock()
         self._ended = threading.Event()
