@@ -51,6 +51,9 @@ class TenantDirectory(Sequence[str]):
     def buckets(self, tenant: str) -> TenantBuckets | None:
         """Return a tenant's own buckets, or None where it shares the deployment's store."""
         found = self._recorded().get(tenant)
+        if tenant not in self._configured and (found is None or found.state is TenantState.MAKING):
+            # Made since we asked, perhaps: what is written elsewhere by then would be missed for ever.
+            found = self._ledger.tenant(tenant)
         return found.buckets if found else None
 
     def owner(self, bucket: str) -> str:

@@ -105,6 +105,12 @@ class Ender:
                     hint=f"bedside tenant delete {tenant.path} --archive {place}, once more",
                 )
             files, size_bytes = files + 1, size_bytes + blob.size_bytes
+        late = sum(1 for _ in self._jobs(tenant, _OPEN))
+        if late:  # of a study that a machine was taking in while the tenant closed
+            raise Unavailable(
+                f"tenant {tenant.path}: {late} jobs came while it was archived, and have no result yet",
+                hint=f"bedside tenant delete {tenant.path} --archive {place}, once they ended",
+            )
         now = self.clock.now()
         manifest = {
             "tenant": tenant.path,

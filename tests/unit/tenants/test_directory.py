@@ -28,3 +28,15 @@ def test_a_tenant_is_served_soon_after_it_is_made_and_no_more_once_it_closes() -
     assert directory.known == ("default", "other", "h.ct", "ward")
     assert directory.owner("in") == "h.ct" and directory.owner("out") == "" and directory.owner("") == ""
     assert directory.buckets("h.ct") == own and directory.buckets("ward") is directory.buckets("no") is None
+
+
+def test_nobody_writes_into_the_shared_store_for_a_tenant_that_was_just_given_its_own() -> None:
+    ledger = MemoryLedger()
+    directory = TenantDirectory(("default",), ledger, lambda: 0.0)
+    making = replace(WARD, state=TenantState.MAKING)
+    assert ledger.put_tenant(making, over=None)
+    assert list(directory) == ["default"], "asked now, and not again while the clock stands"
+    own = TenantBuckets(input="in", output="out")
+    assert ledger.put_tenant(replace(making, buckets=own).active(), over=TenantState.MAKING)
+    assert ledger.put_tenant(replace(WARD, name="new", buckets=own), over=None)
+    assert directory.buckets("ward") == directory.buckets("new") == own

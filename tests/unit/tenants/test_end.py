@@ -14,7 +14,7 @@ from bedside.errors import Unavailable
 from bedside.ports import Blob
 from bedside.tenants.end import Ender
 from bedside.tenants.keeping import ThroughHere
-from ledger_samples import T0, make_arrival
+from ledger_samples import T0, make_arrival, make_job
 
 KEYS = ("input/a.zip", "arrivals/x/1.dcm", "results/x/j/result.json", "rejected/y/reason.json")
 
@@ -97,6 +97,24 @@ def test_what_came_while_it_was_archived_is_told(
     closing = ledger.tenant("ward")
     assert closing is not None and closing.state is TenantState.CLOSING
     assert ender.archive(closing, "/archive", there) == 1
+
+
+def test_a_tenant_stays_open_for_jobs_that_came_while_it_was_archived(
+    ender: Ender, ledger: MemoryLedger, tenant: Tenant, tmp_path: Path
+) -> None:
+    there = place(ender, tmp_path)
+
+    class Late(ThroughHere):
+        def copy(self, blob: Blob) -> None:
+            super().copy(blob)
+            ledger.enqueue(make_job(ledger.add_arrival(make_arrival(1, tenant="ward"))))
+
+    late = Late(source=there.source, target=there.target, scratch=there.scratch)
+    with pytest.raises(Unavailable, match="1 jobs came while it was archived"):
+        ender.archive(tenant, "/archive", Once(late, {"results/x/j/result.json"}))
+    closing = ledger.tenant("ward")
+    assert closing is not None and closing.state is TenantState.CLOSING
+    assert there.stat("archive.json") is None, "an archive without this is not whole"
 
 
 class Once:

@@ -214,7 +214,9 @@ def reason(letter: "Letter", tenants: Sequence[str]) -> str:
     if not letter.tenants:
         return "it tells of nothing in a drop-box; sending it back deletes it"
     if foreign:
-        return f"tenant {foreign[0]} is not among system.tenants here: bedside config show"
+        return (
+            f"tenant {foreign[0]} is not among system.tenants here; bedside tenant list: did anybody make it?"
+        )
     if letter.kind is LetterKind.HINT:
         return f"machines came and went and its job was not done: bedside job show {letter.job}"
     return "machines came and went and it was not taken: the intake's log lines say why"
