@@ -7,15 +7,12 @@ machine starts at all, is not seen here; test_terraform.py applies the module wi
 
 import base64
 import json
-import os
 import shlex
 import shutil
-import socket
 import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +25,10 @@ from bedside.wiring.queue import listened, takes_in
 from bedside.worker.pulse import Pulse
 from clouds import REGION, Cloud
 from conftest import find_program
+from control_machine import DOMAIN, Machine, acme_server, free_port, heredoc, self_made
 from serving import eventually
 from terraform import Terraform, copy_of_modules, environment
 
-DOMAIN = "bedside.hospital.example"
 QUEUE = {"url": "https://sqs.example/clinic-default", "arn": f"arn:aws:sqs:{REGION}:123456789012:clinic"}
 
 
@@ -83,10 +80,6 @@ def script(applied: dict[str, dict[str, Any]]) -> str:
     return base64.b64decode(applied["aws_launch_template.this"]["user_data"]).decode()
 
 
-def _heredoc(script: str, target: str) -> str:
-    return script.split(f"cat > {target} <<'END'\n", 1)[1].split("\nEND\n", 1)[0] + "\n"
-
-
 @pytest.mark.needs("terraform")
 def test_there_is_exactly_one_machine_and_it_is_closed_and_encrypted(applied: Any) -> None:
     group = applied["aws_autoscaling_group.this"]
@@ -129,7 +122,7 @@ def test_what_it_counts_is_written_where_the_agent_reads(script: str) -> None:
     assert "\nBEDSIDE_METRICS_SINK='emf'\n" in script
     assert f'"file_path": "{metrics}"' in script
     assert f"install --owner bedside --group bedside --mode 0640 /dev/null {metrics}\n" in script
-    unit = _heredoc(script, "/etc/systemd/system/bedside-serve.service")
+    unit = heredoc(script, "/etc/systemd/system/bedside-serve.service")
     assert f"ReadWritePaths=/var/lib/bedside {metrics}\n" in unit  # the rest is read-only
 
 
@@ -138,7 +131,7 @@ def test_the_user_data_parses_and_fits(script: str, tmp_path: Path) -> None:
     assert len(script.encode()) < 16_384  # AWS's limit
     files = {"node.sh": script}
     for name in ("certificate", "watch"):
-        files[f"{name}.sh"] = _heredoc(script, f"/usr/local/sbin/bedside-{name}")
+        files[f"{name}.sh"] = heredoc(script, f"/usr/local/sbin/bedside-{name}")
     for name, text in files.items():
         path = tmp_path / name
         path.write_text(text)
@@ -169,107 +162,8 @@ def test_an_alarm_tells_when_nothing_is_taken_in_or_nobody_is_there(applied: Any
     alarm = applied["aws_cloudwatch_metric_alarm.healthy"]
     assert (alarm["threshold"], alarm["comparison_operator"]) == (1, "LessThanThreshold")
     assert (alarm["treat_missing_data"], alarm["dimensions"]) == ("breaching", {"Deployment": "alone"})
-    watch = _heredoc(script, "/usr/local/sbin/bedside-watch")
+    watch = heredoc(script, "/usr/local/sbin/bedside-watch")
     assert f"--metric-name {alarm['metric_name']}" in watch
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
-
-
-@contextmanager
-def running(*words: str | Path, **more: Any) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
-
-
-class Machine:
-    """The machine's nginx and scripts in a folder, on ports of their own."""
-
-    def __init__(self, script: str, folder: Path, health_port: int) -> None:
-        self.folder, self.http, self.https = folder, free_port(), free_port()
-        self.programs = folder / "programs"
-        for name in ("tls", "acme", "log", "programs", "kept", "lib"):
-            (folder / name).mkdir(parents=True)
-        names = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        scratch = "".join(f"  {name}_temp_path {folder}/lib/{name};\n" for name in names)
-        self.paths = {
-            "/etc/bedside/tls": f"{folder}/tls",
-            "/etc/bedside/control": f"{folder}/control",
-            "/etc/letsencrypt": f"{folder}/letsencrypt",
-            "/var/lib/bedside-acme": f"{folder}/acme",
-            "/var/lib/letsencrypt": f"{folder}/lib/letsencrypt",
-            "/var/log/letsencrypt": f"{folder}/log",
-            "/var/log/nginx": f"{folder}/log",
-            "/run/nginx.pid": f"{folder}/nginx.pid",
-        }
-        self.configuration = folder / "nginx.conf"
-        configured = self._here(_heredoc(script, "/etc/nginx/nginx.conf"))
-        for real, ours in {
-            "user nginx;\n": "",
-            "http {\n": f"http {{\n{scratch}",
-            "listen 80 ": f"listen 127.0.0.1:{self.http} ",
-            "listen 443 ": f"listen 127.0.0.1:{self.https} ",
-            "127.0.0.1:8081": f"127.0.0.1:{health_port}",
-        }.items():
-            assert real in configured
-            configured = configured.replace(real, ours)
-        self.configuration.write_text(configured)
-        self.nginx = str(find_program("nginx"))
-        # Programs of the machine that are not here: what they do is done by simpler ones.
-        self.program("nginx", f'exec {self.nginx} -c {self.configuration} "$@"')
-        self.program("systemctl", f"exec {self.nginx} -c {self.configuration} -s reload")
-        self.program(
-            "aws", 'for last; do :; done; from=$4; cp "${from/s3:\\/\\//$KEPT/}" "${last/s3:\\/\\//$KEPT/}"'
-        )
-        (folder / "kept" / "alone-bucket" / "control").mkdir(parents=True)
-        self.certificate = folder / "certificate.sh"
-        self.certificate.write_text(self._here(_heredoc(script, "/usr/local/sbin/bedside-certificate")))
-        (folder / "control").write_text(_heredoc(script, "/etc/bedside/control"))
-
-    def program(self, name: str, body: str) -> None:
-        (self.programs / name).write_text(f"#!/bin/bash\n{body}\n")
-        (self.programs / name).chmod(0o755)
-
-    def certify(self, *words: str, trusting: Path | None = None, points: str = "") -> str:
-        """Run the script of the certificate and return what it says."""
-        self.program("getent", f"echo '{points or '203.0.113.9'} STREAM x'")
-        path = f"{self.programs}{os.pathsep}{os.environ['PATH']}"
-        variables = {"PATH": path, "KEPT": str(self.folder / "kept"), "HOME": str(self.folder)}
-        if trusting:
-            variables["REQUESTS_CA_BUNDLE"] = str(trusting)
-        done = subprocess.run(
-            ["bash", self.certificate, *words], env=variables, capture_output=True, text=True, timeout=60
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    @contextmanager
-    def serving(self) -> Iterator[None]:
-        with running(self.nginx, "-c", self.configuration, "-g", "daemon off;"):
-            assert eventually(lambda: listens(self.https), within_s=10), "nginx does not start"
-            yield
-
-    def get(self, path: str, *, name: str = DOMAIN, authority: Path | None = None) -> httpx.Response:
-        trust = ssl.create_default_context(cafile=str(authority or self.folder / "tls" / "fullchain.pem"))
-        with httpx.Client(verify=trust, timeout=10) as client:
-            url = f"https://127.0.0.1:{self.https}{path}"
-            return client.get(url, headers={"Host": name}, extensions={"sni_hostname": name})
-
-    def _here(self, text: str) -> str:
-        for real, ours in self.paths.items():
-            text = text.replace(real, ours)
-        return text
 
 
 @pytest.fixture
@@ -293,21 +187,9 @@ def machine(script: str, place: Path, pulse: Pulse) -> Iterator[Machine]:
     server.close()
 
 
-def _self_made(folder: Path, name: str) -> None:
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
-            *("-noenc", "-days", "1", "-subj", f"/CN={name}", "-addext", f"subjectAltName={name}"),
-            *("-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-
-
 @pytest.mark.needs("terraform", "nginx", "openssl")
 def test_https_shows_how_it_is_and_pretends_nothing(machine: Machine, pulse: Pulse) -> None:
-    _self_made(machine.folder / "tls", f"DNS:{DOMAIN}")
+    self_made(machine.folder / "tls", f"DNS:{DOMAIN}")
     (machine.folder / "acme" / ".well-known" / "acme-challenge").mkdir(parents=True)
     (machine.folder / "acme" / ".well-known" / "acme-challenge" / "token").write_text("proof")
     plain = f"http://127.0.0.1:{machine.http}"
@@ -336,37 +218,10 @@ def test_https_shows_how_it_is_and_pretends_nothing(machine: Machine, pulse: Pul
 @pytest.mark.needs("terraform", "nginx", "openssl")
 def test_a_serve_that_is_down_is_said_to_be_down(script: str, place: Path) -> None:
     machine = Machine(script, place, free_port())
-    _self_made(machine.folder / "tls", f"DNS:{DOMAIN}")
+    self_made(machine.folder / "tls", f"DNS:{DOMAIN}")
     with machine.serving():
         answer = machine.get("/health")
         assert (answer.status_code, answer.json()) == (503, {"status": "down"})
-
-
-@contextmanager
-def acme_server(folder: Path, challenge_port: int) -> Iterator[tuple[str, Path, int]]:
-    """Run pebble; yield its directory, the certificate it is trusted by, and its port of management."""
-    _self_made(folder, "IP:127.0.0.1")
-    port, management, dns, names = (free_port() for _ in range(4))
-    configuration = {
-        "pebble": {
-            "listenAddress": f"127.0.0.1:{port}",
-            "managementListenAddress": f"127.0.0.1:{management}",
-            "certificate": str(folder / "fullchain.pem"),
-            "privateKey": str(folder / "privkey.pem"),
-            "httpPort": challenge_port,
-            "tlsPort": 1,
-        }
-    }
-    (folder / "pebble.json").write_text(json.dumps(configuration))
-    quick = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0"}
-    resolver = ("-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dns01", f"127.0.0.1:{dns}")
-    off = ("-http01", "", "-https01", "", "-tlsalpn01", "", "-management", f"127.0.0.1:{names}")
-    words = ("pebble", "-config", folder / "pebble.json", "-dnsserver", f"127.0.0.1:{dns}", "-strict")
-    with ExitStack() as stack:
-        stack.enter_context(running("pebble-challtestsrv", *resolver, *off))
-        stack.enter_context(running(*words, env=quick))
-        assert eventually(lambda: listens(port) and listens(management), within_s=15), "pebble does not start"
-        yield f"https://127.0.0.1:{port}/dir", folder / "fullchain.pem", management
 
 
 @pytest.mark.needs("terraform", "nginx", "openssl", "certbot", "pebble", "pebble-challtestsrv")
