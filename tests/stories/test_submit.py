@@ -115,7 +115,7 @@ def test_a_tenant_that_is_made_now_is_served_by_what_runs_already(bedside: Termi
     assert sent.code == 0 and sent.json["jobs"][0]["state"] == "succeeded", sent.err
     assert bedside("tenant", "delete", "hospital/ct", "--remove", "--yes").code == 0
     refused = bedside("submit", study, "--tenant", "hospital/ct")
-    assert refused.code == 2 and "takes no new studies" in refused.err
+    assert refused.code == 2 and "takes no studies" in refused.err
 
 
 def test_a_folder_and_loose_files_are_the_same_study(bedside: Terminal, tmp_path: Path) -> None:

@@ -132,6 +132,8 @@ def test_an_archive_is_whole_and_can_be_removed_afterwards(
     assert main(["job", "list", "-c", str(configuration)]) == 0, "what is archived stays readable"
     code, _, err = typed("delete", "default", "--archive", place, "--yes")
     assert code == 2 and "archived already" in err
+    again = ["job", "retry", waiting, "--yes", "-c", str(configuration)]
+    assert main(again) == 2, "what came of it would be in no archive"
     assert typed("delete", "default", "--remove", "--yes")[0] == 0
     assert list(opened.blobs.tenant("default").list("")) == [] and kept
     opened.close()

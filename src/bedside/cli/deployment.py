@@ -83,14 +83,14 @@ class Opened:
         return newest[0]
 
     def must_be_served(self) -> None:
-        """Refuse to put anything into the drop-box of a tenant that is closed: nobody would look there.
+        """Refuse studies and runs for a tenant that is closed: its archive would lack what came of them.
 
         Raises:
             UsageError: It is.
         """
         if self.tenant not in self.tenants.served:
             raise UsageError(
-                f"tenant {self.tenant} takes no new studies: it is closed, or not made whole",
+                f"tenant {self.tenant} takes no studies and runs no jobs: it is closed, or not made whole",
                 hint=f"bedside tenant show {self.tenant}",
             )
 

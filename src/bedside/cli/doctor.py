@@ -81,6 +81,8 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
         yield _bucket(loaded.settings)
     if loaded.settings.queue.url or loaded.settings.queue.pools:
         yield _queues(loaded.settings)
+    if loaded.settings.identity.issuer:
+        yield _identity(loaded.settings)
     yield _containers(loaded.settings)
     yield from configuration(loaded)
     yield from _left_over(loaded)
@@ -204,6 +206,15 @@ def _bucket(settings: "Settings") -> Finding:
         return ok("store", open_store(settings).check())
     except BedsideError as exc:
         return fail("store", exc.message, exc.hint)
+
+
+def _identity(settings: "Settings") -> Finding:
+    from bedside.wiring.identity import identity_state
+
+    try:
+        return ok("identity", identity_state(settings))
+    except BedsideError as exc:
+        return fail("identity", exc.message, exc.hint)
 
 
 def _queues(settings: "Settings") -> Finding:

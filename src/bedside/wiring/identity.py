@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from bedside.errors import ConfigError
 from bedside.ports import Clock
-from bedside.ports.identity import Identity
 
 if TYPE_CHECKING:
+    from bedside.adapters.oidc.verify import OidcIdentity
     from bedside.config import Settings
 
 
-def open_identity(settings: "Settings", clock: Clock) -> Identity | None:
+def open_identity(settings: "Settings", clock: Clock) -> "OidcIdentity | None":
     """Return what knows people by their tokens, or None where nobody signs in; nothing is asked yet.
 
     Raises:
@@ -28,3 +28,16 @@ def open_identity(settings: "Settings", clock: Clock) -> Identity | None:
         ) from exc
     issuer = issuer_of(who.issuer, clients=who.clients, keys_url=who.keys_url, groups_claim=who.groups_claim)
     return OidcIdentity(issuer, clock)
+
+
+def identity_state(settings: "Settings") -> str:
+    """Return what a check says of the issuer.
+
+    Raises:
+        ConfigError: See `open_identity`.
+        Unavailable: It does not answer.
+    """
+    from bedside.adapters.local.clock import SystemClock
+
+    identity = open_identity(settings, SystemClock())
+    return identity.check() if identity else "nobody signs in"

@@ -72,6 +72,14 @@ class IssuerKeys:
             )
         return found
 
+    def count(self) -> int:
+        """Ask the issuer, and return how many keys it has.
+
+        Raises:
+            Unavailable: It does not answer.
+        """
+        return len(self._fetch())
+
     def _fetch(self) -> Mapping[str, Key]:
         with httpx.Client(timeout=_TIMEOUT_S) as client:
             url = self._issuer.keys_url or self._discovered(client)

@@ -55,6 +55,15 @@ class OidcIdentity:
         self._issuer.check_audience(claims)
         return Person(subject=str(claims["sub"]), posts=posts_of(self._issuer.groups(claims)))
 
+    def check(self) -> str:
+        """Return in words whose tokens are taken, once the issuer answered.
+
+        Raises:
+            Unavailable: It does not.
+        """
+        keys, clients = self._keys.count(), len(self._issuer.clients)
+        return f"{self._issuer.url} has {keys} keys; tokens of {clients} clients are taken"
+
     def _signed(self, token: str) -> dict[str, object]:
         """Return the claims of a token whose signature is the issuer's."""
         try:

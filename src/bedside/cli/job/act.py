@@ -38,6 +38,7 @@ def retry(
     if bool(job_ids) == all_dead:
         raise UsageError("name jobs, or --all-dead, not both", hint="bedside job list --state dead")
     with opened(config_path, tenant) as deployment:
+        deployment.must_be_served()
         jobs = _dead(deployment) if all_dead else [deployment.job(text) for text in job_ids]
         running = [job.id for job in jobs if job.state not in ENDED]
         if running:

@@ -60,7 +60,7 @@ def rerun(
 
     role = Role.SHADOW if shadow else Role.RERUN
     with deployment_of(config_path) as deployment:
-        owner = checked_tenant(tenant, deployment.tenants.known)
+        owner = checked_tenant(tenant, deployment.tenants.served)
         place = chosen_place(deployment.settings, pipeline, stage)
         found = named_release(deployment, release)
         past = list(_past(deployment.ledger, owner, place.pipeline, studies, last))
