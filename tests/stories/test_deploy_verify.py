@@ -122,6 +122,7 @@ def test_what_no_machine_could_run_is_not_tried(place: Path, cloud: Cloud, bucke
         file.write('[[pipeline]]\nname = "spleen"\nbundle = "bundle"\n')
     told = typed("deploy", "apply", "--yes", "--state", "local")
     assert told.code == 0, told.err
+    assert "?    pipeline spleen names a release in a folder of this machine" in told.err
     assert "not verified: pipeline spleen names a release in a folder of this machine" in told.err
     assert "bedside package BUNDLE --push 123456789012.dkr.ecr.us-east-1.amazonaws.com/ward" in told.err
     assert objects(cloud, bucket) == []

@@ -44,6 +44,7 @@ class Site:
         state: Where the state is; None is where it was, and S3 the first time.
         configuration: The file that machines read too, as bytes.
         modules: The root module; None is the package's.
+        only_here: Pipelines that name a release in a folder of this machine.
     """
 
     settings: DeploySettings
@@ -54,6 +55,7 @@ class Site:
     state: State | None = None
     configuration: bytes = field(default=b"", repr=False)
     modules: Path | None = None
+    only_here: Sequence[str] = ()
 
     @property
     def folder(self) -> Path:
@@ -62,7 +64,13 @@ class Site:
 
     def checks(self) -> Iterator[Finding]:
         """Ask AWS whether this can work."""
-        return findings(self.cloud, self.settings)
+        yield from findings(self.cloud, self.settings)
+        for pipeline in self.only_here:
+            yield Finding(
+                ok=None,  # there may be no registry yet to push it to
+                text=f"pipeline {pipeline} names a release in a folder of this machine, which no other has",
+                mend="bedside package BUNDLE --push REFERENCE, then name that as the pipeline's map",
+            )
 
     def tenant_buckets(self) -> list[str]:
         """Return the buckets that tenants have for themselves, by their tag: Terraform does not know them."""

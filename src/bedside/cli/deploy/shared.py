@@ -35,6 +35,7 @@ def site_of(config_path: Path | None, state: str | None) -> "Site":
     Raises:
         ConfigError: The configuration is wrong, there is no such region, or no credentials.
     """
+    from bedside.deploy.readiness import only_here
     from bedside.deploy.site import Site
     from bedside.wiring.cloud import open_cloud, open_datastores
 
@@ -49,6 +50,7 @@ def site_of(config_path: Path | None, state: str | None) -> "Site":
         environment=os.environ,
         state=cast("State | None", state),
         configuration=loaded.path.read_bytes() if loaded.path else b"",
+        only_here=only_here(loaded.settings),
     )
 
 

@@ -93,7 +93,7 @@ def verified(
     from bedside.deploy.verification import Verification
     from bedside.wiring.cloud import open_clock, reach_ledger
 
-    if hindrance := _hindrance(site, settings, outputs):
+    if hindrance := _hindrance(site, outputs):
         return hindrance
     groups: Mapping[str, str] = outputs["groups"]
     plan = Plan(
@@ -128,10 +128,9 @@ def verified(
     return Told(ok=verdict.ok, text=verdict.text, hint=hint, document=document)
 
 
-def _hindrance(site: "Site", settings: "Settings", outputs: Mapping[str, Any]) -> Told | None:
+def _hindrance(site: "Site", outputs: Mapping[str, Any]) -> Told | None:
     """Return why no phantom can come through, as far as that is known before; None where it may."""
     from bedside.deploy.phantom_study import INSTALL, missing_library
-    from bedside.deploy.readiness import only_here
 
     def told(text: str, hint: str) -> Told:
         said = f"not verified: {text}"
@@ -148,7 +147,7 @@ def _hindrance(site: "Site", settings: "Settings", outputs: Mapping[str, Any]) -
         return told(f"the modules say no {missing[0]}, so there is no way to follow", "")
     if library := missing_library():
         return told(f"making a phantom needs the Python package {library}", INSTALL)
-    if here := only_here(settings):
+    if here := site.only_here:
         return told(
             f"pipeline {here[0]} names a release in a folder of this machine, which no other machine has",
             _push(str(outputs.get("repository_url", "REGISTRY"))),
