@@ -76,7 +76,7 @@ def test_a_study_sent_by_url_comes_back_as_results(
     machine = site.start()
     sent = tmp_path / "Meitner^Lise.zip"
     sent.write_bytes(zipped(slices))
-    link = site.command("link", "--for", str(sent))
+    link = site.command("tenant", "upload-link", "default", "--for", str(sent))
     assert link.returncode == 0, link.stderr
     httpx.put(link.stdout.strip(), content=sent.read_bytes(), trust_env=False).raise_for_status()
     store = site.store()

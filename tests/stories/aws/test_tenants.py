@@ -47,7 +47,7 @@ def objects(guarded: GuardedCloud) -> list[str]:
 def test_a_link_of_one_tenant_sends_for_no_other(guarded: GuardedCloud, tmp_path: Path) -> None:
     study = tmp_path / "study.zip"
     study.write_bytes(b"PK what a ZIP begins with")
-    link = typed(guarded, tmp_path, "link", "--tenant", "ward-3", "--for", str(study))
+    link = typed(guarded, tmp_path, "tenant", "upload-link", "ward-3", "--for", str(study))
     assert link.returncode == 0, link.stderr
     url = link.stdout.strip()
 
@@ -61,8 +61,8 @@ def test_a_link_of_one_tenant_sends_for_no_other(guarded: GuardedCloud, tmp_path
     assert objects(guarded) == []
     assert send(url) == 200
     (key,) = objects(guarded)
-    assert key.startswith("input/ward-3/sent-")
-    assert typed(guarded, tmp_path, "link", "--tenant", "ward-5").returncode == 2
+    assert key.startswith("input/ward-3/")
+    assert typed(guarded, tmp_path, "tenant", "upload-link", "ward-5").returncode == 2
     guarded.client("s3").delete_object(Bucket=BUCKET, Key=key)
 
 
@@ -71,7 +71,7 @@ def test_keys_of_one_tenant_sign_and_send_nothing_for_another(guarded: GuardedCl
     keys = guarded.user("ward-3-sender")
     guarded.permit("ward-3-sender", {f"arn:aws:s3:::{BUCKET}/input/ward-3/*": ["s3:PutObject"]})
     for tenant, status in {"ward-3": 200, "ward-4": 403}.items():
-        link = typed(guarded, tmp_path, "link", "--tenant", tenant, keys=keys)
+        link = typed(guarded, tmp_path, "tenant", "upload-link", tenant, keys=keys)
         assert link.returncode == 0, link.stderr
         assert httpx.put(link.stdout.strip(), content=b"PK", trust_env=False).status_code == status
     (key,) = objects(guarded)
