@@ -1,0 +1,72 @@
+"""What the permissions that `bedside deploy permissions` writes are enough for, and what they keep from one.
+
+Asked of ministack, which checks signatures and policies; it is no proof of AWS's own judgement.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bedside.config import DeploySettings
+from bedside.deploy.grants import Where, packed, permissions
+from bedside.deploy.phantom_study import PREFIX
+from bedside.errors import ConfigError
+from bedside.ports.cloud import Cloud
+from bedside.wiring.cloud import open_cloud
+from clouds import REGION
+from guarded_cloud import GuardedCloud, run_ministack
+
+ACCOUNT = "000000000000"
+BUCKET = f"ward-{ACCOUNT}-{REGION}"
+STUDY = "results/default/a/b/result.json"
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedCloud]:
+    with run_ministack(tmp_path_factory.mktemp("ministack")) as cloud:
+        s3 = cloud.client("s3")
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        s3.put_object(Bucket=BUCKET, Key=STUDY, Body=b"a patient's")
+        yield cloud
+
+
+@pytest.fixture
+def deployer(guarded: GuardedCloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """The account as whoever deploys ``ward`` sees it, with the policies written for that and no more."""
+    keys = guarded.user("eva")
+    where = Where(account=ACCOUNT, region=REGION)
+    for number, policy in enumerate(packed(permissions(DeploySettings(name="ward"), where))):
+        guarded.client("iam").put_user_policy(
+            UserName="eva", PolicyName=f"bedside-{number}", PolicyDocument=json.dumps(policy)
+        )
+    for name, value in guarded.environment(keys).items():
+        monkeypatch.setenv(name, value)
+    return open_cloud(REGION)
+
+
+def test_whoever_deploys_can_verify_and_read_no_study(
+    deployer: Cloud, guarded: GuardedCloud, tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"a phantom")
+    queue = guarded.client("sqs").create_queue(QueueName="ward-events")["QueueUrl"]
+
+    phantom = f"input/default/{PREFIX}1.zip"
+    assert deployer.upload(BUCKET, phantom, file)
+    assert not deployer.upload(BUCKET, phantom, file)
+    assert deployer.upload(BUCKET, "software/1.tar", file)
+    assert [blob.key for blob in deployer.listed(BUCKET, "results/")] == [STUDY]
+    assert deployer.depth(queue).visible == 0
+    assert deployer.empty_bucket(BUCKET, phantom) == 1
+
+    for call in (
+        lambda: deployer.read(BUCKET, STUDY),
+        lambda: deployer.write(BUCKET, STUDY, b"another"),
+        lambda: deployer.upload(BUCKET, "input/default/study.zip", file),
+    ):
+        with pytest.raises(ConfigError, match=r"s3:(GetObject|PutObject)"):
+            call()
+    assert guarded.client("s3").get_object(Bucket=BUCKET, Key=STUDY)["Body"].read() == b"a patient's"
