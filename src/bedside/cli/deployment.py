@@ -152,9 +152,12 @@ def opened(config_path: Path | None, tenant: str) -> Iterator[Opened]:
 
 
 def _aloud(action: str, /, **fields: object) -> None:
-    """Tell a person what a queue did not learn; nothing else is logged by what commands use."""
+    """Tell the person at the keyboard of a hint and of a notice that nobody gets; no more of the log."""
     if action == "hint.failed":
         note(f"pool {fields['pool']} was not told: {fields['reason']}; the next machine at work tells it")
+    if action in {"notice.lost", "notice.unsent", "notify.unusable"}:
+        reason = fields.get("reason") or "it was not sent in time"
+        note(f"nobody was told by {fields.get('channel', 'any channel')}: {reason}")
 
 
 def checked_tenant(tenant: str, tenants: Sequence[str]) -> str:

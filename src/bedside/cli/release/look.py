@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from bedside.cli.base import Command, config_option, json_option
+from bedside.cli.deployment import whole
 from bedside.cli.job.shapes import moment
 from bedside.cli.output import coloured, note, write_json, write_table
 from bedside.cli.release.shared import (
-    deployment_of,
     how_words,
     place_options,
     promotion_json,
@@ -28,7 +28,7 @@ def list_releases(config_path: Path | None, as_json: bool) -> None:
     """List releases, newest first, and what each is used for now."""
     from bedside.worker.naming import short
 
-    with deployment_of(config_path) as deployment:
+    with whole(config_path) as deployment:
         releases = deployment.ledger.releases()
         used = uses(deployment.ledger.standing())
         names = deployment.ledger.release_names()
@@ -69,7 +69,7 @@ def list_releases(config_path: Path | None, as_json: bool) -> None:
 @json_option
 def show(release: str, config_path: Path | None, as_json: bool) -> None:
     """Show one release: what it is, what it is called, and where and when it worked."""
-    with deployment_of(config_path) as deployment:
+    with whole(config_path) as deployment:
         found = deployment.releases.resolve(release)
         used = uses(deployment.ledger.standing()).get(found.digest, [])
         names = [n for n, digest in deployment.ledger.release_names().items() if digest == found.digest]
@@ -119,7 +119,7 @@ def history(pipeline: str, stage: str, config_path: Path | None, as_json: bool) 
     """Show every promotion, rollback and trial, newest first: who, when and why."""
     from bedside.worker.naming import short
 
-    with deployment_of(config_path) as deployment:
+    with whole(config_path) as deployment:
         lines = deployment.ledger.promotions(pipeline=pipeline, stage=stage)
         known = {r.digest: r for r in deployment.ledger.releases()}
     if as_json:

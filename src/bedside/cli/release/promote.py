@@ -5,10 +5,10 @@ from pathlib import Path
 import click
 
 from bedside.cli.base import Command, config_option, json_option
+from bedside.cli.deployment import whole
 from bedside.cli.output import note, write_json
 from bedside.cli.release.shared import (
     chosen_place,
-    deployment_of,
     named_release,
     place_options,
     promotion_json,
@@ -33,7 +33,7 @@ def add(sources: tuple[str, ...], config_path: Path | None, as_json: bool) -> No
     """
     from bedside.worker.naming import short
 
-    with deployment_of(config_path) as deployment:
+    with whole(config_path) as deployment:
         added = [deployment.releases.add(source) for source in sources]
         names = deployment.ledger.release_names()
     if as_json:
@@ -71,7 +71,7 @@ def promote(
     from bedside.worker.naming import described
     from bedside.worker.promote import Promoter
 
-    with deployment_of(config_path) as deployment:
+    with whole(config_path) as deployment:
         place = chosen_place(deployment.settings, pipeline, stage)
         deployment.adopt(only_first=True)
         found = named_release(deployment, release)
@@ -106,7 +106,7 @@ def rollback(pipeline: str, stage: str, reason: str, config_path: Path | None, a
     from bedside.worker.naming import described
     from bedside.worker.promote import Promoter
 
-    with deployment_of(config_path) as deployment:
+    with whole(config_path) as deployment:
         place = chosen_place(deployment.settings, pipeline, stage)
         made = Promoter(ledger=deployment.ledger, clock=deployment.clock).roll_back(place, speaker(reason))
         deployment.observer.promoted(made)

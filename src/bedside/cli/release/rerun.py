@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from bedside.cli.base import Command, config_option, confirm, json_option, yes_option
-from bedside.cli.deployment import checked_tenant
+from bedside.cli.deployment import checked_tenant, whole
 from bedside.cli.job.shapes import job_json
 from bedside.cli.output import note, write_json
-from bedside.cli.release.shared import chosen_place, deployment_of, named_release, place_options
+from bedside.cli.release.shared import chosen_place, named_release, place_options
 from bedside.errors import NotFound
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def rerun(
     from bedside.domain.release import Role
 
     role = Role.SHADOW if shadow else Role.RERUN
-    with deployment_of(config_path) as deployment:
+    with whole(config_path) as deployment:
         owner = checked_tenant(tenant, deployment.tenants.served)
         place = chosen_place(deployment.settings, pipeline, stage)
         found = named_release(deployment, release)

@@ -5,15 +5,13 @@ Refuses to guess a stage: where the configuration has several that run a release
 
 import getpass
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from bedside.cli.base import load_settings
-from bedside.errors import ConfigError, UsageError
+from bedside.errors import UsageError
 
 if TYPE_CHECKING:
     from bedside.config import Settings
@@ -39,40 +37,6 @@ def reason_option(command: _Decorated) -> _Decorated:
     """Add ``--reason``: kept in the history."""
     text = "Why, for the history; no patient data."
     return click.option("--reason", default="", show_default=False, help=text)(command)
-
-
-@contextmanager
-def deployment_of(config_path: Path | None) -> Iterator["Deployment"]:
-    """Open the deployment of a configuration.
-
-    Raises:
-        ConfigError: The configuration is wrong, or there is neither one nor a deployment here.
-        Unavailable: The ledger cannot be reached.
-    """
-    from bedside.config import DEFAULT_FILE
-    from bedside.wiring import open_deployment
-
-    loaded = load_settings(config_path)
-    root = loaded.settings.system.root
-    if loaded.path is None and not root.exists() and not loaded.sources:
-        raise ConfigError(
-            f"no deployment here: neither {DEFAULT_FILE} nor {root.name}",
-            hint="bedside init BUNDLE, or name the configuration with -c",
-        )
-    deployment = open_deployment(loaded.settings, log=_say_what_is_lost)
-    try:
-        yield deployment
-    finally:
-        deployment.close()
-
-
-def _say_what_is_lost(action: str, /, **fields: object) -> None:
-    """Tell the person at the keyboard of a notice that nobody gets; all else of the log is not for them."""
-    if action in {"notice.lost", "notice.unsent", "notify.unusable"}:
-        from bedside.cli.output import note
-
-        reason = fields.get("reason") or "it was not sent in time"
-        note(f"nobody was told by {fields.get('channel', 'any channel')}: {reason}")
 
 
 def places(settings: "Settings") -> "list[Place]":

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import click
 
 from bedside.cli.base import Command, config_option, json_option
+from bedside.cli.deployment import whole
 from bedside.cli.output import note, write_json
 from bedside.cli.release.shared import (
     chosen_place,
-    deployment_of,
     named_release,
     place_options,
     promotion_json,
@@ -110,7 +110,7 @@ def _begin_or_end(
     if bool(typed.release) == typed.stop:
         raise UsageError("name a release, or --stop, not both", hint="bedside release list")
     checked_share(typed.share)
-    with deployment_of(config_path) as deployment:
+    with whole(config_path) as deployment:
         place = chosen_place(deployment.settings, *typed.place)
         promoter = Promoter(ledger=deployment.ledger, clock=deployment.clock)
         if typed.stop:

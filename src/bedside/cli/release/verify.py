@@ -160,10 +160,11 @@ def _fetch(text: str, layout: "OciLayout") -> "tuple[Descriptor, tuple[Descripto
 
 def _registered(release: str, config_path: Path | None) -> "tuple[OciLayout, Descriptor]":
     """Return a MAP of the deployment by its name or digest."""
-    from bedside.cli.release.shared import deployment_of, named_release
+    from bedside.cli.deployment import whole
+    from bedside.cli.release.shared import named_release
     from bedside.domain.pipeline import ReleaseKind
 
-    with deployment_of(config_path) as deployment:
+    with whole(config_path) as deployment:
         found = named_release(deployment, release)
         if found.kind is not ReleaseKind.MAP:
             raise UsageError(
