@@ -246,6 +246,11 @@ def test_objects_are_listed_read_written_and_removed_by_the_beginning_of_their_k
         account.write(bucket, key, data)
     assert [(blob.key, blob.size_bytes) for blob in account.listed(bucket, "a/")] == [("a/1", 3), ("a/2", 0)]
     assert account.read(bucket, "a/1") == b"new"
+    assert (account.count(bucket, 10), account.count(bucket, 2), account.count(f"{bucket}-no", 9)) == (
+        3,
+        2,
+        0,
+    )
     assert account.empty_bucket(bucket, "a/") == 3
     assert [blob.key for blob in account.listed(bucket, "")] == ["b/1"]
     assert account.read(bucket, "a/1") is None

@@ -186,7 +186,9 @@ def test_the_words_of_each_verb(
     s3.put_bucket_tagging(Bucket=own, Tagging={"TagSet": [{"Key": "bedside:deployment", "Value": "ward"}]})
     s3.put_object(Bucket=own, Key="input/h.ct/a.zip", Body=b"z")
     listed = typed("deploy", "destroy", "--dry-run")
-    assert listed.out.endswith(f"besides: tenants' own buckets\n  - bucket {own}\n")
+    assert listed.out.endswith(
+        f"besides: tenants' own buckets\n  - bucket {own}\n1 objects are in bucket {own}\n"
+    )
     gone = typed("deploy", "destroy", "--yes")
     assert gone.code == 0 and gone.out.splitlines()[-1].startswith("nothing is left"), gone.err
     assert own not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
@@ -268,7 +270,8 @@ def test_from_nothing_and_back_to_nothing(place: Path, cloud: Cloud, small: None
     assert {item["arn"].rpartition(":")[2] for item in found} >= {"ward-objects", "ward-events"}
 
     listed = typed("deploy", "destroy", "--dry-run")
-    assert listed.code == 0 and listed.out.splitlines()[-1] == "4 to destroy"
+    assert listed.code == 0, listed.err
+    assert listed.out.splitlines()[-2:] == ["4 to destroy", "1 objects are in bucket ward-objects"]
     assert "nothing was changed" in listed.err
     assert s3.head_bucket(Bucket="ward-objects")
     unanswered = typed("deploy", "destroy")

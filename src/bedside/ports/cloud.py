@@ -160,6 +160,10 @@ class Cloud(Protocol):
         """Return the objects whose keys begin so, in order of key."""
         ...
 
+    def count(self, bucket: str, most: int) -> int:
+        """Count the objects of a bucket, no further than ``most``; one that is gone has none."""
+        ...
+
     def read(self, bucket: str, key: str) -> bytes | None:
         """Return an object, or None where there is none."""
         ...

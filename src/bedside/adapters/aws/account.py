@@ -201,6 +201,11 @@ class AwsCloud:
         with self._asking("s3", f"listing the bucket {bucket}"):
             return looking.listed(self._client("s3"), bucket, prefix)
 
+    def count(self, bucket: str, most: int) -> int:
+        """Count the objects of a bucket, no further than ``most``; one that is gone has none."""
+        with self._asking("s3", f"listing the bucket {bucket}"):
+            return looking.count(self._client("s3"), bucket, most)
+
     def read(self, bucket: str, key: str) -> bytes | None:
         """Return an object, or None where there is none."""
         with self._asking("s3", f"reading from the bucket {bucket}"):

@@ -24,6 +24,17 @@ def listed(s3: Any, bucket: str, prefix: str) -> Sequence[Blob]:
     ]
 
 
+def count(s3: Any, bucket: str, most: int) -> int:
+    """Count the objects of a bucket, no further than ``most``; one that is gone has none."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, PaginationConfig={"MaxItems": most})
+    try:
+        return sum(len(page.get("Contents", ())) for page in pages)
+    except exceptions.ClientError as exc:
+        if code_of(exc) in _MISSING:
+            return 0
+        raise
+
+
 def read(s3: Any, bucket: str, key: str) -> bytes | None:
     """Return an object, or None where there is none."""
     try:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from bedside.deploy.runner import Held
     from bedside.deploy.site import Site
 
+#: Objects of a bucket are counted so far: a thousand take a request.
+COUNTED = 10_000
+
 
 @click.command(
     cls=Command,
@@ -34,6 +37,7 @@ def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | Non
     what it made; the exit code is 5 while anything is left.
     """
     from bedside.deploy.record import proof
+    from bedside.deploy.site import ids
 
     site = site_of(config_path, state)
     terraform = site.reopen()
@@ -47,6 +51,9 @@ def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | Non
             if (number := site.datastores.image_sets(item.id)) is not None
         }
         apart = site.tenant_buckets()
+        objects = {
+            bucket: site.cloud.count(bucket, COUNTED) for bucket in [*ids(held, "aws_s3_bucket"), *apart]
+        }
     if not as_json:
         show(planned)
         for datastore, number in stores.items():
@@ -55,10 +62,15 @@ def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | Non
             click.echo("besides: tenants' own buckets")
         for bucket in apart:
             click.echo(f"  - bucket {bucket}")
+        for bucket, number in objects.items():
+            if number:
+                click.echo(f"{'more than ' * (number == COUNTED)}{number} objects are in bucket {bucket}")
     if dry_run:
         (site.folder / "next.tfplan").unlink(missing_ok=True)
         if as_json:
-            write_json({**plan_json(planned), "datastores": stores, "tenant_buckets": apart})
+            write_json(
+                {**plan_json(planned), "datastores": stores, "tenant_buckets": apart, "objects": objects}
+            )
         else:
             note("nothing was changed")
         return
