@@ -8,6 +8,7 @@ import pytest
 from aws_site import Models, Site, SiteOf
 from clouds import Cloud
 from foreign_map import APPLICATION, write_map
+from healthimaging import FakeHealthImaging, run_healthimaging
 from registries import push_layout, run_registry
 from services import PostgresServer
 
@@ -23,6 +24,25 @@ pipeline = "count"
 """
 #: Long enough to lose power in the middle of it, on a busy machine too.
 SLOW = APPLICATION.replace("try:\n", "import time\ntime.sleep(2.5)\ntry:\n", 1)
+#: Gives each instance back under another UID: more than go into the archive by STOW-RS.
+COPIES = f"""{APPLICATION}
+(target / "dicom").mkdir()
+for number, path in enumerate(sorted(source.rglob("*.dcm"))):
+    content = path.read_bytes()
+    at = content.index(b"\\x08\\x00\\x18\\x00UI")
+    uid = content[at + 8 : at + 8 + content[at + 6]].rstrip(b"\\0")
+    content = content.replace(uid, uid[:-1] + bytes([uid[-1] ^ 1]))
+    (target / "dicom" / f"{{number:03d}}.dcm").write_bytes(content)
+"""
+#: By version.
+PROGRAMS = {"1.0": APPLICATION, "2.0": APPLICATION, "slow": SLOW, "copies": COPIES}
+
+
+@pytest.fixture
+def imaging(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHealthImaging]:
+    with run_healthimaging(cloud.client("s3"), polls=1) as fake:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_MEDICAL_IMAGING", fake.url)
+        yield fake
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +50,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Models]:
     folder = tmp_path_factory.mktemp("registry")
     with run_registry(folder) as registry:
         digests = {}
-        for version, program in {"1.0": APPLICATION, "2.0": APPLICATION, "slow": SLOW}.items():
+        for version, program in PROGRAMS.items():
             labels = {"org.opencontainers.image.version": version}
             made = write_map(folder / version, program=program, labels=labels)
             push_layout(registry, "models/count", version, made.path)

@@ -11,8 +11,10 @@ import nothing_bundle
 from aws_pool import ARRIVED, MINUTE, Pool
 from aws_site import SiteOf, zipped
 from bedside.domain.arrival import EntryState
+from bedside.domain.export import ExportState
 from bedside.domain.job import JobState
 from clouds import Cloud
+from healthimaging import ROLE, FakeHealthImaging
 from serving import eventually
 
 pytestmark = [pytest.mark.needs("initdb", "pg_ctl", "docker-registry"), pytest.mark.timeout(300)]
@@ -22,9 +24,12 @@ PATIENT = "Meitner^Lise"
 
 
 def test_from_zero_machines_a_series_of_200_objects_becomes_one_job(
-    site_of: SiteOf, cloud: Cloud, tmp_path: Path
+    site_of: SiteOf, cloud: Cloud, imaging: FakeHealthImaging, tmp_path: Path
 ) -> None:
-    site = site_of("1.0", quiet_s=3.0)
+    """Its result is as many instances, so that HealthImaging imports them from the bucket."""
+    datastore = imaging.add_datastore()
+    archive = {"BEDSIDE_ARCHIVE_DATASTORE": datastore, "BEDSIDE_ARCHIVE_ROLE": ROLE}
+    site = site_of("copies", quiet_s=3.0, archive=archive)
     pool = Pool(cloud=cloud, queue=site.queue)
     cloud.client("sqs").purge_queue(QueueUrl=site.queue)  # S3 said that it will announce from now on
     assert pool.wake(MINUTE) == "rest"
@@ -51,6 +56,17 @@ def test_from_zero_machines_a_series_of_200_objects_becomes_one_job(
     assert site.store().get(f"{job.prefix}/count.txt") == str(SLICES).encode()
     (entry,) = site.entries()
     assert entry.arrivals == (job.arrival_id,)
+
+    def is_archived() -> bool:
+        export = site.ledger.export("default", job.id)
+        return export is not None and export.state is ExportState.STORED
+
+    assert eventually(is_archived, within_s=60), site.told()
+    [imported] = imaging.imports.values()
+    assert imported.request["inputS3Uri"] == (
+        f"s3://{site.bucket}/results/default/{job.arrival_id}/{job.id}/dicom/"
+    )
+    assert len(imaging.instances(datastore)) == 2 * SLICES, "the result, and the study with it"
     # Each object's message is done with, and the job's hint.
     assert eventually(lambda: not any(cloud.messages(site.queue).values()), within_s=30), site.told()
     assert PATIENT not in "\n".join(machine.lines)

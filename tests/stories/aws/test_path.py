@@ -19,7 +19,7 @@ from bedside.phantom import make_phantom
 from bedside.phantom.example import example_bundle
 from bedside.phantom.study import write_study
 from clouds import Cloud
-from healthimaging import ROLE, FakeHealthImaging, run_healthimaging
+from healthimaging import ROLE, FakeHealthImaging
 from map_samples import package
 from registries import run_registry
 from services import PostgresServer
@@ -37,13 +37,6 @@ name = "every CT"
 pipeline = "spleen"
 when = 'Modality == "CT"'
 """
-
-
-@pytest.fixture
-def imaging(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHealthImaging]:
-    with run_healthimaging(cloud.client("s3"), polls=1) as fake:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_MEDICAL_IMAGING", fake.url)
-        yield fake
 
 
 @pytest.fixture
