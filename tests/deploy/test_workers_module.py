@@ -555,6 +555,11 @@ def test_what_is_watched_applies_and_plans_nothing_more(tmp_path: Path, moto: Cl
         # Under exactly these dimensions it comes from workers, or from each machine.
         elsewhere = {Metric.QUEUED_JOBS: {("Deployment", "Pool")}, Metric.NOTICES_LOST: {("Deployment",)}}
         assert tuple(line.dimensions) in (dimensions() | elsewhere)[line.name]
+    # Held to the rule in both, EventBridge could make no stream, and nothing would ever be written.
+    (policy,) = moto.client("logs").describe_resource_policies()["resourcePolicies"]
+    streams, lines = json.loads(policy["policyDocument"])["Statement"]
+    assert (streams["Action"], streams.get("Condition")) == ("logs:CreateLogStream", None)
+    assert (lines["Action"], list(lines["Condition"])) == ("logs:PutLogEvents", ["ArnEquals"])
     terraform.run("destroy", "-input=false", "-auto-approve")
     assert not moto.client("cloudwatch").describe_alarms(AlarmNamePrefix="watched-")["MetricAlarms"]
 

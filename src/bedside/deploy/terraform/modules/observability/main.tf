@@ -179,9 +179,19 @@ resource "aws_cloudwatch_event_target" "machines" {
 }
 
 data "aws_iam_policy_document" "machines" {
-  # EventBridge writes to a log group by the group's policy, not by a role.
+  # EventBridge writes to a log group by the group's policy, not by a role. It makes streams without saying for
+  # which rule, so that only writing can be held to ours.
   statement {
-    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    actions   = ["logs:CreateLogStream"]
+    resources = ["${aws_cloudwatch_log_group.machines.arn}:*"]
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com", "delivery.logs.amazonaws.com"]
+    }
+  }
+
+  statement {
+    actions   = ["logs:PutLogEvents"]
     resources = ["${aws_cloudwatch_log_group.machines.arn}:*"]
     principals {
       type        = "Service"
