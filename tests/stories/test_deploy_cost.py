@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from bedside.adapters.sql import SqlLedger
 from bedside.cli.main import main
+from bedside.domain.tenant import Tenant, TenantBuckets, TenantState
 from clinic import Typed
 from clouds import REGION, Cloud
 
@@ -89,6 +91,24 @@ def test_what_studies_took_is_read_from_the_deployments_bucket(place: Path, clou
     assert [day["studies"] for day in told["per_day"]] == [2]
     shown = typed("deploy", "cost", "--actual")
     assert "2 studies, 18 GPU seconds, USD 0.0080" in shown.out and "AWS's bill does" in shown.err
+    assert "the ledger is out of reach here" in shown.err
+
+
+def test_results_in_a_tenants_own_bucket_count(place: Path, cloud: Cloud) -> None:
+    shared, own = cloud.bucket(), TenantBuckets(input=cloud.bucket(), output=cloud.bucket())
+    configuration = place / "bedside.toml"
+    configuration.write_text(configuration.read_text() + f'[store]\nurl = "s3://{shared}"\n')
+    (place / "bedside-data").mkdir()
+    ledger = SqlLedger(f"sqlite:///{place / 'bedside-data' / 'ledger.db'}")
+    ledger.prepare()
+    practice = Tenant(name="practice", state=TenantState.ACTIVE, made_at=datetime.now(tz=UTC), buckets=own)
+    assert ledger.put_tenant(practice, over=None)
+    ledger.close()
+    s3 = cloud.client("s3")
+    for bucket, tenant in ((shared, "default"), (own.output, "practice")):
+        s3.put_object(Bucket=bucket, Key=f"results/{tenant}/a/result.json", Body=_result(0.003))
+    told = typed("deploy", "cost", "--actual", "--json")
+    assert told.json["total"]["studies"] == 2 and "out of reach" not in told.err
 
 
 def test_without_a_deployment_the_results_here_are_summed_up(place: Path) -> None:
@@ -97,3 +117,9 @@ def test_without_a_deployment_the_results_here_are_summed_up(place: Path) -> Non
     (folder / "result.json").write_bytes(_result(0.002))
     told = typed("deploy", "cost", "--actual", "--json").json
     assert told["total"]["usd"] == pytest.approx(0.002) and told["store"].endswith("bedside-data")
+    assert typed("tenant", "create", "ward/ct").code == 0
+    made = place / "bedside-data" / "ward.ct" / "results" / "a"
+    made.mkdir(parents=True)
+    (made / "result.json").write_bytes(_result(0.001))
+    told = typed("deploy", "cost", "--actual", "--json").json
+    assert told["total"]["usd"] == pytest.approx(0.003), "tenants that were made by command count too"

@@ -1,6 +1,6 @@
 """``bedside deploy cost``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,12 +9,13 @@ import click
 
 from bedside.cli.base import Command, config_option, json_option, load_settings
 from bedside.cli.output import ProgressLine, note, write_json, write_table
-from bedside.errors import UsageError
+from bedside.errors import Unavailable, UsageError
 
 if TYPE_CHECKING:
     from bedside.config import Loaded, Settings
     from bedside.deploy.actual import Sum
     from bedside.deploy.cost import Estimate
+    from bedside.domain.tenant import TenantBuckets
 
 _WORK = ("studies_per_day", "hours", "seconds", "study_mb", "kept_months")
 
@@ -130,10 +131,12 @@ def _show_actual(loaded: "Loaded", days: int, region: str, *, as_json: bool) -> 
     since = datetime.now(tz=UTC) - timedelta(days=days)
     with ProgressLine() as progress:
         progress.update(f"reading results in {where}")
-        blobs = open_store(settings).blobs
-        studies = [
-            one for tenant in settings.system.tenants for one in read_results(blobs.tenant(tenant), since)
-        ]
+        recorded = _recorded(settings, deployed=settings is not loaded.settings)
+        blobs = open_store(settings, (recorded or {}).get).blobs
+        tenants = dict.fromkeys([*settings.system.tenants, *(recorded or ())])
+        studies = [one for tenant in tenants for one in read_results(blobs.tenant(tenant), since)]
+    if recorded is None and settings.store.url:
+        note("the ledger is out of reach here, so only the tenants of system.tenants are counted")
     whole, releases, dates = total(studies), per_release(studies), per_day(studies)
     if as_json:
         write_json(
@@ -171,6 +174,28 @@ def _row(found: "Sum") -> Sequence[object]:
         "" if cents is None else f"{cents:.4f}",
         f"{found.usd:.4f}",
     )
+
+
+def _recorded(settings: "Settings", *, deployed: bool) -> "Mapping[str, TenantBuckets | None] | None":
+    """Return the tenants of the ledger, with the buckets of their own; None where it cannot be read.
+
+    Args:
+        settings: What is in force.
+        deployed: The results are of a deployment, whose ledger is not the file that may lie here.
+    """
+    from bedside.wiring.cloud import reach_ledger
+
+    file = settings.system.root / "ledger.db"
+    here = f"sqlite:///{file.absolute()}" if file.exists() and not deployed else ""
+    ledger = reach_ledger(settings.ledger.url or here)
+    if ledger is None:
+        return None
+    try:
+        return {tenant.name: tenant.buckets for tenant in ledger.tenants()}
+    except Unavailable:  # of a version that recorded none
+        return None
+    finally:
+        ledger.close()
 
 
 def _settings_of_results(loaded: "Loaded", region: str) -> "Settings":
