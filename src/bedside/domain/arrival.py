@@ -89,8 +89,7 @@ def numbered(arrival: Arrival, *, newest: int, after: int | None) -> Arrival:
     """
     if after is not None and after != newest:
         raise Overtaken(
-            f"arrival {arrival.id}: joined with version {after}, and version {newest} is there by now",
-            hint="none is needed: it is joined again",
+            f"arrival {arrival.id}: joined with version {after}, and version {newest} is there by now"
         )
     return replace(arrival, version=newest + 1)
 
