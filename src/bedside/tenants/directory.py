@@ -58,14 +58,16 @@ class TenantDirectory(Sequence[str]):
 
     def owner(self, bucket: str) -> str:
         """Return whose input bucket this is; empty where it is nobody's."""
-        for name, tenant in self._recorded().items():
-            if tenant.buckets and tenant.buckets.input == bucket:
-                return name
+        # What is nobody's may be a tenant's that was made since we asked, and its event comes once.
+        for anew in (False, True):
+            for name, tenant in self._recorded(anew=anew).items():
+                if tenant.buckets and tenant.buckets.input == bucket:
+                    return name
         return ""
 
-    def _recorded(self) -> dict[str, Tenant]:
+    def _recorded(self, *, anew: bool = False) -> dict[str, Tenant]:
         now = self._monotonic()
-        if now - self._asked_at >= FRESH_S:
+        if anew or now - self._asked_at >= FRESH_S:
             self._known = {tenant.name: tenant for tenant in self._ledger.tenants()}
             self._asked_at = now
         return self._known

@@ -40,3 +40,11 @@ def test_nobody_writes_into_the_shared_store_for_a_tenant_that_was_just_given_it
     assert ledger.put_tenant(replace(making, buckets=own).active(), over=TenantState.MAKING)
     assert ledger.put_tenant(replace(WARD, name="new", buckets=own), over=None)
     assert directory.buckets("ward") == directory.buckets("new") == own
+
+
+def test_an_event_of_a_bucket_that_was_just_made_has_its_tenant() -> None:
+    ledger = MemoryLedger()
+    directory = TenantDirectory(("default",), ledger, lambda: 0.0)
+    assert directory.owner("in") == "" and list(directory) == ["default"]
+    assert ledger.put_tenant(replace(WARD, buckets=TenantBuckets(input="in", output="out")), over=None)
+    assert directory.owner("in") == "ward" and "ward" in directory

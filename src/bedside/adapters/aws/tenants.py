@@ -28,7 +28,7 @@ class AwsResources:
     """Things of tenants in one account.
 
     Args:
-        bucket: The deployment's, or None where the store is a folder.
+        bucket: The deployment's.
         wish: Of tenants' own buckets; gets its account and region when first needed.
         queue_url: Queue that is told of what arrives; empty is none, and no bucket of its own then.
         pool: Region and id of the Cognito pool, or None.
