@@ -4,7 +4,6 @@ Owns one connection per bulletin: they are rare, and a server ends what is idle.
 TLS only.
 """
 
-import ipaddress
 import smtplib
 import ssl
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from enum import StrEnum
 
+from bedside.adapters.notices.here import is_here
 from bedside.domain.notice import Bulletin
 from bedside.errors import BedsideError, ConfigError, Unavailable
 
@@ -73,7 +73,7 @@ class Mail:
             raise ConfigError(f"{missing}: is empty, but the other is set", hint="bedside config show")
         for key, address in (("email_from", options.sender), *(("email_to", to) for to in options.to)):
             _check(address, key)
-        if options.security is Security.NONE and not _is_here(options.host):
+        if options.security is Security.NONE and not is_here(options.host):
             raise ConfigError(
                 f"notify.smtp_security: none is for this machine only, not for {options.host}",
                 hint="bedside config show",
@@ -150,10 +150,3 @@ def _check(address: str, key: str) -> None:
         fine = False
     if not fine or not address.isascii():
         raise ConfigError(f"notify.{key}: {address!r} is no address", hint="bedside config show")
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

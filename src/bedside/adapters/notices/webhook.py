@@ -9,17 +9,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-import ipaddress
 import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
+from bedside.adapters.notices.here import is_here
 from bedside.domain.notice import Bulletin
 from bedside.errors import ConfigError, Unavailable
-
-if TYPE_CHECKING:
-    pass
 
 #: For the whole of a request; a receiver has to answer first and work then.
 TIMEOUT_S = 10.0
@@ -51,7 +47,7 @@ class Webhook:
             address = httpx.URL(url)
         except httpx.InvalidURL as exc:
             raise ConfigError("notify.webhook_url: is no address", hint="bedside config show") from exc
-        if address.scheme != "https" and not (address.scheme == "http" and _is_here(address.host)):
+        if address.scheme != "https" and not (address.scheme == "http" and is_here(address.host)):
             raise ConfigError(
                 f"notify.webhook_url: want https://, it begins with {address.scheme or 'nothing'}://; "
                 "http:// is for this machine only",
@@ -116,10 +112,3 @@ def _key(secret: str) -> bytes:
             f"notify.webhook_secret: {len(key)} bytes, at least {LEAST_SECRET_BYTES} are needed", hint=hint
         )
     return key
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
