@@ -136,6 +136,9 @@ def test_a_practice_gets_buckets_of_its_own_and_only_its_people_send_there(
     assert "Contents" not in s3.list_objects_v2(Bucket=place.bucket), "nothing of it is in the shared bucket"
     assert s3.head_object(Bucket=own.output, Key="results/hospital.ct/a/result.json")
 
+    for within in (place.bucket, f"{place.bucket}/input", f"{own.output}/kept"):
+        code, _, err = place.typed("delete", "hospital/ct", "--archive", f"s3://{within}", "--yes")
+        assert code == 2 and "lies in the store itself" in err
     archive = place.cloud.bucket()
     kept = f"s3://{archive}/closed"
     code, _, err = place.typed(

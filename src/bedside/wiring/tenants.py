@@ -10,6 +10,7 @@ from bedside.ports.resources import TenantResources
 from bedside.tenants.keeping import ThroughHere
 
 if TYPE_CHECKING:
+    from bedside.adapters.aws.places import Bucket
     from bedside.adapters.aws.tenant_buckets import BucketWish
     from bedside.config import Settings
 
@@ -92,8 +93,11 @@ def open_keeping(
     except ImportError as exc:
         raise _no_boto(exc) from exc
     target = Bucket.of(place.removesuffix("/"))
-    if settings.store.url and target == Bucket.of(settings.store.url):
-        raise UsageError(f"--archive {place}: is the store itself", hint="bedside tenant delete --help")
+    if _is_within(target, settings, blobs):
+        raise UsageError(
+            f"--archive {place}: lies in the store itself, whose areas are watched and removed",
+            hint="bedside tenant delete --help",
+        )
     store = S3BlobStore(target, tenant, S3Options(endpoint_url=settings.store.endpoint_url))
     if isinstance(blobs, RoutedBlobStore):
         return S3Keeping(source=blobs, target=store, storage_class=storage_class or "STANDARD")
@@ -103,6 +107,21 @@ def open_keeping(
             hint="bedside tenant delete --help",
         )
     return ThroughHere(source=blobs, target=store, scratch=scratch)
+
+
+def _is_within(target: "Bucket", settings: "Settings", blobs: BlobStore) -> bool:
+    """Whether what is kept there would be read as the deployment's, or go with the tenant's own buckets."""
+    from bedside.adapters.aws.places import AREAS, Bucket
+    from bedside.adapters.aws.routes import RoutedBlobStore
+
+    if not isinstance(blobs, RoutedBlobStore):
+        return False
+    shared = Bucket.of(settings.store.url)
+    if target.name != shared.name:
+        return any(blobs.url(f"{area}/x").startswith(f"s3://{target.name}/") for area in ("input", "results"))
+    below = target.prefix.removeprefix(shared.prefix)
+    inside = target.prefix.startswith(shared.prefix)
+    return inside and (not below or below.partition("/")[0] in AREAS)
 
 
 def _no_boto(exc: ImportError) -> ConfigError:
