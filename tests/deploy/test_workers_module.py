@@ -167,6 +167,9 @@ def test_a_role_reaches_its_own_group_and_the_deployments_things_only(applied: A
     assert by_action["cloudwatch:PutMetricData"][1] == {"StringEquals": {"cloudwatch:namespace": "bedside"}}
     assert not [action for action in by_action if "*" in action or action.startswith("medical-imaging")]
     assert "autoscaling:ExecutePolicy" not in by_action  # that is how a machine of a warm pool leaves
+    # Another archive must not be another policy: workflows write none.
+    (software,) = (each["Resource"] for each in policy["Statement"] if each["Sid"] == "Software")
+    assert software == "arn:aws:s3:::clinic-bucket/software/*"
 
 
 @pytest.mark.needs("terraform")

@@ -82,6 +82,7 @@ module "ci" {
   name              = var.name
   github_repository = var.github_repository
   oidc_provider_arn = var.oidc_provider_arn
+  key_arn           = var.key_arn
   state_bucket      = var.state_bucket
   repository_arn    = module.registry.repository_arn
 }

@@ -27,12 +27,13 @@ data "aws_iam_policy_document" "deploy" {
     actions = [
       "application-autoscaling:Describe*", "autoscaling:Describe*", "budgets:ViewBudget", "budgets:ListTagsForResource",
       "cloudwatch:Describe*", "cloudwatch:Get*", "cloudwatch:List*", "cognito-idp:DescribeUserPool", "cognito-idp:DescribeUserPoolClient",
-      "cognito-idp:GetGroup", "cognito-idp:GetUserPoolMfaConfig", "cognito-idp:ListTagsForResource", "ec2:Describe*", "ecr:Describe*", "ecr:GetLifecyclePolicy", "ecr:ListTagsForResource",
+      "cognito-idp:GetGroup", "cognito-idp:GetUserPoolMfaConfig", "cognito-idp:ListTagsForResource", "ec2:Describe*", "ecr:Describe*", "ecr:GetAccountSetting", "ecr:GetLifecyclePolicy", "ecr:ListTagsForResource",
       "events:Describe*", "events:List*", "iam:GetInstanceProfile", "iam:GetOpenIDConnectProvider", "iam:GetRole",
       "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies",
       "lambda:Get*", "lambda:List*", "logs:Describe*",
-      "logs:List*", "rds:Describe*", "rds:ListTagsForResource", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
-      "s3:GetLifecycleConfiguration", "scheduler:Get*", "scheduler:List*", "servicequotas:Get*", "sns:Get*",
+      "logs:List*", "medical-imaging:GetDatastore", "medical-imaging:ListDatastores", "medical-imaging:ListTagsForResource",
+      "rds:Describe*", "rds:ListTagsForResource", "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
+      "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "scheduler:Get*", "scheduler:List*", "servicequotas:Get*", "sns:Get*",
       "sns:List*", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags", "ssm:DescribeParameters",
       "ssm:ListTagsForResource", "sts:GetCallerIdentity", "tag:GetResources",
     ]
@@ -42,9 +43,30 @@ data "aws_iam_policy_document" "deploy" {
   # A plan also reads the parameters, the ledger's password among them: a role that starts workers with code of
   # its choice could learn it anyway.
   statement {
-    sid       = "Parameters"
-    actions   = ["ssm:GetParameter", "ssm:GetParameters"]
-    resources = [format(local.own, "ssm", "parameter/${var.name}/*")]
+    sid     = "Parameters"
+    actions = ["ssm:GetParameter", "ssm:GetParameters"]
+    resources = [
+      format(local.own, "ssm", "parameter/${var.name}/*"),
+      format(local.own, "ssm", "parameter/bedside/${var.name}/*"),
+    ]
+  }
+
+  # What AWS tells everybody: the machines' images, which a group is asked for when its template changes, and
+  # where HealthImaging is.
+  statement {
+    sid       = "Public"
+    actions   = ["ssm:GetParameters", "ssm:GetParametersByPath"]
+    resources = ["arn:${local.partition}:ssm:${local.region}::parameter/aws/service/*"]
+  }
+
+  # One's own key, where parameters and the bucket have one.
+  dynamic "statement" {
+    for_each = compact([var.key_arn])
+    content {
+      sid       = "Key"
+      actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
   }
 
   # A password that the plan draws and throws away.
@@ -61,8 +83,8 @@ data "aws_iam_policy_document" "deploy" {
     resources = ["arn:${local.partition}:s3:::${local.state}/${var.name}/*"]
   }
 
-  # What new machines install. No study is below this key, and the bucket is not listed: names of studies are
-  # patients'. So a workflow verifies nothing, which would need to list results and to remove them.
+  # What new machines install: no study is below this key. A workflow verifies nothing, which would need to write
+  # a study and to remove its results.
   statement {
     sid       = "Software"
     actions   = ["s3:GetObject", "s3:PutObject"]
@@ -74,6 +96,14 @@ data "aws_iam_policy_document" "deploy" {
     sid       = "StateList"
     actions   = ["s3:ListBucket"]
     resources = ["arn:${local.partition}:s3:::${local.state}"]
+  }
+
+  # A plan asks whether the bucket is there, and S3 knows no right to ask that without the right to list. Names of
+  # objects may be patients': whoever may start machines here could read them anyway.
+  statement {
+    sid       = "BucketIsThere"
+    actions   = ["s3:ListBucket"]
+    resources = ["arn:${local.partition}:s3:::${var.name}-${local.account}-${local.region}"]
   }
 
   # What a new version changes: the workers' launch template, their groups and the waker. No statement lets it
@@ -113,6 +143,36 @@ data "aws_iam_policy_document" "deploy" {
       test     = "Bool"
       variable = "ec2:IsLaunchTemplateResource"
       values   = ["true"]
+    }
+  }
+
+  # The subnets are the group's, and not the template's.
+  statement {
+    sid       = "StartWhere"
+    actions   = ["ec2:RunInstances"]
+    resources = [format(local.own, "ec2", "subnet/*")]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceTag/bedside:deployment"
+      values   = [var.name]
+    }
+  }
+
+  # A template tags what it starts.
+  statement {
+    sid     = "StartTagged"
+    actions = ["ec2:CreateTags"]
+    resources = [
+      format(local.own, "ec2", "instance/*"),
+      format(local.own, "ec2", "volume/*"),
+      format(local.own, "ec2", "network-interface/*"),
+    ]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ec2:CreateAction"
+      values   = ["RunInstances"]
     }
   }
 

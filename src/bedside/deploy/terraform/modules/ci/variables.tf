@@ -46,3 +46,9 @@ variable "state_bucket" {
   type        = string
   default     = ""
 }
+
+variable "key_arn" {
+  description = "KMS key of the bucket and of the parameters; empty is AWS's own encryption."
+  type        = string
+  default     = ""
+}

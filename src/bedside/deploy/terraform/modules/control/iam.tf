@@ -56,11 +56,14 @@ data "aws_iam_policy_document" "this" {
     }
   }
 
-  # The software that this machine installs.
+  # The software that this machine installs. The folder and not the one archive, where it lies in one: a new archive
+  # is then no other policy, which workflows may not write, and the machines of the old one can still install it.
   statement {
-    sid       = "Software"
-    actions   = ["s3:GetObject"]
-    resources = ["${var.bucket_arn}/${var.node_archive_key}"]
+    sid     = "Software"
+    actions = ["s3:GetObject"]
+    resources = [
+      "${var.bucket_arn}/${strcontains(var.node_archive_key, "/") ? "${dirname(var.node_archive_key)}/*" : var.node_archive_key}",
+    ]
   }
 
   # The certificate and its key, for the machine after this one: Let's Encrypt gives few of a name in a week.
