@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bedside.config import DeploySettings
-from bedside.deploy.actions import ACTIONS, DATASTORE, OWN, Grant
+from bedside.deploy.actions import ACTIONS, DATASTORE, KEY, OWN, Grant
 from bedside.deploy.policy import document, statement
 from bedside.deploy.variables import state_bucket
 from bedside.deploy.workspace import MODULES
@@ -72,8 +72,15 @@ def permissions(
         "account": where.account,
         "region": where.region,
         "state": state_bucket(settings, account=where.account, region=where.region),
+        "key": settings.key_arn.partition(":")[2].partition(":")[
+            2
+        ],  # as every ARN here: without arn:PARTITION:
     }
-    own = (*OWN, *DATASTORE) if settings.archive and not settings.datastore_id else OWN
+    own = [*OWN]
+    if settings.archive and not settings.datastore_id:
+        own += DATASTORE
+    if settings.key_arn:
+        own += KEY
     found = {OWN_PART: _statements(OWN_PART, own, values, where.partition)}
     for part, kinds in (types_by_part() if types is None else types).items():
         if not used.get(part, True):

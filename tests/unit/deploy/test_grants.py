@@ -82,6 +82,17 @@ def test_who_names_a_datastore_may_neither_make_nor_remove_one() -> None:
     assert imaging(DeploySettings(name="ward")) == imaging(FULL) == set()
 
 
+def test_a_key_of_ones_own_is_granted_and_no_other() -> None:
+    key = "arn:aws:kms:eu-west-1:123456789012:key/made-up"
+
+    def granted(settings: DeploySettings) -> list[object]:
+        made = permissions(settings, WHERE)["deploy"]
+        return [s["Resource"] for s in made if "kms:Encrypt" in s["Action"]]  # type: ignore[operator]
+
+    assert granted(DeploySettings(name="ward", key_arn=key)) == [[key]]
+    assert granted(DeploySettings(name="ward")) == []
+
+
 def test_policies_are_as_few_as_iam_permits() -> None:
     made = permissions(FULL, WHERE)
     policies = packed(made)

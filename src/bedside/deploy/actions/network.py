@@ -13,7 +13,10 @@ ACTIONS: Mapping[str, tuple[Grant, ...]] = {
         "DescribeSecurityGroups DescribeSecurityGroupRules RevokeSecurityGroupIngress "
         "RevokeSecurityGroupEgress"
     ),
-    "aws_eip": ec2("AllocateAddress ReleaseAddress AssociateAddress DisassociateAddress DescribeAddresses"),
+    "aws_eip": ec2(
+        "AllocateAddress ReleaseAddress AssociateAddress DisassociateAddress DescribeAddresses "
+        "DescribeAddressesAttribute"
+    ),
     "aws_internet_gateway": ec2(
         "CreateInternetGateway AttachInternetGateway DetachInternetGateway DeleteInternetGateway "
         "DescribeInternetGateways"
@@ -28,7 +31,10 @@ ACTIONS: Mapping[str, tuple[Grant, ...]] = {
         "RevokeSecurityGroupEgress RevokeSecurityGroupIngress"
     ),
     "aws_subnet": ec2("CreateSubnet ModifySubnetAttribute DeleteSubnet DescribeSubnets"),
-    "aws_vpc": ec2("CreateVpc ModifyVpcAttribute DeleteVpc DescribeVpcs DescribeVpcAttribute"),
+    "aws_vpc": ec2(
+        "CreateVpc ModifyVpcAttribute DeleteVpc DescribeVpcs DescribeVpcAttribute DescribeNetworkAcls "
+        "DescribeRouteTables DescribeSecurityGroups"
+    ),
     "aws_vpc_endpoint": ec2(
         "CreateVpcEndpoint ModifyVpcEndpoint DeleteVpcEndpoints DescribeVpcEndpoints DescribePrefixLists"
     ),

@@ -47,6 +47,10 @@ OWN = (
     Grant("iam", "CreateServiceLinkedRole", "iam::{account}:role/aws-service-role/*"),
 )
 
+#: What it asks besides where a key of one's own encrypts: RDS and ECR are granted its use, parameters are
+#: written with it, objects and messages read and written.
+KEY = (Grant("kms", "CreateGrant Decrypt DescribeKey Encrypt GenerateDataKey* RetireGrant", "{key}"),)
+
 #: What it asks besides where results go into a datastore that it makes itself, as Terraform cannot.
 DATASTORE = (
     Grant("medical-imaging", "CreateDatastore ListDatastores"),
