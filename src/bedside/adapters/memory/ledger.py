@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from bedside.adapters.memory.tenants import Key, MemoryTenants
 from bedside.domain import moves
 from bedside.domain.arrival import Arrival, Entry, EntryState, numbered
 from bedside.domain.export import OPEN, Export, ExportState, first_export
@@ -19,17 +20,14 @@ from bedside.domain.pipeline import Decision, Release
 from bedside.domain.release import Comparison, Promotion, Role
 from bedside.domain.result import Result
 from bedside.domain.serial import pipeline_from_json, pipeline_to_json, plain
-from bedside.domain.tenant import Tenant, TenantState, check_idle
+from bedside.domain.tenant import Tenant
 from bedside.errors import NotFound, UsageError
 from bedside.ports import JobFilter
-
-#: (tenant, id): the same id in two tenants is two things.
-Key = tuple[str, str]
 
 T = TypeVar("T")
 
 
-class MemoryLedger:
+class MemoryLedger(MemoryTenants):
     """A `bedside.ports.Ledger` that lives as long as the object."""
 
     def __init__(self) -> None:
@@ -53,44 +51,6 @@ class MemoryLedger:
     def close(self) -> None:
         """Do nothing: there is no connection."""
 
-    # Tenants
-
-    def put_tenant(self, tenant: Tenant, *, over: TenantState | None) -> bool:
-        """Record a tenant, if it is in that state, or if None is given and there is no record of it."""
-        with self._lock:
-            known = self._tenants.get(tenant.name)
-            if (known.state if known else None) is not over:
-                return False
-            self._tenants[tenant.name] = tenant
-            return True
-
-    def tenant(self, name: str) -> Tenant | None:
-        """Return a tenant, or None where none is recorded."""
-        with self._lock:
-            return self._tenants.get(name)
-
-    def tenants(self) -> Sequence[Tenant]:
-        """Return all recorded tenants by name, closed ones too."""
-        with self._lock:
-            return sorted(self._tenants.values(), key=lambda tenant: tenant.name)
-
-    def tenants_with_data(self) -> Sequence[str]:
-        """Return by name whose entries, arrivals or jobs are here."""
-        with self._lock:
-            return sorted({name for kept in (self._entries, self._arrivals, self._jobs) for name, _ in kept})
-
-    def forget_tenant(self, name: str) -> int:
-        """Remove everything of a tenant but the record of it; return how many rows there were."""
-        with self._lock:
-            running = [j for j in self._jobs.values() if j.tenant == name and j.state is JobState.RUNNING]
-            check_idle(name, len(running))
-            before = self._rows()
-            for table in self._of_tenants():
-                for key in [key for key in table if key[0] == name]:
-                    del table[key]
-            self._events = [event for event in self._events if event.tenant != name]
-            return before - self._rows()
-
     def _of_tenants(self) -> list[dict[Any, Any]]:
         return [
             self._arrivals,
@@ -101,9 +61,6 @@ class MemoryLedger:
             self._results,
             self._exports,
         ]
-
-    def _rows(self) -> int:
-        return sum(len(table) for table in self._of_tenants()) + len(self._events)
 
     # Arrivals and what brought them
 
