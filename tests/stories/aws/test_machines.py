@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from aws_site import Machine, Models, Site, SiteOf
+from bedside.adapters.aws.feed import PATIENCE_S
 from bedside.adapters.aws.queue import INVISIBLE_S
 from bedside.domain.job import JobState
 from serving import eventually
@@ -56,6 +57,20 @@ def test_of_two_machines_one_loses_its_power_in_the_middle_of_a_job(site_of: Sit
     assert [actions.count(f"job.{name}") for name in ("lease", "expire", "complete")] == [2, 1, 1]
     assert second.stop() == 0
     assert not second.said("job.lost")
+
+
+def test_what_a_machine_was_told_of_when_it_lost_its_power_another_one_takes(site_of: SiteOf) -> None:
+    site = site_of("1.0", quiet_s=4.0)
+    first = site.start(workers=0)
+    site.send("one")
+    assert eventually(lambda: site.cloud.messages(site.queue)["held"], within_s=30), first.told()
+    first.kill()
+    assert site.entries() == [], "it was killed too late"
+    second = site.start()
+    site.cloud.let_holders_lapse(site.queue)
+    # Sooner than it would take what nobody told it of.
+    assert eventually(lambda: site.settled(1), within_s=PATIENCE_S - 5), second.told()
+    check_each_job_ended_once(site, 1)
 
 
 def test_a_release_is_promoted_while_twenty_jobs_wait(site_of: SiteOf, models: Models) -> None:
