@@ -61,8 +61,11 @@ def test_a_tenant_is_made_listed_and_not_made_twice(typed: Any, tmp_path: Path) 
     assert code == 2 and "exists already" in err
     code, out, err = typed("show", "hospital.radiology.ct")
     assert code == 0 and "no study yet" in err
+    assert typed("create", "empty")[0] == 0
+    assert typed("delete", "empty", "--archive", tmp_path / "archive", "--yes")[0] == 0
+    assert "no study yet" not in typed("show", "empty")[2], "nobody can submit one any more"
     code, _, err = typed("show", "hospital/radiology/mr")
-    assert code == 2 and "the nearest of 2 is 'hospital.radiology.ct'" in err
+    assert code == 2 and "the nearest of 3 is 'hospital.radiology.ct'" in err
     for wrong in ("releases", "../up", "a b"):
         assert typed("create", wrong)[0] == 2
     code, _, err = typed("create", "practice", "--own-buckets")

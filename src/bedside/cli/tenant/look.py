@@ -85,5 +85,5 @@ def show(path: str, config_path: Path | None, as_json: bool) -> None:
     if found:
         click.echo()
         write_table(("what", "number", "bytes"), inventory_rows(found))
-        if not found.areas and not found.jobs:
+        if not found.areas and not found.jobs and (record is None or record.ending is None):
             note(f"no study yet: bedside submit PATH --tenant {path_of(name)}")
