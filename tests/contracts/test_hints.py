@@ -21,7 +21,7 @@ from bedside.errors import NotFound, Unavailable, UsageError
 from bedside.log import line
 from bedside.ports import Ledger
 from bedside.ports.hints import Hints
-from bedside.worker.hints import Reminder, hinting
+from bedside.worker.hints import PAUSE_S, Reminder, hinting
 from clouds import Cloud
 from ledger_samples import FAILURE, T0, at, make_arrival, make_job, make_pipeline, make_result
 from services import PostgresServer
@@ -139,6 +139,19 @@ def test_a_hint_that_cannot_be_sent_is_logged_and_fails_no_move(ward: Ward, move
     assert [words.split()[0] for words in ward.said] == ["action=hint.failed"]
     assert f"job={job.id}" in ward.said[0]
     assert 'reason="queue: is out of reach"' in ward.said[0]
+
+
+def test_many_jobs_do_not_each_wait_for_a_queue_that_does_not_answer(ward: Ward) -> None:
+    ward.hints.broken = True
+    for seed in range(3):
+        ward.ledger.enqueue(make_job(make_arrival(seed), make_pipeline(pools=("cpu",))))
+    assert len(ward.said) == 1
+    ward.ledger.enqueue(make_job(make_arrival(3), make_pipeline(pools=("gpu",))))
+    assert len(ward.said) == 2, "another pool's queue may answer"
+    ward.hints.broken = False
+    ward.clock.advance(PAUSE_S)
+    job, _ = ward.ledger.enqueue(make_job(make_arrival(4), make_pipeline(pools=("cpu",))))
+    assert ward.told() == [("ward", job.id, "cpu", 0.0)]
 
 
 def unreachable_but_for(ward: Ward, move: str) -> Callable[..., None]:

@@ -15,6 +15,9 @@ from bedside.log import Log, silent
 from bedside.ports import Clock, JobFilter, Ledger
 from bedside.ports.hints import Hints
 
+#: A pool that could not be told is told nothing for so long: a thousand jobs that move at once, of a machine
+#: that was lost or by a person's word, would each wait for a queue that does not answer.
+PAUSE_S = 30.0
 #: Jobs of one look of the reminder.
 _PAGE = 200
 
@@ -37,6 +40,7 @@ class HintedLedger:
         self._hints = hints
         self._clock = clock
         self._log = log
+        self._silent_until: dict[str, float] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ledger, name)
@@ -71,8 +75,11 @@ class HintedLedger:
         return [self._told(job) for job in self._ledger.expire(now)]
 
     def _told(self, job: Job) -> Job:
-        if job.state is JobState.QUEUED:
-            tell(job, self._hints, self._clock, self._log)
+        pool = job.stage.pool
+        if job.state is not JobState.QUEUED or self._clock.monotonic() < self._silent_until.get(pool, 0.0):
+            return job
+        if not tell(job, self._hints, self._clock, self._log):
+            self._silent_until[pool] = self._clock.monotonic() + PAUSE_S
         return job
 
 
