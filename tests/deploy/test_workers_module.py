@@ -255,6 +255,26 @@ def test_the_user_data_parses_and_fits(applied: Any, tmp_path: Path, pool: str) 
     compile(_heredoc(text, "/usr/local/lib/bedside-work.py"), "bedside-work.py", "exec")
 
 
+@pytest.mark.needs("terraform", "bash")
+@pytest.mark.parametrize(("sent_after", "ends"), [(2, "installed"), (99, "")])
+def test_a_machine_waits_for_software_that_is_still_being_sent(
+    applied: Any, tmp_path: Path, sent_after: int, ends: str
+) -> None:
+    script = _user_data(applied, "default", tmp_path).read_text()
+    fetch = re.search(r"^tries=0\nuntil aws s3 cp.*?^done\n", script, flags=re.MULTILINE | re.DOTALL)
+    assert fetch is not None
+    told = tmp_path / "tries"
+    programs = f"""
+        aws() {{ echo try >> {told}; (($(wc -l < {told}) > {sent_after})); }}
+        sleep() {{ :; }}
+        work=w bucket=b archive_key=k
+    """
+    text = f"set -euo pipefail\n{programs}\n{fetch[0]}echo installed\n"
+    done = subprocess.run(["bash", "-c", text], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == ends
+    assert len(told.read_text().splitlines()) == min(sent_after + 1, 40)
+
+
 @pytest.mark.needs("terraform")
 def test_only_machines_of_the_events_pool_take_in_and_each_listens_to_its_queue(
     applied: Any, tmp_path: Path

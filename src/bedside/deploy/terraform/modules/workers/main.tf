@@ -219,6 +219,14 @@ resource "aws_autoscaling_group" "pool" {
     }
   }
 
+  # A machine of a warm pool starts at once, and gives up where it may not yet read its software.
+  depends_on = [aws_iam_role_policy.worker]
+
+  # A machine that is shut down in the middle of a job takes its time.
+  timeouts {
+    delete = "20m"
+  }
+
   lifecycle {
     # The waker, step scaling and the workers themselves change it.
     ignore_changes = [desired_capacity]
