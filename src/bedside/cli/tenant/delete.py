@@ -66,6 +66,8 @@ def delete(
         inventory = ender.inventory(tenant)
         if not as_json:
             write_table(("what", "number", "bytes"), inventory_rows(inventory))
+        if remove and (datastore := deployment.settings.archive.datastore):
+            note(f"what went into the datastore {datastore} stays there: this command removes none of it")
         if dry_run:
             _say(
                 {"tenant": tenant.path, "has": inventory_json(inventory)},
