@@ -35,10 +35,12 @@ class GuardedCloud:
     Attributes:
         url: Where it answers.
         certificate: What it shows over TLS, and who asks must trust; None is without TLS.
+        plain_url: Where it answers without TLS too, so that a policy's refusal can be seen.
     """
 
     url: str
     certificate: Path | None = None
+    plain_url: str = ""
 
     def environment(self, keys: tuple[str, str] = ROOT) -> dict[str, str]:
         """Variables with which boto3 in any process is somebody there."""
@@ -53,19 +55,22 @@ class GuardedCloud:
             **({"AWS_CA_BUNDLE": str(self.certificate)} if self.certificate else {}),
         }
 
-    def client(self, service: str, keys: tuple[str, str] | tuple[str, str, str] = ROOT) -> Any:
+    def client(
+        self, service: str, keys: tuple[str, str] | tuple[str, str, str] = ROOT, *, plain: bool = False
+    ) -> Any:
         """Return a boto3 client of somebody: of whoever may do everything unless told who.
 
         Args:
             service: As boto3 calls it.
             keys: Key, secret and, of a role that was assumed, the session's token.
+            plain: Ask over a line that can be read.
         """
         import boto3
 
         key, secret, token = (*keys, None)[:3]
         return boto3.client(
             service,
-            endpoint_url=self.url,
+            endpoint_url=self.plain_url if plain else self.url,
             region_name=REGION,
             aws_access_key_id=key,
             aws_secret_access_key=secret,
@@ -97,13 +102,15 @@ def run_ministack(folder: Path, *, tls: bool = False) -> Iterator[GuardedCloud]:
         folder: Takes its log.
         tls: Answer over TLS, which policies can tell from plain HTTP.
     """
-    with socket.socket() as probe:
+    with socket.socket() as probe, socket.socket() as another:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        another.bind(("127.0.0.1", 0))
+        port, plain_port = probe.getsockname()[1], another.getsockname()[1]
     command = [sys.executable, "-m", "hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"]
     certificate = _certificate(folder) if tls else None
     if certificate:
         command += ["--certfile", str(certificate), "--keyfile", str(certificate.with_suffix(".key"))]
+        command += ["--insecure-bind", f"127.0.0.1:{plain_port}"]
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     with (folder / "ministack.log").open("wb") as log:
         process = subprocess.Popen(
@@ -119,6 +126,7 @@ def run_ministack(folder: Path, *, tls: bool = False) -> Iterator[GuardedCloud]:
         cloud = GuardedCloud(
             url=f"http{'s' if tls else ''}://127.0.0.1:{port}",
             certificate=certificate,
+            plain_url=f"http://127.0.0.1:{plain_port if tls else port}",
         )
         _wait(process, cloud, folder / "ministack.log")
         yield cloud

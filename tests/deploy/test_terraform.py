@@ -22,39 +22,11 @@ from bedside.deploy.workspace import MODULES
 from clouds import REGION, Cloud, run_moto
 from moto_gaps import complete
 from terraform import Terraform, Underway, copy_of_modules, environment, root
+from wishes import NAME, WISHES
 
 pytestmark = pytest.mark.needs("terraform")
 
-NAME = "infirmary"
-DATASTORE = "0" * 32
 ALONE = sorted(folder.name for folder in (MODULES / "modules").iterdir())
-
-
-def _pool(*types: str, **wishes: object) -> dict[str, object]:
-    usual = {"gpu": False, "max": 1, "spot": False, "warm_pool": 0, "idle_s": 300}
-    return {"instance_types": types, **usual, "permitted_wait_s": 0, "disk_gb": 30, **wishes}
-
-
-#: Everything that can be switched on, and two pools.
-WISHES = {
-    "name": NAME,
-    "region": REGION,
-    "cors_origins": ["https://portal.example"],
-    "pools": {
-        "default": _pool("g4dn.xlarge", gpu=True, max=2),
-        "cpu": _pool("c7i.large", "c6i.large", spot=True, permitted_wait_s=60),
-    },
-    "node_archive_key": "software/bedside.tar",
-    "control": True,
-    "control_domain": "bedside.hospital.example",
-    "control_cidrs": ["192.0.2.0/24"],
-    "archive": True,
-    "datastore_id": DATASTORE,
-    "identity": True,
-    "mfa": True,
-    "alarm_email": "team@hospital.example",
-    "github_repository": "hospital@1234/spleen@5678",
-}
 
 
 def test_the_sources_are_formatted() -> None:
@@ -114,8 +86,10 @@ class Deployed:
 
 
 @pytest.fixture(scope="module")
-def applying(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applying]:
+def applying(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Applying]:
     """Begin to apply everything, once for all tests of this file."""
+    if any("guarding" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("guarding")  # the other emulator's apply waits as long: at the same time
     with pytest.MonkeyPatch.context() as monkeypatch, run_moto() as cloud:
         complete(monkeypatch)
         folder = tmp_path_factory.mktemp("applied") / "root"
