@@ -99,7 +99,7 @@ def test_a_removed_tenant_leaves_its_record_alone(typed: Any, configuration: Pat
     with configuration.open("a") as file:
         file.write('[archive]\ndatastore = "00000000000000000000000000000abc"\n')
     code, out, err = typed("delete", "ward", "--remove", "--dry-run")
-    assert "in the datastore 00000000000000000000000000000abc stays there" in err
+    assert "into the datastore 00000000000000000000000000000abc stays there" in err
     assert code == 0 and "input/" in out and "jobs queued" in out and "nothing was changed" in err
     assert "Doe" not in out + err
     code, _, err = typed("delete", "ward", "--remove")
