@@ -41,14 +41,15 @@ data "aws_iam_policy_document" "trust" {
 }
 
 data "aws_iam_policy_document" "import" {
-  # An import finds its files by listing a prefix; nobody's drop-box is among them.
+  # An import finds its files by listing a prefix; nobody's drop-box is among them. What names no prefix is the
+  # question whether the bucket is there.
   statement {
     sid       = "List"
     actions   = ["s3:ListBucket"]
     resources = [var.bucket_arn]
 
     condition {
-      test     = "StringLike"
+      test     = "StringLikeIfExists"
       variable = "s3:prefix"
       values   = [for area in concat(local.read, [local.written]) : "${area}/*"]
     }

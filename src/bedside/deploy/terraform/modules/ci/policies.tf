@@ -98,12 +98,19 @@ data "aws_iam_policy_document" "deploy" {
     resources = ["arn:${local.partition}:s3:::${local.state}"]
   }
 
-  # A plan asks whether the bucket is there, and S3 knows no right to ask that without the right to list. Names of
-  # objects may be patients': whoever may start machines here could read them anyway.
+  # A plan asks whether the bucket is there, and S3 knows no right to that but the one to list; the question names
+  # no prefix. A listing of everything names none either: names of objects may be patients', and whoever may start
+  # machines here could read them anyway.
   statement {
     sid       = "BucketIsThere"
     actions   = ["s3:ListBucket"]
     resources = ["arn:${local.partition}:s3:::${var.name}-${local.account}-${local.region}"]
+
+    condition {
+      test     = "Null"
+      variable = "s3:prefix"
+      values   = ["true"]
+    }
   }
 
   # What a new version changes: the workers' launch template, their groups and the waker. No statement lets it
