@@ -250,6 +250,7 @@ def test_the_user_data_parses_and_fits(applied: Any, tmp_path: Path, pool: str) 
     subprocess.run(["bash", "-n", script], check=True)
     text = script.read_text()
     assert "ledger-url" in text and "postgresql" not in text  # the password is fetched, never written here
+    assert "\nexport TMPDIR=/var/tmp\n" in text and "\nTMPDIR='$TMPDIR'\n" in text  # /tmp is memory there
     if shellcheck := shutil.which("shellcheck"):
         subprocess.run([shellcheck, script], check=True)
     compile(_heredoc(text, "/usr/local/lib/bedside-work.py"), "bedside-work.py", "exec")
