@@ -19,8 +19,10 @@ from wishes import WISHES
 # An RDS machine would be a container; the URL of a database that exists stands for it.
 _URL = "postgresql://bedside:made-up@ledger.example:5432/bedside"  # pragma: allowlist secret
 LEDGER = {"ledger_url": _URL}
-#: Metrics of groups are switched on by a call that ministack lacks (EnableMetricsCollection).
+#: Metrics of groups and what a group leaves alone are set by calls that ministack lacks
+#: (EnableMetricsCollection, SuspendProcesses).
 LEFT_OUT = {"workers": "pool", "control": "this"}
+LACKED: dict[str, object] = {"enabled_metrics": [], "suspended_processes": []}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,7 @@ def run_guarded(folder: Path) -> Iterator[Guarding]:
         emulator = {**cloud.environment(), "AWS_REGION": REGION}
         terraform = root(folder / "root", {**WISHES, **LEDGER}, emulator=emulator)
         for module, group in LEFT_OUT.items():
-            change: object = {"resource": {"aws_autoscaling_group": {group: {"enabled_metrics": []}}}}
+            change: object = {"resource": {"aws_autoscaling_group": {group: LACKED}}}
             target = terraform.folder / "modules" / module / "emulator_override.tf.json"
             target.write_text(json.dumps(change))
         underway = terraform.begin("apply", "-auto-approve", "-input=false")

@@ -143,6 +143,9 @@ resource "aws_autoscaling_group" "pool" {
   vpc_zone_identifier       = var.subnet_ids
   health_check_type         = "EC2"
   health_check_grace_period = 300
+  # A machine that took itself out may leave more in one zone than in another. Evening that out would start a
+  # machine for nothing and drain one that works.
+  suspended_processes = ["AZRebalance"]
   # A machine that drains for long must not hold up `terraform apply`.
   wait_for_capacity_timeout = "0"
   enabled_metrics           = ["GroupDesiredCapacity", "GroupInServiceInstances", "GroupTotalInstances"]
