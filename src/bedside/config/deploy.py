@@ -10,8 +10,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+#: RDS and ECR take no hyphen at a name's end and no two in a row.
+NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 #: Shorter than AWS's shortest limit on names, less what the modules add to it.
-NAME = r"^[a-z][a-z0-9-]{0,19}$"
+NAME_CHARACTERS = 20
+#: With these AWS's own parameters begin, and nobody else's may.
+RESERVED = ("aws", "ssm")
 POOL = r"^[a-z][a-z0-9-]{0,15}$"
 
 #: As GitHub's tokens name a repository, with or without its numbers; no wildcard.
@@ -72,7 +76,12 @@ class NightSettings(_Table):
 class DeploySettings(_Table):
     """What `bedside deploy` makes on AWS."""
 
-    name: str = Field("bedside", pattern=NAME, description="Begins every resource's name and is its tag.")
+    name: str = Field(
+        "bedside",
+        pattern=NAME,
+        max_length=NAME_CHARACTERS,
+        description="Begins every resource's name and is its tag.",
+    )
     region: str = Field("", description="AWS region; empty is that of the environment or profile.")
     state_bucket: str = Field(
         "", description="Bucket of Terraform's state; empty is bedside-state-ACCOUNT-REGION."
@@ -121,6 +130,13 @@ class DeploySettings(_Table):
     )
     availability_zones: int = Field(2, ge=2, le=6, description="Zones that machines may start in.")
 
+    @field_validator("name")
+    @classmethod
+    def _not_reserved(cls, name: str) -> str:
+        if name.startswith(RESERVED):
+            raise ValueError(f"begins with {name[:3]}, which AWS keeps for parameters of its own")
+        return name
+
     @field_validator("control_cidrs")
     @classmethod
     def _networks(cls, cidrs: tuple[str, ...]) -> tuple[str, ...]:
@@ -132,6 +148,8 @@ class DeploySettings(_Table):
             raise ValueError("pools is empty: a deployment needs one")
         if self.control and not self.control_domain:
             raise ValueError("control = true needs control_domain, the machine's name in DNS")
+        if "events" in self.pools and len(self.pools) > 1:
+            raise ValueError("pools.events: the queue of what arrives has this name; call the pool otherwise")
         if self.control and "control" in self.pools:
             raise ValueError("pools.control: the control machine has this name; call the pool otherwise")
         return self

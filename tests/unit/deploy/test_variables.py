@@ -4,8 +4,10 @@ import json
 import re
 
 import pytest
+from pydantic import ValidationError
 
 from bedside.config import DeploySettings, NightSettings, PoolSettings
+from bedside.config.deploy import NAME, NAME_CHARACTERS, RESERVED
 from bedside.deploy.variables import state_bucket, state_key, tfvars
 from bedside.deploy.workspace import MODULES
 
@@ -61,3 +63,17 @@ def test_the_root_module_has_just_these_variables() -> None:
     text = (MODULES / "variables.tf").read_text(encoding="utf-8")
     declared = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
     assert declared - {"waker_zip"} == set(tfvars(DeploySettings(), region="r"))
+
+
+@pytest.mark.parametrize("name", ["ward-", "ward--2", "aws-ward", "ssm", "w" * 21])
+def test_a_name_that_aws_would_refuse_in_the_middle_of_an_apply_is_refused_before(name: str) -> None:
+    with pytest.raises(ValidationError):
+        DeploySettings(name=name)
+    rule = (MODULES / "variables.tf").read_text(encoding="utf-8")
+    assert all(part in rule for part in (NAME, f"<= {NAME_CHARACTERS}", f"^({'|'.join(RESERVED)})"))
+
+
+def test_a_pool_may_not_take_the_name_of_the_queue_of_what_arrives() -> None:
+    DeploySettings(pools={"events": PoolSettings()})  # its queue is that one
+    with pytest.raises(ValidationError, match=r"pools\.events"):
+        DeploySettings(pools={"default": PoolSettings(), "events": PoolSettings()})
