@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore import exceptions
 
+from bedside.adapters.aws import lingering
 from bedside.adapters.aws.asked import code_of
 
 #: Codes that say "there is none"; every service has its own.
@@ -133,4 +134,4 @@ def present(client: Client, arn: str) -> bool | None:
     for pattern, ask in _KINDS:
         if found := pattern.fullmatch(arn):
             return ask(client, found[1])
-    return None
+    return lingering.present(client, arn)

@@ -24,7 +24,12 @@ ACTIONS: Mapping[str, tuple[Grant, ...]] = {
             "DescribeAutoScalingGroups DescribeScalingActivities DescribeInstanceRefreshes DescribeWarmPool "
             "DescribeTags",
         ),
-        Grant("ec2", "RunInstances DescribeInstances DescribeImages DescribeLaunchTemplateVersions"),
+        # Disks and network cards are no resources of Terraform: whether one is left is asked after a removal.
+        Grant(
+            "ec2",
+            "RunInstances DescribeInstances DescribeImages DescribeLaunchTemplateVersions DescribeVolumes "
+            "DescribeNetworkInterfaces",
+        ),
     ),
     "aws_autoscaling_lifecycle_hook": (
         Grant("autoscaling", "PutLifecycleHook DeleteLifecycleHook", GROUP),
