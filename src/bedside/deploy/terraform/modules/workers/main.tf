@@ -52,7 +52,8 @@ resource "aws_launch_template" "pool" {
   instance_type          = each.value.instance_types[0]
   update_default_version = true
 
-  user_data = base64encode(templatefile("${path.module}/node.sh.tftpl", {
+  # AWS takes 16 KiB. Comments are for who reads the template; those that begin with s stay, shellcheck's among them.
+  user_data = base64encode(replace(templatefile("${path.module}/node.sh.tftpl", {
     region         = var.region
     bucket         = var.bucket
     archive_key    = var.node_archive_key
@@ -91,7 +92,7 @@ resource "aws_launch_template" "pool" {
         BEDSIDE_ARCHIVE_ROLE      = var.archive_role_arn
       },
     )
-  }))
+  }), "/(?m)^ *# [^s\\n].*\\n/", ""))
 
   iam_instance_profile {
     arn = aws_iam_instance_profile.worker[each.key].arn
