@@ -99,7 +99,9 @@ def test_its_role_has_the_certificates_area_its_own_address_and_nothing_of_other
     policy = json.loads(applied["aws_iam_role_policy.this"]["policy"])
     statements = {statement["Sid"]: statement for statement in policy["Statement"]}
     everywhere = {sid for sid, statement in statements.items() if statement["Resource"] == "*"}
-    assert everywhere == {"RegistryToken", "Metrics"}
+    assert everywhere == {"RegistryToken", "Metrics", "Commands"}
+    sessions = {"ssmmessages:CreateDataChannel", "ssmmessages:OpenDataChannel"}
+    assert not sessions & set(statements["Commands"]["Action"])
     assert statements["Metrics"]["Condition"] == {"StringEquals": {"cloudwatch:namespace": "bedside"}}
     assert statements["Certificate"]["Resource"] == "arn:aws:s3:::alone-bucket/control/*"
     assert statements["Address"]["Resource"] == applied["aws_eip.this"]["arn"]

@@ -52,6 +52,23 @@ WARM = {
     "permitted_wait_s": 0,
     "idle_s": 0,
 }
+#: Of Systems Manager's agent, for Run Command alone: without data channels there is no session.
+AGENT = {
+    "ssm:UpdateInstanceInformation",
+    "ssmmessages:CreateControlChannel",
+    "ssmmessages:OpenControlChannel",
+    *(
+        f"ec2messages:{action}"
+        for action in (
+            "AcknowledgeMessage",
+            "DeleteMessage",
+            "FailMessage",
+            "GetEndpoint",
+            "GetMessages",
+            "SendReply",
+        )
+    ),
+}
 TOPIC = f"arn:aws:sns:{REGION}:123456789012:clinic-alarms"
 NIGHT = {"stop": "0 20 * * *", "start": "0 5 * * *"}
 
@@ -166,7 +183,7 @@ def test_a_role_reaches_its_own_group_and_the_deployments_things_only(applied: A
     group, _ = by_action["autoscaling:TerminateInstanceInAutoScalingGroup"]
     assert group.endswith(":autoScalingGroupName/clinic-default")
     everywhere = {action for action, (resource, _) in by_action.items() if resource == "*"}
-    assert everywhere == {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"}
+    assert everywhere == {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", *AGENT}
     assert by_action["cloudwatch:PutMetricData"][1] == {"StringEquals": {"cloudwatch:namespace": "bedside"}}
     assert not [action for action in by_action if "*" in action or action.startswith("medical-imaging")]
     assert "autoscaling:ExecutePolicy" not in by_action  # that is how a machine of a warm pool leaves

@@ -96,15 +96,17 @@ def permissions(
 def _statements(
     part: str, grants: Iterable[Grant], values: Mapping[str, str], partition: str
 ) -> list[Statement]:
-    by_resources: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    by_resources: dict[tuple[tuple[str, ...], str], set[str]] = defaultdict(set)
     for grant in grants:
         on = tuple(
             sorted(r if r == "*" else f"arn:{partition}:{r.format(**values)}" for r in grant.on.split())
         )
-        by_resources[on] |= {f"{grant.service}:{action}" for action in grant.actions.split()}
+        by_resources[on, grant.tagged] |= {f"{grant.service}:{action}" for action in grant.actions.split()}
     return [
-        statement("Allow", sorted(actions), resources) | {"Sid": f"{part.capitalize()}{number}"}
-        for number, (resources, actions) in enumerate(sorted(by_resources.items()), start=1)
+        statement("Allow", sorted(actions), resources)
+        | {"Sid": f"{part.capitalize()}{number}"}
+        | ({"Condition": {"StringEquals": {tagged: values["name"]}}} if tagged else {})
+        for number, ((resources, tagged), actions) in enumerate(sorted(by_resources.items()), start=1)
     ]
 
 

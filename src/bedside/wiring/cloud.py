@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bedside.ports.cloud import Cloud
     from bedside.ports.cloudlogs import CloudLogs
     from bedside.ports.datastores import Datastores
+    from bedside.ports.machines import Machines
     from bedside.ports.prices import PriceSource
 
 
@@ -45,6 +46,13 @@ def open_logs(region: str) -> "CloudLogs":
     from bedside.adapters.aws.logs import AwsLogs
 
     return AwsLogs(region)
+
+
+def open_machines(region: str) -> "Machines":
+    """Return the account's machines in a region, as commands are sent to them; nothing is asked yet."""
+    from bedside.adapters.aws.machines import AwsMachines
+
+    return AwsMachines(region)
 
 
 def reach_ledger(url: str) -> "Ledger | None":

@@ -19,6 +19,7 @@ GONE = frozenset(
         "404",
         "AWS.SimpleQueueService.NonExistentQueue",
         "InvalidAllocationID.NotFound",
+        "InvalidDocument",
         "InvalidInstanceID.NotFound",
         "InvalidLaunchTemplateId.NotFound",
         "InvalidGroup.NotFound",
@@ -121,6 +122,10 @@ _KINDS: tuple[tuple[re.Pattern[str], _Ask], ...] = (
         # It costs whether somebody has it or not.
         re.compile(r"arn:[^:]+:ec2:[^:]+:\d*:elastic-ip/(.+)"),
         lambda c, n: _told(lambda: c("ec2").describe_addresses(AllocationIds=[n])),
+    ),
+    (
+        re.compile(r"arn:[^:]+:ssm:[^:]+:\d*:document/(.+)"),
+        lambda c, n: _told(lambda: c("ssm").describe_document(Name=n)),
     ),
     (re.compile(r"arn:[^:]+:ec2:[^:]+:\d*:instance/(.+)"), _machine),
     (re.compile(r"arn:[^:]+:logs:[^:]+:\d*:log-group:(.+)"), _log_group),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from bedside.deploy.actions.grant import (
+    DOCUMENT,
     PARAMETER,
     POOL,
     ROLE,
@@ -68,6 +69,15 @@ ACTIONS: Mapping[str, tuple[Grant, ...]] = {
     "aws_partition": (),
     "aws_region": (),
     "aws_secretsmanager_random_password": (Grant("secretsmanager", "GetRandomPassword"),),
+    "aws_ssm_document": (
+        Grant(
+            "ssm",
+            "CreateDocument DescribeDocument DescribeDocumentPermission GetDocument UpdateDocument "
+            "UpdateDocumentDefaultVersion DeleteDocument ListTagsForResource AddTagsToResource "
+            "RemoveTagsFromResource",
+            DOCUMENT,
+        ),
+    ),
     "aws_ssm_parameter": (
         Grant(
             "ssm",

@@ -12,11 +12,14 @@ class Grant:
         actions: Without the prefix, divided by spaces.
         on: ARNs without ``arn:PARTITION:``, divided by spaces; ``{name}``, ``{region}`` and ``{account}``
             are put in.
+        tagged: Key of a condition that compares a tag of the resource with the deployment's name; empty is
+            no condition.
     """
 
     service: str
     actions: str
     on: str = "*"
+    tagged: str = ""
 
 
 BUCKET = "s3:::{name}-*"
@@ -34,6 +37,7 @@ RULE = "events:{region}:{account}:rule/{name}-*"
 FUNCTION = "lambda:{region}:{account}:function:{name}-*"
 REGISTRY = "ecr:{region}:{account}:repository/{name}*"
 POOL = "cognito-idp:{region}:{account}:userpool/*"
+DOCUMENT = "ssm:{region}:{account}:document/{name}-*"
 PARAMETER = "ssm:{region}:{account}:parameter/{name}/* ssm:{region}:{account}:parameter/bedside/{name}/*"
 
 

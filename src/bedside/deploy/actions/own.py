@@ -1,6 +1,6 @@
 """What `bedside deploy` asks of AWS itself, whatever is made."""
 
-from bedside.deploy.actions.grant import BUCKET, LOG, QUEUE, REGISTRY, Grant
+from bedside.deploy.actions.grant import BUCKET, GROUP, LOG, QUEUE, REGISTRY, Grant
 
 #: What `bedside deploy` itself asks, whatever is made: the checks, the state, and what is left.
 OWN = (
@@ -33,6 +33,18 @@ OWN = (
     Grant("ecr", "GetAccountSetting PutAccountSetting"),
     Grant("logs", "DescribeLogGroups"),
     Grant("logs", "FilterLogEvents", LOG),
+    # `deploy run`: one document, which takes no command but bedside's, on this deployment's machines. What
+    # was sent is asked for and taken back by its id, for which AWS knows no resource.
+    Grant("ssm", "SendCommand", "ssm:{region}:{account}:document/{name}-run"),
+    Grant(
+        "ssm",
+        "SendCommand",
+        "ec2:{region}:{account}:instance/*",
+        tagged="ssm:resourceTag/bedside:deployment",
+    ),
+    Grant("ssm", "CancelCommand DescribeInstanceInformation GetCommandInvocation"),
+    Grant("autoscaling", "DescribeAutoScalingGroups"),
+    Grant("autoscaling", "SetDesiredCapacity", GROUP),
     # The phantom of a verification, by its name: no study of anybody's.
     Grant("s3", "GetObject PutObject", f"{BUCKET}/input/*/bedside-verify-*"),
     # `deploy dead`: dead letters are looked at and sent back; of what still lives nothing is received.

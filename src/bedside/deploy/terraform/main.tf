@@ -87,6 +87,12 @@ module "ci" {
   repository_arn    = module.registry.repository_arn
 }
 
+module "commands" {
+  source = "./modules/commands"
+
+  name = var.name
+}
+
 module "workers" {
   source = "./modules/workers"
 

@@ -78,6 +78,11 @@ output "control" {
   value       = one(module.control[*])
 }
 
+output "run_document" {
+  description = "Document of Systems Manager that runs a command of bedside on a machine."
+  value       = module.commands.document
+}
+
 output "dashboard" {
   description = "CloudWatch's page of this deployment."
   value       = module.observability.dashboard

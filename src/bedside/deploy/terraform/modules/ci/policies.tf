@@ -34,8 +34,8 @@ data "aws_iam_policy_document" "deploy" {
       "logs:List*", "medical-imaging:GetDatastore", "medical-imaging:ListDatastores", "medical-imaging:ListTagsForResource",
       "rds:Describe*", "rds:ListTagsForResource", "s3:GetAccelerateConfiguration", "s3:GetBucket*", "s3:GetEncryptionConfiguration",
       "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration", "scheduler:Get*", "scheduler:List*", "servicequotas:Get*", "sns:Get*",
-      "sns:List*", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags", "ssm:DescribeParameters",
-      "ssm:ListTagsForResource", "sts:GetCallerIdentity", "tag:GetResources",
+      "sns:List*", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags", "ssm:DescribeDocument*", "ssm:DescribeInstanceInformation", "ssm:DescribeParameters",
+      "ssm:GetCommandInvocation", "ssm:GetDocument", "ssm:ListTagsForResource", "sts:GetCallerIdentity", "tag:GetResources",
     ]
     resources = ["*"]
   }
@@ -67,6 +67,32 @@ data "aws_iam_policy_document" "deploy" {
       actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]
       resources = [statement.value]
     }
+  }
+
+  # `bedside deploy run`: this deployment's document, which takes no command but bedside's, on its machines.
+  statement {
+    sid       = "Run"
+    actions   = ["ssm:SendCommand"]
+    resources = [format(local.own, "ssm", "document/${var.name}-run")]
+  }
+
+  statement {
+    sid       = "RunWhere"
+    actions   = ["ssm:SendCommand"]
+    resources = [format(local.own, "ec2", "instance/*")]
+
+    condition {
+      test     = "StringEquals"
+      variable = "ssm:resourceTag/bedside:deployment"
+      values   = [var.name]
+    }
+  }
+
+  # What was sent is taken back by its id, for which AWS knows no resource.
+  statement {
+    sid       = "RunEnd"
+    actions   = ["ssm:CancelCommand"]
+    resources = ["*"]
   }
 
   # A password that the plan draws and throws away.

@@ -108,6 +108,19 @@ data "aws_iam_policy_document" "this" {
     resources = ["${local.parameter_arn}/${trimprefix(var.ledger_url_parameter_name, "/")}"]
   }
 
+  # Commands of bedside that a person sends (module commands). The agent says that it is there and is given them over
+  # the control channel, or by agents of an older kind as messages; AWS knows no resource for these. The data
+  # channels of Session Manager are not among them: nobody opens a session here.
+  statement {
+    sid = "Commands"
+    actions = [
+      "ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel", "ssmmessages:OpenControlChannel",
+      "ec2messages:AcknowledgeMessage", "ec2messages:DeleteMessage", "ec2messages:FailMessage",
+      "ec2messages:GetEndpoint", "ec2messages:GetMessages", "ec2messages:SendReply",
+    ]
+    resources = ["*"]
+  }
+
   # One's own key, where the bucket and the queues have one.
   dynamic "statement" {
     for_each = local.key_arns

@@ -1,11 +1,12 @@
 """How much keeps this machine: runs on a worker's machine each minute and prints one number.
 
 Counts what its pool has to do, in the queue and in the ledger, delayed work included, what this machine
-does just now, and results that wait for the archive: the waker starts no machine for those. Publishes the
-number of queued jobs, which is what step scaling looks at. Prints nothing where a count fails: a machine
-that cannot know whether there is work stays.
+does just now, results that wait for the archive (the waker starts no machine for those), and a command that
+a person runs here. Publishes the number of queued jobs, which is what step scaling looks at. Prints nothing
+where a count fails: a machine that cannot know whether there is work stays.
 """
 
+import fcntl
 import os
 import socket
 import sys
@@ -20,6 +21,9 @@ COUNTS = (
 
 #: A result that is archived later than this waits for the next machine: the archive is out of reach.
 ARCHIVED_SOON = timedelta(minutes=10)
+
+#: Held by each command of `bedside deploy run` while it runs.
+LOCK = Path("/run/bedside-asked")
 
 
 def main(deployment: str, pool: str, configuration: str) -> int:
@@ -66,7 +70,19 @@ def main(deployment: str, pool: str, configuration: str) -> int:
     # for those that run elsewhere. What is held besides is an arrival on its way into the ledger.
     held_for_jobs = queued + sum(job.stage.pool == pool for job in running)
     messages = visible + delayed + max(0, in_flight - held_for_jobs)
-    return messages + queued + here + exports
+    return messages + queued + here + exports + asked()
+
+
+def asked() -> bool:
+    """Whether somebody runs a command here just now."""
+    try:
+        with LOCK.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:  # nobody ever did
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 if __name__ == "__main__":

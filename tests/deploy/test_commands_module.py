@@ -1,0 +1,193 @@
+"""The module of commands: applied to moto by the real provider, its document's script run as an agent would.
+
+The script is the one that the emulator was given, with the arguments put in as Systems Manager puts them,
+in a folder that stands for the machine's root. Not seen: AWS's agent, and its check of the patterns.
+"""
+
+import base64
+import fcntl
+import getpass
+import json
+import re
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bedside.deploy.remote import decoded, encoded
+from bedside.deploy.workspace import MODULES
+from clouds import REGION, Cloud
+from terraform import Terraform, copy_of_modules, environment
+
+pytestmark = pytest.mark.needs("terraform")
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory, moto: Cloud) -> dict[str, Any]:
+    """Apply the module once; return what the emulator keeps of the document."""
+    folder = tmp_path_factory.mktemp("commands")
+    source = copy_of_modules(folder / "modules") / "modules" / "commands"
+    root = folder / "root"
+    root.mkdir()
+    said = {
+        "provider": {"aws": {"region": REGION, "skip_metadata_api_check": True}},
+        "module": {"it": {"source": str(source), "name": "asked"}},
+        "output": {"document": {"value": "${module.it.document}"}},
+    }
+    (root / "main.tf.json").write_text(json.dumps(said))
+    terraform = Terraform(folder=root, environment=environment(root, moto.environment))
+    terraform.run("init", "-input=false")
+    terraform.run("apply", "-input=false", "-auto-approve")
+    name = terraform.outputs()["document"]
+    assert name == "asked-run"
+    kept = moto.client("ssm").get_document(Name=name)
+    assert kept["DocumentType"] == "Command"
+    found: dict[str, Any] = json.loads(kept["Content"])
+    return found
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A folder that stands for a machine, with a bedside that tells how it was started."""
+
+    root: Path
+    document: dict[str, Any]
+
+    def run(self, arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the document's script as the agent does, with its parameter put in."""
+        (step,) = self.document["mainSteps"]
+        script = "\n".join(step["inputs"]["runCommand"]).replace("{{ Arguments }}", arguments)
+        for path in ("/etc/bedside", "/opt/bedside", "/var/lib/bedside", "/run/bedside-asked"):
+            script = script.replace(path, f"{self.root}{path}")
+        script = script.replace('USER = "bedside"', f'USER = "{getpass.getuser()}"')
+        (self.root / "script.sh").write_text(script)
+        return subprocess.run(
+            ["sh", str(self.root / "script.sh")],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+
+
+TELLING = f"""#!{sys.executable}
+import json, os, sys
+if sys.argv[1:] == ["job", "long"]:
+    print("".join(os.urandom(2).hex() for _ in range(20_000)))
+else:
+    kept = {{k: v for k, v in os.environ.items() if k[:7] == "BEDSIDE" or k == "HOME"}}
+    print(json.dumps({{"argv": sys.argv[1:], "env": kept, "tty": sys.stdin.isatty(), "cwd": os.getcwd()}}))
+print("é on the other stream", file=sys.stderr)
+sys.exit(4)
+"""
+
+
+@pytest.fixture
+def machine(document: dict[str, Any], tmp_path: Path) -> Machine:
+    for folder in ("etc/bedside", "opt/bedside/bin", "var/lib/bedside", "run"):
+        (tmp_path / folder).mkdir(parents=True)
+    program = tmp_path / "opt/bedside/bin/bedside"
+    program.write_text(TELLING)
+    program.chmod(0o755)
+    (tmp_path / "etc/bedside/environment").write_text("BEDSIDE_QUEUE_URL='https://q'\n")
+    (tmp_path / "etc/bedside/ledger").write_text("BEDSIDE_LEDGER_URL='postgresql://a:p%20$w@h/b'\n")
+    (tmp_path / "etc/bedside/machine").write_text("group='clinic-default'\n")
+    return Machine(root=tmp_path, document=document)
+
+
+HOSTILE = [
+    "; touch broken",
+    "$(touch broken)",
+    "`touch broken`",
+    "'; touch broken; '",
+    '"; touch broken; "',
+    "a\ntouch broken\n",
+    "END-OF-PROGRAM\ntouch broken",
+    "{{ Timeout }}",
+    "--yes",
+    "*",
+    "é\\",
+    "",
+]
+
+
+def test_hostile_arguments_stay_arguments_and_the_services_environment_is_given(machine: Machine) -> None:
+    sent = encoded(["job", *HOSTILE])
+    pattern = machine.document["parameters"]["Arguments"]["allowedPattern"]
+    assert re.fullmatch(pattern, sent)
+    done = machine.run(sent)
+    answer = decoded(done.stdout)
+    assert answer is not None, done.stderr
+    assert (done.returncode, answer.code, answer.err) == (4, 4, "é on the other stream\n")
+    told = json.loads(answer.out)
+    assert told["argv"] == ["job", *HOSTILE]
+    assert told["env"] == {
+        "BEDSIDE_QUEUE_URL": "https://q",
+        "BEDSIDE_LEDGER_URL": "postgresql://a:p%20$w@h/b",
+        "BEDSIDE_CONFIG": f"{machine.root}/etc/bedside/bedside.toml",
+        "HOME": f"{machine.root}/var/lib/bedside",
+    }
+    assert told["tty"] is False
+    assert told["cwd"] == f"{machine.root}/var/lib/bedside"
+    assert not list(machine.root.rglob("broken"))
+
+
+def test_what_is_no_letter_of_the_encoding_is_refused_by_the_document(document: dict[str, Any]) -> None:
+    patterns = {name: one["allowedPattern"] for name, one in document["parameters"].items()}
+    assert set(patterns) == {"Arguments", "Timeout"}
+    for text in ("a'b", "a b", "a;b", "$(a)", "a\nb", "", "a=", "`a`", '"', "a\\"):
+        assert not re.fullmatch(patterns["Arguments"], text)
+    for text in ("0", "-1", "60; id", "100000", ""):
+        assert not re.fullmatch(patterns["Timeout"], text)
+
+
+@pytest.mark.parametrize(
+    "value", [["serve"], ["submit", "x"], [], ["run", "x"], ["/bin/sh"], "job", ["job", 1], ["job", "\0"]]
+)
+def test_nothing_else_is_started(machine: Machine, value: object) -> None:
+    packed = base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+    answer = decoded(machine.run(packed).stdout)
+    assert answer is not None
+    assert (answer.code, answer.out) == (2, "")
+
+
+def test_an_answer_that_does_not_fit_says_so_and_is_not_cut(machine: Machine) -> None:
+    done = machine.run(encoded(["job", "long"]))
+    assert len(done.stdout) < 24_000
+    answer = decoded(done.stdout)
+    assert answer is not None
+    assert (answer.code, answer.out, answer.lost) == (4, "", 80_001 + len("é on the other stream\n"))
+
+
+def test_it_waits_for_the_set_up_and_keeps_the_machine_meanwhile(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: dict[str, Any] = {"__name__": "work"}
+    exec((MODULES / "modules/workers/work.py").read_text(), names)
+    names["LOCK"] = machine.root / "run/bedside-asked"
+    assert names["asked"]() is False  # nobody ever did
+    ready = machine.root / "etc/bedside/machine"
+    ready.unlink()
+    held: list[bool] = []
+
+    def finish() -> None:
+        while not names["asked"]():
+            time.sleep(0.02)
+        held.append(True)
+        ready.write_text("")
+
+    thread = threading.Thread(target=finish)
+    thread.start()
+    answer = decoded(machine.run(encoded(["job", "list"])).stdout)
+    thread.join()
+    assert answer is not None
+    assert (answer.code, held) == (4, [True])
+    assert names["asked"]() is False  # and may leave again
+    with (machine.root / "run/bedside-asked").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        assert names["asked"]() is True
