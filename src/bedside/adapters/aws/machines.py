@@ -15,12 +15,13 @@ from bedside.ports.machines import Machine, Outcome, Said
 TAKEN_S = 30
 #: What AWS says of a command that is under way.
 _UNDERWAY = frozenset({"Pending", "InProgress", "Delayed", "Cancelling"})
-#: By `StatusDetails`, which tells apart what `Status` calls the same; all else is undelivered.
+#: By `StatusDetails`, which tells apart what `Status` calls the same; all else is undelivered. They are
+#: compared without spaces: AWS's reference writes some, and its answers have none.
 _OUTCOMES = {
     "Success": Outcome.ENDED,
     "Failed": Outcome.ENDED,
     "Cancelled": Outcome.CANCELLED,
-    "Execution Timed Out": Outcome.TIMED_OUT,
+    "ExecutionTimedOut": Outcome.TIMED_OUT,
 }
 #: Machines per question: as many values as a filter takes.
 _PAGE = 50
@@ -102,7 +103,7 @@ class AwsMachines:
         if found["Status"] in _UNDERWAY:
             return None
         return Said(
-            outcome=_OUTCOMES.get(found["StatusDetails"], Outcome.UNDELIVERED),
+            outcome=_OUTCOMES.get(found["StatusDetails"].replace(" ", ""), Outcome.UNDELIVERED),
             code=int(found.get("ResponseCode", -1)),
             out=found.get("StandardOutputContent", ""),
             err=found.get("StandardErrorContent", ""),
