@@ -230,7 +230,6 @@ def _ledger(site: SitePlan, table: PriceTable) -> Iterator[Line]:
         key = f"rds/{site.ledger_class}"
         yield _month("database", site.ledger_class, HOURS_PER_MONTH, table, key)
         yield _month("database", "its disk", LEDGER_GB, table, "rds/gp3")
-        yield _month("database", "its password's secret", 1, table, "secret")
 
 
 def _standing(site: SitePlan, work: Workload, table: PriceTable) -> Iterator[Line]:

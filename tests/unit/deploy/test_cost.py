@@ -20,7 +20,7 @@ def usd(found: Estimate, part: str, what: str = "") -> float:
 
 def test_the_database_is_the_fixed_part() -> None:
     found = estimate(SITE, WORK, TABLE)
-    assert found.parts()["database"] == pytest.approx(730 * 0.016 + 20 * 0.115 + 0.40)
+    assert found.parts()["database"] == pytest.approx(730 * 0.016 + 20 * 0.115)
     assert "control machine" not in found.parts()
 
 
