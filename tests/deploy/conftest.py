@@ -1,10 +1,14 @@
 """A whole deployment where policies are checked, once for the tests of this folder."""
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from clouds import REGION, Cloud
 from guarded_site import Guarded, Guarding, run_guarded
+from terraform import Terraform, copy_of_modules, environment
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +23,27 @@ def guarded(guarding: Guarding) -> Guarded:
     """Return what was applied, once it is whole."""
     guarding.underway.end()
     return Guarded(cloud=guarding.cloud, outputs=guarding.terraform.outputs())
+
+
+@pytest.fixture(scope="session")
+def run_document(tmp_path_factory: pytest.TempPathFactory, moto: Cloud) -> dict[str, Any]:
+    """Apply the module once; return what the emulator keeps of the document."""
+    folder = tmp_path_factory.mktemp("commands")
+    source = copy_of_modules(folder / "modules") / "modules" / "commands"
+    root = folder / "root"
+    root.mkdir()
+    said = {
+        "provider": {"aws": {"region": REGION, "skip_metadata_api_check": True}},
+        "module": {"it": {"source": str(source), "name": "asked"}},
+        "output": {"document": {"value": "${module.it.document}"}},
+    }
+    (root / "main.tf.json").write_text(json.dumps(said))
+    terraform = Terraform(folder=root, environment=environment(root, moto.environment))
+    terraform.run("init", "-input=false")
+    terraform.run("apply", "-input=false", "-auto-approve")
+    name = terraform.outputs()["document"]
+    assert name == "asked-run"
+    kept = moto.client("ssm").get_document(Name=name)
+    assert kept["DocumentType"] == "Command"
+    found: dict[str, Any] = json.loads(kept["Content"])
+    return found

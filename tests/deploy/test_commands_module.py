@@ -6,14 +6,11 @@ in a folder that stands for the machine's root. Not seen: AWS's agent, and its c
 
 import base64
 import fcntl
-import getpass
 import json
 import re
-import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,58 +18,9 @@ import pytest
 
 from bedside.deploy.remote import decoded, encoded
 from bedside.deploy.workspace import MODULES
-from clouds import REGION, Cloud
-from terraform import Terraform, copy_of_modules, environment
+from command_machine import Machine
 
 pytestmark = pytest.mark.needs("terraform")
-
-
-@pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory, moto: Cloud) -> dict[str, Any]:
-    """Apply the module once; return what the emulator keeps of the document."""
-    folder = tmp_path_factory.mktemp("commands")
-    source = copy_of_modules(folder / "modules") / "modules" / "commands"
-    root = folder / "root"
-    root.mkdir()
-    said = {
-        "provider": {"aws": {"region": REGION, "skip_metadata_api_check": True}},
-        "module": {"it": {"source": str(source), "name": "asked"}},
-        "output": {"document": {"value": "${module.it.document}"}},
-    }
-    (root / "main.tf.json").write_text(json.dumps(said))
-    terraform = Terraform(folder=root, environment=environment(root, moto.environment))
-    terraform.run("init", "-input=false")
-    terraform.run("apply", "-input=false", "-auto-approve")
-    name = terraform.outputs()["document"]
-    assert name == "asked-run"
-    kept = moto.client("ssm").get_document(Name=name)
-    assert kept["DocumentType"] == "Command"
-    found: dict[str, Any] = json.loads(kept["Content"])
-    return found
-
-
-@dataclass(frozen=True)
-class Machine:
-    """A folder that stands for a machine, with a bedside that tells how it was started."""
-
-    root: Path
-    document: dict[str, Any]
-
-    def run(self, arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run the document's script as the agent does, with its parameter put in."""
-        (step,) = self.document["mainSteps"]
-        script = "\n".join(step["inputs"]["runCommand"]).replace("{{ Arguments }}", arguments)
-        for path in ("/etc/bedside", "/opt/bedside", "/var/lib/bedside", "/run/bedside-asked"):
-            script = script.replace(path, f"{self.root}{path}")
-        script = script.replace('USER = "bedside"', f'USER = "{getpass.getuser()}"')
-        (self.root / "script.sh").write_text(script)
-        return subprocess.run(
-            ["sh", str(self.root / "script.sh")],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=30,
-        )
 
 
 TELLING = f"""#!{sys.executable}
@@ -88,16 +36,10 @@ sys.exit(4)
 
 
 @pytest.fixture
-def machine(document: dict[str, Any], tmp_path: Path) -> Machine:
-    for folder in ("etc/bedside", "opt/bedside/bin", "var/lib/bedside", "run"):
-        (tmp_path / folder).mkdir(parents=True)
-    program = tmp_path / "opt/bedside/bin/bedside"
-    program.write_text(TELLING)
-    program.chmod(0o755)
-    (tmp_path / "etc/bedside/environment").write_text("BEDSIDE_QUEUE_URL='https://q'\n")
-    (tmp_path / "etc/bedside/ledger").write_text("BEDSIDE_LEDGER_URL='postgresql://a:p%20$w@h/b'\n")
-    (tmp_path / "etc/bedside/machine").write_text("group='clinic-default'\n")
-    return Machine(root=tmp_path, document=document)
+def machine(run_document: dict[str, Any], tmp_path: Path) -> Machine:
+    made = Machine(root=tmp_path / "machine", document=run_document)
+    made.set_up(TELLING, "BEDSIDE_QUEUE_URL='https://q'\n")
+    return made
 
 
 HOSTILE = [
@@ -137,8 +79,8 @@ def test_hostile_arguments_stay_arguments_and_the_services_environment_is_given(
     assert not list(machine.root.rglob("broken"))
 
 
-def test_what_is_no_letter_of_the_encoding_is_refused_by_the_document(document: dict[str, Any]) -> None:
-    patterns = {name: one["allowedPattern"] for name, one in document["parameters"].items()}
+def test_what_is_no_letter_of_the_encoding_is_refused_by_the_document(run_document: dict[str, Any]) -> None:
+    patterns = {name: one["allowedPattern"] for name, one in run_document["parameters"].items()}
     assert set(patterns) == {"Arguments", "Timeout"}
     for text in ("a'b", "a b", "a;b", "$(a)", "a\nb", "", "a=", "`a`", '"', "a\\"):
         assert not re.fullmatch(patterns["Arguments"], text)

@@ -16,6 +16,7 @@ COMMANDS = {
     "verify": (f"{_HERE}.verify:verify", "Send a phantom study through it and wait for its result."),
     "status": (f"{_HERE}.status:status", "Show queues, machines and outputs."),
     "dead": (f"{_HERE}.dead:dead", "Show what the queues gave up on, and send it back."),
+    "run": (f"{_HERE}.run:run", "Run a command that asks the ledger, on a machine of the deployment."),
     "logs": (f"{_HERE}.logs:logs", "Show what machines and the waker wrote."),
     "destroy": (f"{_HERE}.destroy:destroy", "Remove everything, and prove that nothing is left."),
     "forgotten": (f"{_HERE}.forgotten:forgotten", "Find what was left on, in every region."),
