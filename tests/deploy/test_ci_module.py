@@ -105,6 +105,21 @@ def test_a_provider_that_is_there_is_used_and_both_names_of_a_repository_are_tak
         assert any(resource.endswith(":subnet/*") for resource in allowed["ec2:RunInstances"])
         assert "ec2:CreateTags" in allowed
         assert allowed["kms:Decrypt"] == [KEY]
+        # Commands of bedside, by its one document, on machines of the deployment.
+        sending = [
+            (each["Resource"], each.get("Condition"))
+            for each in deploy["Statement"]
+            if "ssm:SendCommand" in each["Action"]
+        ]
+        own = f"{REGION}:123456789012"
+        tag = {"StringEquals": {"ssm:resourceTag/bedside:deployment": "numbered"}}
+        assert sending == [
+            (f"arn:aws:ssm:{own}:document/numbered-run", None),
+            (f"arn:aws:ec2:{own}:instance/*", tag),
+        ]
+        assert {"ssm:GetCommandInvocation", "ssm:CancelCommand", "ssm:DescribeInstanceInformation"} <= set(
+            allowed
+        )
         size = sum(len(json.dumps(policy, separators=(",", ":"))) for policy in (release, deploy))
         assert size <= 10_240  # of all policies that are written into one role
     finally:

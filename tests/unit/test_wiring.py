@@ -6,8 +6,9 @@ import pytest
 
 import nothing_bundle
 from bedside.config import Settings
-from bedside.errors import ConfigError
+from bedside.errors import ConfigError, Unavailable
 from bedside.wiring import ledger_state, open_deployment, worker_name
+from bedside.wiring.opening import prepared
 
 
 def settings(folder: Path, **sections: object) -> Settings:
@@ -46,3 +47,28 @@ def test_no_two_workers_have_the_same_name() -> None:
     names = {worker_name() for _ in range(100)}
     assert len(names) == 100
     assert all("/" not in name for name in names)
+
+
+class _Closed:
+    """A ledger that lets nobody in."""
+
+    def prepare(self) -> None:
+        raise Unavailable("ledger: connection timeout expired", hint="bedside doctor")
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        (
+            "postgresql://bedside@ward-1.abc.eu-west-1.rds.amazonaws.com/bedside",
+            "bedside deploy run -- job list",
+        ),
+        ("postgresql://bedside@db.example/rds.amazonaws.com", "bedside doctor"),
+        ("", "bedside doctor"),
+    ],
+)
+def test_a_database_of_aws_that_lets_nobody_in_says_how_else_it_is_asked(url: str, hint: str) -> None:
+    with pytest.raises(Unavailable) as caught:
+        prepared(_Closed(), url)  # type: ignore[arg-type]
+    assert hint in caught.value.hint
+    assert (url.endswith(".com/bedside")) == ("deploy run" in caught.value.hint)

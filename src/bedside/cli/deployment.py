@@ -16,7 +16,7 @@ from bedside.domain.tenant import name_of
 from bedside.errors import ConfigError, NotFound, UsageError
 
 if TYPE_CHECKING:
-    from bedside.config import Settings
+    from bedside.config import Loaded, Settings
     from bedside.domain.job import Job
     from bedside.ports import BlobStore, Clock, Ledger
     from bedside.tenants.directory import TenantDirectory
@@ -120,12 +120,29 @@ def whole(config_path: Path | None) -> "Iterator[Deployment]":
             f"no deployment here: neither {DEFAULT_FILE} nor {settings.system.root.name}",
             hint="bedside init BUNDLE, or name the configuration with -c",
         )
+    if _elsewhere(loaded):
+        # Else an empty list would be taken for that of the deployment.
+        note(
+            f"this is the ledger of {settings.system.root}; that of deployment {settings.deploy.name} on AWS "
+            "is asked by bedside deploy run -- COMMAND"
+        )
     deployment = open_deployment(settings)
     deployment.log = _aloud
     try:
         yield deployment
     finally:
         deployment.close()
+
+
+def _elsewhere(loaded: "Loaded") -> bool:
+    """Whether nothing was ever served here, and something was deployed from here."""
+    from bedside.deploy.workspace import workspace_folder
+
+    settings = loaded.settings
+    if settings.ledger.url or (settings.system.root / "ledger.db").exists():
+        return False
+    base = (loaded.path.parent if loaded.path else Path()).absolute()
+    return workspace_folder(base, settings.deploy.name).is_dir()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import os
 import socket
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from bedside.errors import ConfigError, Unavailable
 from bedside.log import Log, silent
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Names below the root that are no tenants.
 RESERVED = frozenset({"releases"})
+#: End of the names of AWS's databases: the one that `bedside deploy` makes lets in nobody from outside.
+RDS = ".rds.amazonaws.com"
 
 
 def open_deployment(settings: "Settings", *, log: Log = silent) -> Deployment:
@@ -40,7 +43,7 @@ def open_deployment(settings: "Settings", *, log: Log = silent) -> Deployment:
     ledger, clock = _ledger(settings), SystemClock()
     tenants = TenantDirectory(settings.system.tenants, ledger, clock.monotonic)
     store = open_store(settings, tenants.buckets)
-    ledger.prepare()
+    prepared(ledger, settings.ledger.url)
     deployment = Deployment(
         settings=settings,
         ledger=ledger,
@@ -62,6 +65,23 @@ def open_deployment(settings: "Settings", *, log: Log = silent) -> Deployment:
     return deployment
 
 
+def prepared(ledger: Ledger, url: str) -> None:
+    """Make or upgrade a ledger's schema; where it cannot be reached, say how else it can be asked.
+
+    Raises:
+        Unavailable: It is out of reach.
+    """
+    try:
+        ledger.prepare()
+    except Unavailable as exc:
+        if (urlsplit(url).hostname or "").endswith(RDS):
+            exc.hint = (
+                "it admits the deployment's machines only: bedside deploy run -- job list, and the like; "
+                "on such a machine: bedside doctor"
+            )
+        raise
+
+
 def ledger_state(settings: "Settings") -> str:
     """Return what a check says of the ledger: what it is and how many jobs wait in it.
 
@@ -74,7 +94,7 @@ def ledger_state(settings: "Settings") -> str:
         return "sqlite, not made yet; bedside serve makes it"
     ledger = _ledger(settings)
     try:
-        ledger.prepare()
+        prepared(ledger, settings.ledger.url)
         waiting = sum(ledger.depth().values())
     finally:
         ledger.close()

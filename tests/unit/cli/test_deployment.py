@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from bedside.cli.deployment import Opened, checked_tenant
+from bedside.cli.deployment import Opened, checked_tenant, whole
 from bedside.domain.job import Job, JobState, job_id
 from bedside.domain.pipeline import Pipeline, Stage, StageKind
 from bedside.errors import NotFound, UsageError
@@ -86,3 +87,16 @@ def test_a_tenant_is_the_first_or_one_that_is_named() -> None:
         checked_tenant("", ())
     with pytest.raises(UsageError, match="nearest of 2 is 'two'"):
         checked_tenant("tow", ("one", "two"))
+
+
+def test_who_deployed_from_here_and_serves_nothing_here_is_told_where_the_ledger_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bedside.toml").write_text('[deploy]\nname = "ward"\n')
+    (tmp_path / ".bedside" / "deploy" / "ward").mkdir(parents=True)
+    for said in (True, False):  # the second time there is a ledger here, which somebody may want
+        with whole(None):
+            pass
+        told = capsys.readouterr().err
+        assert ("that of deployment ward on AWS is asked by bedside deploy run -- COMMAND" in told) is said

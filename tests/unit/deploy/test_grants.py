@@ -72,6 +72,25 @@ def test_no_study_can_be_read_or_written() -> None:
     }
 
 
+def test_commands_are_sent_by_one_document_to_machines_of_the_deployment() -> None:
+    sending = [
+        (one["Resource"], one.get("Condition"))
+        for statements in permissions(FULL, WHERE).values()
+        for one in statements
+        if "ssm:SendCommand" in one["Action"]  # type: ignore[operator]
+    ]
+    assert sorted(sending, key=str) == [
+        (
+            ["arn:aws:ec2:eu-west-1:123456789012:instance/*"],
+            {"StringEquals": {"ssm:resourceTag/bedside:deployment": "ward"}},
+        ),
+        (["arn:aws:ssm:eu-west-1:123456789012:document/ward-run"], None),
+    ]
+    asked = {a for part in permissions(FULL, WHERE).values() for s in part for a in s["Action"]}  # type: ignore[attr-defined]
+    assert {"ssm:GetCommandInvocation", "ssm:CancelCommand", "ssm:DescribeInstanceInformation"} <= asked
+    assert not [a for a in asked if a in {"ssm:StartSession", "ssm:*"} or a.startswith("ssmmessages:")]
+
+
 def test_who_names_a_datastore_may_neither_make_nor_remove_one() -> None:
     def imaging(settings: DeploySettings) -> set[str]:
         asked = [a for s in permissions(settings, WHERE)["deploy"] for a in s["Action"]]  # type: ignore[attr-defined]
