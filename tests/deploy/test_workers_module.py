@@ -299,6 +299,24 @@ def test_a_machine_waits_for_software_that_is_still_being_sent(
     assert len(told.read_text().splitlines()) == min(sent_after + 1, 40)
 
 
+@pytest.mark.needs("terraform", "bash")
+def test_an_alarm_tells_of_machines_that_start_and_cannot_be_set_up(applied: Any, tmp_path: Path) -> None:
+    script = _user_data(applied, "cpu", tmp_path).read_text()
+    give_up = re.search(r"^give_up\(\) \{.*?^\}\n", script, flags=re.MULTILINE | re.DOTALL)
+    assert give_up is not None
+    programs = "aws() { echo aws $*; }; sleep() { :; }; metadata() { echo i-1; }; shutdown() { echo off; }"
+    done = subprocess.run(
+        ["bash", "-c", f"{programs}\n{give_up[0]}give_up 7"], capture_output=True, text=True, check=True
+    )
+    said, counted, gone = done.stdout.splitlines()
+    assert "line 7" in said and "terminate-instance" in gone
+    alarm = applied['aws_cloudwatch_metric_alarm.set_up["cpu"]']
+    assert f"--namespace {alarm['namespace']} --metric-name {alarm['metric_name']} " in counted
+    named = ",".join(f"{name}={value}" for name, value in sorted(alarm["dimensions"].items()))
+    assert counted.endswith(f"--dimensions {named}")
+    assert (alarm["alarm_actions"], alarm["treat_missing_data"]) == ([TOPIC], "notBreaching")
+
+
 @pytest.mark.needs("terraform")
 def test_only_machines_of_the_events_pool_take_in_and_each_listens_to_its_queue(
     applied: Any, tmp_path: Path

@@ -18,6 +18,26 @@ resource "aws_cloudwatch_metric_alarm" "backlog" {
   alarm_actions       = [aws_autoscaling_policy.backlog[each.key].arn]
 }
 
+# A machine that cannot be set up ends itself, and while work waits the waker asks for the next one each minute: a
+# start every few minutes is paid for, until somebody looks.
+resource "aws_cloudwatch_metric_alarm" "set_up" {
+  for_each = var.pools
+
+  alarm_name          = "${local.groups[each.key]}-set-up"
+  alarm_description   = "Machines of pool ${each.key} start, cannot be set up, and end: bedside deploy logs --part workers says in which line"
+  namespace           = "bedside"
+  metric_name         = "SetUpsFailed"
+  dimensions          = { Deployment = var.name, Pool = each.key }
+  statistic           = "Sum"
+  period              = 900
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 3 # a network that fails once is nobody's business
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = compact([var.topic_arn])
+  ok_actions          = compact([var.topic_arn])
+}
+
 resource "aws_autoscaling_policy" "backlog" {
   for_each = var.pools
 
