@@ -118,9 +118,10 @@ def test_it_waits_for_the_set_up_and_keeps_the_machine_meanwhile(
     held: list[bool] = []
 
     def finish() -> None:
-        while not names["asked"]():
+        until = time.monotonic() + 20
+        while not names["asked"]() and time.monotonic() < until:
             time.sleep(0.02)
-        held.append(True)
+        held.append(names["asked"]())
         ready.write_text("")
 
     thread = threading.Thread(target=finish)

@@ -5,13 +5,13 @@ machine that starts, and how long it takes to register.
 """
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bedside.adapters.local.clock import SystemClock
 from bedside.adapters.sql import SqlLedger
 from bedside.deploy import remote
 from bedside.errors import NotFound
@@ -115,11 +115,11 @@ def test_what_ends_the_waiting_ends_the_command(
 ) -> None:
     agents.status = "InProgress"
 
-    def stop(seconds: float) -> None:
+    def stop(clock: SystemClock, seconds: float) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(time, "sleep", stop)
+        patch.setattr(SystemClock, "sleep", stop)
         assert typed("deploy", "run", "--", "job", "list").code == 130
     assert len(agents.cancelled) == 1
 
