@@ -160,7 +160,7 @@ def test_what_cannot_work_there_is_refused_before_anything_is_asked(
     told = typed("deploy", "run", "--", "submit", "study.zip")
     assert told.code == 2
     assert "aws s3 cp STUDY.zip s3://BUCKET/input/TENANT/" in told.err
-    assert "bedside tenant upload-link" in told.err
+    assert "bedside deploy run -- tenant upload-link TENANT" in told.err
     for noun in ("serve", "deploy", "run", "config"):
         assert typed("deploy", "run", "--", noun, "x").code == 2
     assert typed("deploy", "run", "--", "job", "show", "x" * 9_000).code == 2

@@ -86,7 +86,10 @@ def queue(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_no_dead_letters(queue: str) -> None:
     told = typed("list")
     assert (told.code, len(told.out.splitlines())) == (0, 1)
-    assert told.err.startswith("no dead letters; jobs that failed") and "bedside job list" in told.err
+    assert (
+        told.err.startswith("no dead letters; jobs that failed")
+        and "bedside deploy run -- job list" in told.err
+    )
     assert typed("list", "--json").json == {"letters": [], "total": 0}
     assert typed("redrive").err == told.err  # nobody is asked about nothing
     assert typed("redrive", "--json").json == {"sent_back": 0}
@@ -104,7 +107,7 @@ def test_dead_letters_are_shown_without_names_and_sent_back(queue: str, cloud: C
     why = {(letter["kind"], *letter["tenants"]): letter["reason"] for letter in letters}
     assert why["arrival", "ward-9"].startswith("tenant ward-9 is not among system.tenants")
     assert "the intake's log lines say why" in why["arrival", "ward-3"]
-    assert why["hint", "ward-3"].endswith("bedside job show 3f2a81c0")
+    assert why["hint", "ward-3"].endswith("bedside deploy run -- job show 3f2a81c0")
     assert "sending it back changes nothing" in why["unknown",]
 
     ours = next(letter for letter in letters if letter["tenants"] == ["ward-3"] and letter["objects"])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ID_SHOWN = 8
 #: Messages that are looked through for the beginning of an id.
 LOOKED_THROUGH = 1000
-_JOBS = "jobs that failed too often are no messages: bedside job list --state dead"
+_JOBS = "jobs that failed too often are no messages: bedside deploy run -- job list --state dead"
 
 
 @click.group(
@@ -34,7 +34,7 @@ def dead() -> None:
 
     A message lands here when it was received several times and never done with: its form is unknown, its
     tenant is not served, or machines died over it. A job that failed too often is no message and is not
-    here: bedside job list --state dead shows it, and bedside job retry sends it again.
+    here: bedside deploy run -- job list --state dead shows it, and job retry sends it again.
     """
 
 
@@ -215,10 +215,11 @@ def reason(letter: "Letter", tenants: Sequence[str]) -> str:
         return "it tells of nothing in a drop-box; sending it back deletes it"
     if foreign:
         return (
-            f"tenant {foreign[0]} is not among system.tenants here; bedside tenant list: did anybody make it?"
+            f"tenant {foreign[0]} is not among system.tenants here; did anybody make it? "
+            "bedside deploy run -- tenant list"
         )
     if letter.kind is LetterKind.HINT:
-        return f"machines came and went and its job was not done: bedside job show {letter.job}"
+        return f"machines came and went and its job was not done: bedside deploy run -- job show {letter.job}"
     return "machines came and went and it was not taken: the intake's log lines say why"
 
 

@@ -63,7 +63,7 @@ def run(command: tuple[str, ...], wanted: str, timeout_s: int, yes: bool, config
     from bedside.wiring.cloud import open_clock, open_cloud, open_machines
 
     settings = load_settings(config_path).settings.deploy
-    arguments = _checked(command, settings)
+    arguments = _checked(command)
     encoded(arguments)  # too long is said before anything is woken
     cloud = open_cloud(settings.region)
     cloud.caller()  # the first thing that can be wrong is said first
@@ -89,7 +89,7 @@ def run(command: tuple[str, ...], wanted: str, timeout_s: int, yes: bool, config
         raise click.exceptions.Exit(answer.code)
 
 
-def _checked(command: Sequence[str], settings: "DeploySettings") -> list[str]:
+def _checked(command: Sequence[str]) -> list[str]:
     """Return the arguments of bedside.
 
     Raises:
@@ -104,8 +104,8 @@ def _checked(command: Sequence[str], settings: "DeploySettings") -> list[str]:
     if noun == "submit":
         raise UsageError(
             "submit reads files of this machine, which the deployment's machines do not have",
-            hint=f"aws s3 cp STUDY.zip s3://BUCKET/input/TENANT/, with the output bucket of {settings.name} "
-            "that bedside deploy status shows; or bedside tenant upload-link",
+            hint="aws s3 cp STUDY.zip s3://BUCKET/input/TENANT/ (bedside deploy status names the bucket); "
+            "for others: bedside deploy run -- tenant upload-link TENANT",
         )
     raise UsageError(
         f"{noun or 'nothing'!r} is not run on machines: those that ask the ledger are {', '.join(COMMANDS)}",

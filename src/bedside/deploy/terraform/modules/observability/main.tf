@@ -46,7 +46,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   count = length(var.dead_letter_names)
 
   alarm_name          = "${var.dead_letter_names[count.index]}-letters"
-  alarm_description   = "Something failed every attempt and waits for a person: bedside job list --state dead"
+  alarm_description   = "Something failed every attempt and waits for a person: bedside deploy run -- job list --state dead"
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = var.dead_letter_names[count.index] }
@@ -126,7 +126,7 @@ resource "aws_cloudwatch_metric_alarm" "many_dead" {
   for_each = toset(var.pools)
 
   alarm_name          = "${var.name}-${each.key}-many-dead"
-  alarm_description   = "Five jobs of pool ${each.key} failed every attempt within 15 minutes: bedside job list --state dead"
+  alarm_description   = "Five jobs of pool ${each.key} failed every attempt within 15 minutes: bedside deploy run -- job list --state dead"
   namespace           = "bedside"
   metric_name         = "JobsDead"
   dimensions          = { Deployment = var.name, Pool = each.key }
