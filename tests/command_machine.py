@@ -18,10 +18,17 @@ LEDGER = "BEDSIDE_LEDGER_URL='postgresql://a:p%20$w@h/b'\n"
 
 @dataclass(frozen=True)
 class Machine:
-    """A folder that stands for a machine's root, and the document."""
+    """A folder that stands for a machine's root, and the document.
+
+    Attributes:
+        root: The folder.
+        document: Content of the document.
+        user: Who stands for the service's user.
+    """
 
     root: Path
     document: dict[str, Any]
+    user: str = field(default_factory=getpass.getuser)
 
     def set_up(self, program: str, environment: str, ledger: str = LEDGER) -> None:
         """Make what the user data makes.
@@ -47,7 +54,7 @@ class Machine:
         script = "\n".join(step["inputs"]["runCommand"]).replace("{{ Arguments }}", arguments)
         for path in ("/etc/bedside", "/opt/bedside", "/var/lib/bedside", "/run/bedside-asked"):
             script = script.replace(path, f"{self.root}{path}")
-        script = script.replace('USER = "bedside"', f'USER = "{getpass.getuser()}"')
+        script = script.replace('USER = "bedside"', f'USER = "{self.user}"')
         (self.root / "script.sh").write_text(script)
         return subprocess.run(
             ["sh", str(self.root / "script.sh")], capture_output=True, text=True, check=False, timeout=60

@@ -317,3 +317,13 @@ def test_a_lasting_address_is_there_until_it_is_released(account: Cloud, cloud: 
     assert account.exists(arn) is True
     ec2.release_address(AllocationId=allocation)
     assert account.exists(arn) is False
+
+
+def test_a_document_is_there_until_it_is_removed(account: Cloud, cloud: Emulator) -> None:
+    ssm, name = cloud.client("ssm"), f"d{uuid.uuid4().hex[:12]}-run"
+    content = json.dumps({"schemaVersion": "2.2", "description": "none", "mainSteps": []})
+    ssm.create_document(Name=name, Content=content, DocumentType="Command", DocumentFormat="JSON")
+    arn = f"arn:aws:ssm:{REGION}:123456789012:document/{name}"
+    assert account.exists(arn) is True
+    ssm.delete_document(Name=name)
+    assert account.exists(arn) is False

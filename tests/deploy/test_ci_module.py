@@ -117,9 +117,8 @@ def test_a_provider_that_is_there_is_used_and_both_names_of_a_repository_are_tak
             (f"arn:aws:ssm:{own}:document/numbered-run", None),
             (f"arn:aws:ec2:{own}:instance/*", tag),
         ]
-        assert {"ssm:GetCommandInvocation", "ssm:CancelCommand", "ssm:DescribeInstanceInformation"} <= set(
-            allowed
-        )
+        asking = {"ssm:GetCommandInvocation", "ssm:CancelCommand", "ssm:DescribeInstanceInformation"}
+        assert asking | {"autoscaling:SetDesiredCapacity"} <= set(allowed)
         size = sum(len(json.dumps(policy, separators=(",", ":"))) for policy in (release, deploy))
         assert size <= 10_240  # of all policies that are written into one role
     finally:

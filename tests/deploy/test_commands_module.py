@@ -7,8 +7,10 @@ in a folder that stands for the machine's root. Not seen: AWS's agent, and its c
 import base64
 import fcntl
 import json
+import os
 import re
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -96,6 +98,19 @@ def test_nothing_else_is_started(machine: Machine, value: object) -> None:
     answer = decoded(machine.run(packed).stdout)
     assert answer is not None
     assert (answer.code, answer.out) == (2, "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give root away")
+def test_root_is_given_away_with_its_groups(run_document: dict[str, Any]) -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)  # another user's
+        machine = Machine(root=Path(folder), document=run_document, user="daemon")
+        machine.set_up("#!/bin/sh\nid -un\nid -Gn\ncat ../../../etc/bedside/ledger\n", "A='b'\n")
+        (machine.root / "etc/bedside/ledger").chmod(0o600)
+        answer = decoded(machine.run(encoded(["job"])).stdout)
+    assert answer is not None
+    assert answer.out.splitlines() == ["daemon", "daemon"]
+    assert (answer.code, "denied" in answer.err) == (1, True)
 
 
 def test_an_answer_that_does_not_fit_says_so_and_is_not_cut(machine: Machine) -> None:

@@ -147,6 +147,7 @@ data "aws_iam_policy_document" "deploy" {
       "autoscaling:UpdateAutoScalingGroup", "autoscaling:StartInstanceRefresh", "autoscaling:CancelInstanceRefresh",
       "autoscaling:PutScalingPolicy", "autoscaling:PutLifecycleHook", "autoscaling:PutScheduledUpdateGroupAction",
       "autoscaling:DeleteScheduledAction", "autoscaling:PutWarmPool", "autoscaling:CreateOrUpdateTags",
+      "autoscaling:SetDesiredCapacity", # `bedside deploy run` wakes a machine where none runs
     ]
     resources = [
       format(local.own, "autoscaling", "autoScalingGroup:*:autoScalingGroupName/${var.name}-*"),
