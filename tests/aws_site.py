@@ -70,6 +70,8 @@ class Site:
         cache: Of container images that were unpacked; shared so that each is unpacked once.
         quiet_s: Unchanged this long is complete.
         lease_s: Of the workers.
+        bucket: Announces to the queue; made here unless it is there.
+        queue: Its URL; made here unless it is there.
     """
 
     folder: Path
@@ -81,13 +83,15 @@ class Site:
     cache: Path
     quiet_s: float = 0.3
     lease_s: float = 3.0
+    bucket: str = ""
+    queue: str = ""
     machines: "list[Machine]" = field(default_factory=list)
     _stores: dict[str, S3BlobStore] = field(default_factory=dict)
     _browser: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=60))
 
     def __post_init__(self) -> None:
-        self.bucket = self.cloud.bucket()
-        self.queue = self.cloud.queue(announces=self.bucket)
+        self.bucket = self.bucket or self.cloud.bucket()
+        self.queue = self.queue or self.cloud.queue(announces=self.bucket)
         self.dead_letters = f"{self.queue}-dead"
         self.folder.mkdir(parents=True)
         self.configuration = self.folder / "bedside.toml"
