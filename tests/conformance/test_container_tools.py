@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from bedside.oci.compress import Compression
 from bedside.oci.layout import OciLayout
 from bedside.oci.manifest import index
 from bedside.oci.open import open_place, read_container_image
+from engines import running_dockerd
 from map_samples import TINY_FILES, tiny_map
 
 BOTH = pytest.mark.parametrize("compression", [Compression.GZIP, Compression.ZSTD])
@@ -106,31 +106,6 @@ def test_podman_loads_an_index(tmp_path: Path) -> None:
     assert said["Id"] in {member.parts[0].descriptor.hex for member in members}
 
 
-@contextmanager
-def dockerd_in(folder: Path) -> Iterator[list[str]]:
-    """A daemon with everything of its own below one folder; its socket elsewhere, as paths are long."""
-    socket = Path("/tmp") / f"bedside-dockerd-{os.getpid()}.sock"
-    places = ["--data-root", folder / "data", "--exec-root", folder / "exec", "--pidfile", folder / "pid"]
-    manners = ["--bridge", "none", "--iptables=false", "--storage-driver", "vfs"]
-    daemon = subprocess.Popen(
-        ["dockerd", *places, *manners, "--host", f"unix://{socket}"],
-        stdout=(folder / "dockerd.log").open("wb"),
-        stderr=subprocess.STDOUT,
-    )
-    docker = ["docker", "--host", f"unix://{socket}"]
-    try:
-        until = time.monotonic() + 90
-        while subprocess.run([*docker, "version"], capture_output=True, check=False).returncode:
-            assert daemon.poll() is None, (folder / "dockerd.log").read_text()[-2000:]
-            assert time.monotonic() < until, (folder / "dockerd.log").read_text()[-2000:]
-            time.sleep(0.2)
-        yield docker
-    finally:
-        daemon.terminate()
-        daemon.wait(60)
-        socket.unlink(missing_ok=True)
-
-
 @pytest.mark.needs("dockerd", "docker")
 @pytest.mark.skipif(os.geteuid() != 0, reason="dockerd needs root")
 def test_docker_loads_the_tar_and_what_it_saves_is_read_back(tmp_path: Path) -> None:
@@ -138,7 +113,11 @@ def test_docker_loads_the_tar_and_what_it_saves_is_read_back(tmp_path: Path) -> 
     write_archive(made, tmp_path / "x.tar", name="tiny:v1")
     both = index([tiny_map(tmp_path, model=b"n"), tiny_map(tmp_path, architecture="arm64")])
     write_archive(both, tmp_path / "index.tar", name="tiny:both")
-    with dockerd_in(tmp_path) as docker:
+    with (
+        tempfile.TemporaryDirectory(prefix="bd-", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        running_dockerd(Path(folder)) as host,
+    ):
+        docker = ["docker", "--host", host]
         for name in ("x", "index"):
             run(*docker, "load", "-i", tmp_path / f"{name}.tar")
         (said,) = json.loads(run(*docker, "inspect", "tiny:v1"))

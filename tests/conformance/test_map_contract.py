@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -260,10 +261,13 @@ class Container:
 
 
 @pytest.fixture(scope="module")
-def container(tmp_path_factory: pytest.TempPathFactory, example_map: Path) -> Iterator[Container]:
-    made = Container(tmp_path_factory.mktemp("podman"), example_map)
-    yield made
-    made.close()
+def container(example_map: Path) -> Iterator[Container]:
+    with tempfile.TemporaryDirectory(
+        prefix="bedside-", dir="/tmp"
+    ) as folder:  # podman takes short paths only
+        made = Container(Path(folder), example_map)
+        yield made
+        made.close()
 
 
 @pytest.fixture(scope="module")

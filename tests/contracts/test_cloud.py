@@ -176,7 +176,7 @@ def test_roles_are_asked_for_because_the_tags_do_not_list_them(
     assert account.exists(arn) is True
     iam.delete_role(RoleName=name)
     assert account.exists(arn) is False
-    assert account.exists("arn:aws:rds:us-east-1:123456789012:db:x") is None
+    assert account.exists("arn:aws:kms:us-east-1:123456789012:key/x") is None
 
 
 def test_depth_of_a_queue(account: Cloud, cloud: Emulator, name: str) -> None:

@@ -26,7 +26,8 @@ def test_the_readme_has_its_two_commands(repository: Path, name: str) -> None:
     assert done.stdout.count("\n") == 1
     for part in (" -m venv .venv ", " install -c constraints.txt -e "):
         assert part in done.stdout
-    assert done.stdout.strip().endswith({"demo": "bedside demo", "test": "-m pytest"}[name])
+    ending = {"demo": "bedside demo", "test": "-m pytest -n 2 --dist loadfile"}[name]
+    assert done.stdout.strip().endswith(ending)
 
 
 def test_ci_runs_what_the_readme_says(repository: Path) -> None:
