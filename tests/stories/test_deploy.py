@@ -16,6 +16,7 @@ import pytest
 
 import nothing_bundle
 from bedside.adapters.aws.datastores import ImagingDatastores, Patience
+from bedside.deploy import plan as plan_of
 from bedside.deploy import site, workspace
 from bedside.deploy.software import Software
 from bedside.wiring import cloud as wired
@@ -92,6 +93,10 @@ WITH_DATASTORE = """
 variable "datastore_id" { type = string }
 resource "terraform_data" "this" { input = var.datastore_id }
 output "datastore" { value = terraform_data.this.output }
+"""
+WITH_DATA = """
+variable "rejected_days" { type = number }
+resource "terraform_data" "this" { triggers_replace = var.rejected_days }
 """
 COST = "cost: about USD "
 
@@ -193,6 +198,29 @@ def test_the_words_of_each_verb(
     assert gone.code == 0 and gone.out.splitlines()[-1].startswith("nothing is left"), gone.err
     assert own not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     assert not (place / ".bedside" / "deploy" / "ward").exists()
+
+
+@pytest.mark.needs("terraform")
+def test_what_holds_data_is_not_replaced_by_the_way(
+    place: Path, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = tmp_path / "modules-source"
+    modules.mkdir()
+    (modules / "main.tf").write_text(WITH_DATA)
+    monkeypatch.setattr(workspace, "MODULES", modules)
+    monkeypatch.setattr(plan_of, "KEEPERS", frozenset({"terraform_data"}))
+    assert typed("deploy", "apply", "--yes", "--no-verify", "--state", "local").code == 0
+    before = typed("deploy", "status", "--json").json
+    with (place / "bedside.toml").open("a") as file:
+        file.write("rejected_days = 60\n")
+    assert "all that is in data this would be lost" in typed("deploy", "plan").err
+    refused = typed("deploy", "apply", "--yes", "--no-verify")
+    assert refused.code == 3 and "nothing was changed: all that is in data this" in refused.err
+    assert "add --lose-data" in refused.err
+    assert typed("deploy", "status", "--json").json == before
+    assert typed("deploy", "apply", "--yes", "--no-verify", "--lose-data").code == 0
+    assert typed("deploy", "plan", "--json").json["changes"] == []
+    assert typed("deploy", "destroy", "--yes").code == 0
 
 
 @pytest.mark.needs("terraform")

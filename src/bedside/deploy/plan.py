@@ -32,6 +32,7 @@ _TYPES = {
     "aws_cloudwatch_event_target": "target of a rule",
     "aws_cloudwatch_log_group": "log",
     "aws_cloudwatch_metric_alarm": "alarm",
+    "aws_cognito_user_pool": "user pool",
     "aws_db_instance": "database",
     "aws_ecr_repository": "registry",
     "aws_iam_role": "role",
@@ -42,6 +43,8 @@ _TYPES = {
     "aws_vpc": "network",
 }
 _PROVIDER = re.compile(r"^(aws|terraform)_")
+#: Types whose end is the end of data that nothing here can bring back.
+KEEPERS = frozenset({"aws_cognito_user_pool", "aws_db_instance", "aws_ecr_repository", "aws_s3_bucket"})
 #: Attributes that name a resource as its console does, the first that is there.
 _NAMES = ("name", "bucket", "function_name", "identifier", "alarm_name", "dashboard_name")
 
@@ -86,11 +89,15 @@ class Change:
     because: tuple[str, ...] = ()
 
     @property
+    def kind(self) -> str:
+        """The resource's type in words."""
+        return _TYPES.get(self.type) or _PROVIDER.sub("", self.type).replace("_", " ")
+
+    @property
     def words(self) -> str:
         """The change as one line."""
-        kind = _TYPES.get(self.type) or _PROVIDER.sub("", self.type).replace("_", " ")
         why = f" (a new {', '.join(self.because)} needs a new one)" if self.because else ""
-        return f"{SIGNS[self.action]} {kind} {self.called}{why}"
+        return f"{SIGNS[self.action]} {self.kind} {self.called}{why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +117,12 @@ class Planned:
         if not self.changes:
             return "nothing changes"
         return ", ".join(f"{number} to {action}" for action, number in self.count.items() if number)
+
+    @property
+    def lost(self) -> tuple[Change, ...]:
+        """What ends with all the data that is in it, although the deployment goes on."""
+        ends = (Action.REPLACE, Action.DESTROY)
+        return tuple(change for change in self.changes if change.action in ends and change.type in KEEPERS)
 
     def lines(self) -> Iterator[str]:
         """The plan as lines: each part with its changes."""

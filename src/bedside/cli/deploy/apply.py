@@ -6,18 +6,26 @@ import click
 
 from bedside.cli.base import Command, config_option, confirm, json_option, load_settings, yes_option
 from bedside.cli.deploy.shared import as_json as plan_json
-from bedside.cli.deploy.shared import check, show, site_of, state_option, telling
+from bedside.cli.deploy.shared import check, lost_words, show, site_of, state_option, telling
 from bedside.cli.deploy.verify import PATIENCE_MIN, verified
 from bedside.cli.output import ProgressLine, note, write_json
+from bedside.errors import ConfigError
 
 
 @click.command(cls=Command, examples=["bedside deploy apply", "bedside deploy apply --yes --no-verify"])
 @click.option("--no-verify", is_flag=True, help="Send no phantom through it afterwards.")
+@click.option(
+    "--lose-data",
+    is_flag=True,
+    help="Do it also where a database, bucket, registry or user pool ends with all that is in it.",
+)
 @state_option
 @yes_option
 @config_option
 @json_option
-def apply(no_verify: bool, state: str | None, yes: bool, config_path: Path | None, as_json: bool) -> None:
+def apply(
+    no_verify: bool, lose_data: bool, state: str | None, yes: bool, config_path: Path | None, as_json: bool
+) -> None:
     """Make or change the deployment: checks, plan, question, progress.
 
     When it is cut off, what was made is remembered, and the next apply does the rest. What was made or
@@ -38,6 +46,11 @@ def apply(no_verify: bool, state: str | None, yes: bool, config_path: Path | Non
     if not as_json:
         show(planned, datastore=site.settings.name if lacking else "")
         click.echo(cost_line(site.settings, site.cloud.region))
+    if planned.lost and not lose_data:
+        raise ConfigError(
+            f"nothing was changed: all that is in {lost_words(planned)} would be lost",
+            hint="take the change in the configuration back, or save what is there and add --lose-data",
+        )
     if planned.changes:
         confirm(f"Do this in account {site.cloud.caller().account}, {site.cloud.region}?", yes=yes)
         try:

@@ -6,7 +6,7 @@ import click
 
 from bedside.cli.base import Command, config_option, json_option
 from bedside.cli.deploy.shared import as_json as plan_json
-from bedside.cli.deploy.shared import check, show, site_of, state_option, telling
+from bedside.cli.deploy.shared import check, lost_words, show, site_of, state_option, telling
 from bedside.cli.output import ProgressLine, note, write_json
 
 
@@ -31,5 +31,7 @@ def plan(state: str | None, config_path: Path | None, as_json: bool) -> None:
         return
     show(planned, datastore=site.settings.name if lacking else "")
     click.echo(cost_line(site.settings, site.cloud.region))
-    if planned.changes:
+    if planned.lost:
+        note(f"all that is in {lost_words(planned)} would be lost: bedside deploy apply asks for --lose-data")
+    elif planned.changes:
         note("bedside deploy apply does this")

@@ -86,6 +86,11 @@ def show(planned: "Planned", *, datastore: str = "") -> None:
     click.echo(planned.summary)
 
 
+def lost_words(planned: "Planned") -> str:
+    """Return what a plan ends with all its data, as words, e.g. "database clinic, bucket clinic-1a2b"."""
+    return ", ".join(f"{change.kind} {change.called}" for change in planned.lost)
+
+
 def as_json(planned: "Planned") -> dict[str, object]:
     """Return a plan for ``--json``."""
     return {
