@@ -22,6 +22,7 @@ WISHES = {
     },
     "node_archive_key": "software/bedside.tar",
     "control": True,
+    "manage_tenants": True,
     "control_domain": "bedside.hospital.example",
     "control_cidrs": ["192.0.2.0/24"],
     "archive": True,

@@ -113,6 +113,10 @@ class DeploySettings(_Table):
         (), description="Networks that may reach it by HTTPS, e.g. 192.0.2.0/24."
     )
     control_machine: str = Field("t3.small", pattern=X86, description="Its kind; the software is for x86.")
+    manage_tenants: bool = Field(
+        False,
+        description="Machines may make and remove tenants with their buckets and groups, by `deploy run`.",
+    )
     archive: bool = Field(False, description="Results into AWS HealthImaging.")
     datastore_id: str = Field("", description="HealthImaging datastore of yours; empty makes one.")
     identity: bool = Field(False, description="Sign-in through Cognito.")

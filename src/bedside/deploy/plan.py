@@ -21,6 +21,8 @@ PARTS = {
     "control": "the machine of the portal and the DICOM receiver",
     "archive": "HealthImaging",
     "identity": "sign-in",
+    "commands": "commands of bedside on the machines",
+    "tenants": "machines' right to make tenants",
     "observability": "dashboard, logs and alarms",
     "budget": "the alarm on cost",
     "ci": "GitHub's way in, without keys",

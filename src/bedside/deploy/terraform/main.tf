@@ -139,6 +139,21 @@ module "control" {
   log_days                  = var.log_days
 }
 
+# One key per machine's role, known before any is made.
+module "tenants" {
+  source = "./modules/tenants"
+  count  = var.manage_tenants ? 1 : 0
+
+  name         = var.name
+  bucket_arn   = module.storage.bucket_arn
+  groups       = var.identity
+  user_pool_id = var.identity ? module.identity[0].user_pool_id : ""
+  roles = merge(
+    { for pool, role in module.workers.role_names : "pool-${pool}" => role },
+    { for index, machine in module.control : "control" => machine.role_name },
+  )
+}
+
 module "observability" {
   source = "./modules/observability"
 

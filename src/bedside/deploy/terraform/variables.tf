@@ -143,6 +143,12 @@ variable "control_machine" {
   default     = "t3.small"
 }
 
+variable "manage_tenants" {
+  description = "Whether machines may make and remove tenants' buckets and groups."
+  type        = bool
+  default     = false
+}
+
 variable "archive" {
   description = "Whether results go into AWS HealthImaging."
   type        = bool

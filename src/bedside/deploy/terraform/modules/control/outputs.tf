@@ -17,3 +17,8 @@ output "log_group" {
   description = "Log group of the machine."
   value       = aws_cloudwatch_log_group.this.name
 }
+
+output "role_name" {
+  description = "Name of the machine's role."
+  value       = aws_iam_role.this.name
+}

@@ -12,3 +12,8 @@ output "role_arn" {
   description = "Role of each pool's machines."
   value       = { for pool, role in aws_iam_role.worker : pool => role.arn }
 }
+
+output "role_names" {
+  description = "Name of the role of each pool's machines."
+  value       = { for pool, role in aws_iam_role.worker : pool => role.name }
+}

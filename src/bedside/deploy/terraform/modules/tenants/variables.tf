@@ -1,0 +1,31 @@
+variable "name" {
+  description = "Name of the deployment; begins the name of every bucket of a tenant."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{0,19}$", var.name))
+    error_message = "name: at most 20 lower-case letters, digits and hyphens, and a letter first."
+  }
+}
+
+variable "bucket_arn" {
+  description = "ARN of the bucket that tenants share."
+  type        = string
+}
+
+variable "roles" {
+  description = "Names of the machines' roles, by any name of yours."
+  type        = map(string)
+}
+
+variable "groups" {
+  description = "Whether tenants have groups in a Cognito pool."
+  type        = bool
+  default     = false
+}
+
+variable "user_pool_id" {
+  description = "Id of that pool."
+  type        = string
+  default     = ""
+}
