@@ -202,6 +202,7 @@ class Clinic:
                 clock=self.here.clock,
                 log=self._log,
                 aside=self.here.comparer(self.here.scratch / name / "compare").step,
+                observer=self.here.observer,
             ),
             WorkerOptions(
                 name=name,

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -260,3 +261,52 @@ def test_values_that_cannot_be_read_are_not_quoted(
     columns = clinic.ledger_columns()
     assert {name: text for name, text in columns.items() if found(WORDS, text)} == {}
     assert found(WORDS, *clinic.said, written.out, written.err) == set()
+
+
+def test_a_reason_is_ids_numbers_and_our_own_words(
+    clinic_of: Callable[..., Clinic], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`reason.json` of a study whose header has a name where a code should be, and all that is told of it."""
+    measured = tmp_path / "measured.log"
+    told = f"""
+[notify]
+log = true
+digest_s = 0
+
+[metrics]
+sink = "emf"
+file = "{measured}"
+"""
+    clinic = clinic_of(pipelines=SPLEEN.replace("when = \"Modality == 'CT'\"\n", "") + told)
+    study = patient(tmp_path / "study")
+    for path in study:
+        assign(path, PhotometricInterpretation="MEITNER LISE", BodyPartExamined="LISE")
+    zipped(study, clinic.inbox() / "MEITNER^LISE 18781107.zip", named=lambda path: f"LISE/{path.name}")
+    (clinic.inbox() / "Meitner.zip").write_bytes(b"PK\x03\x04 Meitner^Lise LM-78-4711")
+    clinic.read_all()
+    reasons = {
+        path: json.loads(data)
+        for path, data in files_below(clinic.root).items()
+        if path.endswith("reason.json")
+    }
+    assert len(reasons) == 2
+    for path, reason in reasons.items():
+        assert set(reason) - {"hint"} == {
+            "schema", "entry", "state", "reason", "files", *({"arrivals", "jobs"} if "jobs" in reason else ())
+        }  # fmt: skip
+        assert path.split("/")[1:] == ["rejected", reason["entry"], "reason.json"]
+        for file in reason["files"]:
+            assert re.fullmatch(r"\d{6}\.zip", file.pop("name"))
+            assert re.fullmatch(r"[0-9a-f]+", file.pop("object"))
+            assert set(file) == {"size_bytes"}
+    said = {str(reason["jobs"][0]["reason"]) if reason.get("jobs") else str(reason["reason"])
+            for reason in reasons.values()}  # fmt: skip
+    assert any("photometric interpretation (unknown)" in each for each in said), said
+    written = capfd.readouterr()
+    texts = [*map(json.dumps, reasons.values()), *clinic.said, written.out, written.err]
+    columns = clinic.ledger_columns() | {"entries.key": ""}
+    numbers = measured.read_text()
+    assert "notice" in "".join(clinic.said)
+    assert "JobsRejected" in numbers or "jobs_rejected" in numbers, numbers[:400]
+    texts += [clinic.type("job", *words, "--json").out for words in (["list"], ["show", clinic.job().id])]
+    assert found(WORDS, *texts, numbers, *columns.values()) == set()

@@ -80,6 +80,13 @@ _NAMES = {
     "series_uid": "Series Instance",
 }
 _UID = re.compile(r"[0-9.]{1,64}")
+#: What may be repeated of a header's word; a broken writer puts anything there. See PS3.3 C.7.6.3.1.2.
+_PHOTOMETRIC = frozenset(
+    (
+        "MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB", "HSV", "ARGB", "CMYK", "XYB",
+        "YBR_FULL", "YBR_FULL_422", "YBR_PARTIAL_420", "YBR_PARTIAL_422", "YBR_ICT", "YBR_RCT",
+    )
+)  # fmt: skip
 Vector = tuple[float, float, float]
 
 
@@ -286,7 +293,8 @@ def _shape_problem(values: _Values, rows: int, columns: int, frames: int, form: 
     """Return why its image attributes make no grey-value image, or ``""``."""
     photometric = values.text("photometric")
     if values.number("samples", 1) != 1 or not photometric.startswith("MONOCHROME"):
-        return f"photometric interpretation {photometric or '(none)'}: only grey values are read"
+        said = photometric if photometric in _PHOTOMETRIC else "(unknown)" if photometric else "(none)"
+        return f"photometric interpretation {said}: only grey values are read"
     if not (0 < rows <= MAX_SIDE and 0 < columns <= MAX_SIDE and frames > 0):
         return f"{frames} frames of {rows} × {columns}: not an image of at most {MAX_SIDE} × {MAX_SIDE}"
     if form.allocated not in (8, 16, 32) or not 0 < form.stored <= form.high_bit + 1 <= form.allocated:

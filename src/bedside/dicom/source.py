@@ -151,7 +151,7 @@ def _inflated(descriptor: int, size: int, meta: Elements, wish: Wish) -> Source:
                 truncated = True
                 break
         except Malformed as exc:
-            raise InputRejected(f"deflated data set is not Explicit VR Little Endian: {exc}") from exc
+            raise InputRejected("deflated data set is not Explicit VR Little Endian") from exc
         limit = min(inflation_limit(len(payload)), MAX_HEADER_BYTES)
         if wanted >= limit:
             raise InputRejected(

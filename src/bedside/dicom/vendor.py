@@ -5,6 +5,7 @@ the log, since these quote values and a value may be a patient's name.
 """
 
 import logging
+import re
 import struct
 import warnings
 import zlib
@@ -33,10 +34,17 @@ VENDOR_ERRORS: tuple[type[Exception], ...] = (
     zlib.error,
 )
 
+_UID = re.compile(r"[0-9.]{1,64}")
+
 
 def uid_name(uid: str) -> str:
-    """Return the standard's name of a UID, or the UID. `pydicom.uid.UID` would warn of malformed ones."""
-    return UID_dictionary[uid][0] if uid in UID_dictionary else uid
+    """Return the standard's name of a UID, or the UID; what is none may be anything, and is not repeated.
+
+    `pydicom.uid.UID` would warn of malformed ones.
+    """
+    if uid in UID_dictionary:
+        return UID_dictionary[uid][0]
+    return uid if _UID.fullmatch(uid) else "(no UID)"
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """What a model accepts, and the reason when a series is not of that kind (no garbage masks)."""
 
+import re
 from dataclasses import dataclass
 
 
@@ -33,10 +34,10 @@ class Acceptance:
         """
         if self.modalities and modality not in self.modalities:
             accepted = ", ".join(sorted(self.modalities))
-            return f"modality {modality or '(none)'} is not what the model reads ({accepted})"
+            return f"modality {_shown(modality)} is not what the model reads ({accepted})"
         if self.body_parts and body_part and body_part.upper() not in self.body_parts:
             accepted = ", ".join(sorted(self.body_parts))
-            return f"body part {body_part} is not what the model reads ({accepted})"
+            return f"body part {_shown(body_part)} is not what the model reads ({accepted})"
         if slices < self.min_slices:
             counted = "1 slice" if slices == 1 else f"{slices} slices"
             return f"{counted}, the model needs at least {self.min_slices}"
@@ -48,3 +49,14 @@ class Acceptance:
                         f"{axis} spacing {value:.3f} mm is outside {least:g}–{most:g} mm that the model reads"
                     )
         return ""
+
+
+def _shown(value: str) -> str:
+    """Return a header's code as a reason may repeat it: what is no code may be anything, a name too.
+
+    See PS3.5 6.2, VR CS.
+    """
+    return value if _CODE.fullmatch(value) else "(not a code)" if value else "(none)"
+
+
+_CODE = re.compile(r"[A-Z0-9_ ]{1,16}")
