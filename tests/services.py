@@ -41,11 +41,15 @@ class PostgresServer:
 
 
 @contextmanager
-def run_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
+def run_postgres(
+    *, durable: bool = False, port: int = 0, certificate: bytes = b""
+) -> Iterator[PostgresServer]:
     """Run a server in a new folder until the block ends.
 
     Args:
         durable: Flush to disk at each commit, as in production; off is quicker.
+        port: On which it listens at 127.0.0.1 too, over TLS only; 0 is not at all.
+        certificate: Its certificate and key as PEM, where it listens.
     """
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="bedside-pg-", dir="/tmp" if Path("/tmp").is_dir() else None))
@@ -58,15 +62,17 @@ def run_postgres(*, durable: bool = False) -> Iterator[PostgresServer]:
             capture_output=True,
             cwd=folder,
         )
-        with _server(binaries, folder, durable) as process:
-            _wait_until_ready(process, folder)
+        if port:
+            _over_tls(folder / "data", certificate)
+        with _server(binaries, folder, durable, port) as process:
+            _wait_until_ready(process, folder, port or 5432)
             yield PostgresServer(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _server(binaries: Path, folder: Path, durable: bool) -> Iterator["subprocess.Popen[bytes]"]:
+def _server(binaries: Path, folder: Path, durable: bool, port: int) -> Iterator["subprocess.Popen[bytes]"]:
     switch = "on" if durable else "off"
     settings = {
         "listen_addresses": "",
@@ -76,6 +82,14 @@ def _server(binaries: Path, folder: Path, durable: bool) -> Iterator["subprocess
         "max_connections": "60",
         "shared_buffers": "64MB",
     }
+    if port:
+        settings |= {
+            "listen_addresses": "127.0.0.1",
+            "port": str(port),
+            "ssl": "on",
+            "ssl_cert_file": "server.pem",
+            "ssl_key_file": "server.pem",
+        }
     options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
@@ -96,13 +110,25 @@ def _server(binaries: Path, folder: Path, durable: bool) -> Iterator["subprocess
             process.wait(20)
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", folder: Path) -> None:
+def _over_tls(data: Path, certificate: bytes) -> None:
+    """Let in over the network who comes over TLS, and nobody else."""
+    file = data / "server.pem"
+    file.write_bytes(certificate)
+    file.chmod(0o600)
+    if os.geteuid() == 0:
+        os.chown(file, NOBODY, NOBODY)
+    (data / "pg_hba.conf").write_text("local all all trust\nhostssl all all 127.0.0.1/32 trust\n")
+
+
+def _wait_until_ready(process: "subprocess.Popen[bytes]", folder: Path, port: int) -> None:
     import psycopg
 
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            psycopg.connect(host=str(folder), user="bedside", dbname="postgres", connect_timeout=2).close()
+            psycopg.connect(
+                host=str(folder), port=port, user="bedside", dbname="postgres", connect_timeout=2
+            ).close()
             return
         except psycopg.OperationalError:
             time.sleep(0.05)

@@ -300,6 +300,29 @@ def test_a_machine_waits_for_software_that_is_still_being_sent(
 
 
 @pytest.mark.needs("terraform", "bash")
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_machine_trusts_the_authorities_that_were_sent_with_its_software(
+    applied: Any, tmp_path: Path, sent: bool
+) -> None:
+    script = _user_data(applied, "default", tmp_path).read_text()
+    found = re.search(r"^trusted=''\nif .*?^fi\n", script, flags=re.MULTILINE | re.DOTALL)
+    told = re.search(r"^\[\[ -z \$trusted.*$", script, flags=re.MULTILINE)
+    assert found is not None and told is not None
+    if sent:
+        (tmp_path / "ledger-ca.pem").write_text("an authority")
+    text = f"set -euo pipefail\nwork={tmp_path}\n{found[0]}{told[0]}\n".replace(
+        "/etc/bedside", f"{tmp_path}/etc"
+    )
+    (tmp_path / "etc").mkdir()
+    subprocess.run(["bash", "-c", text], check=True)
+    variables = tmp_path / "etc" / "environment"
+    assert variables.exists() is sent
+    if sent:
+        file = tmp_path / "etc" / "ledger-ca.pem"
+        assert (file.read_text(), variables.read_text()) == ("an authority", f"PGSSLROOTCERT='{file}'\n")
+
+
+@pytest.mark.needs("terraform", "bash")
 def test_an_alarm_tells_of_machines_that_start_and_cannot_be_set_up(applied: Any, tmp_path: Path) -> None:
     script = _user_data(applied, "cpu", tmp_path).read_text()
     give_up = re.search(r"^give_up\(\) \{.*?^\}\n", script, flags=re.MULTILINE | re.DOTALL)

@@ -1,8 +1,8 @@
 """The section ``[deploy]``: what a deployment on AWS is made of.
 
 Each key is a variable of the Terraform root module in ``bedside/deploy/terraform``, by the same name,
-so that what a person reads in one place is what the other says. ``blob_mounting`` alone is not:
-Terraform has no resource for it.
+so that what a person reads in one place is what the other says. Two are not: Terraform has no resource for
+``blob_mounting``, and the file ``ledger_ca`` travels with the machines' software.
 """
 
 from ipaddress import IPv4Network
@@ -91,6 +91,10 @@ class DeploySettings(_Table):
     rejected_days: int = Field(30, ge=1, description="Days after which rejected input is deleted.")
     ledger_url: str = Field("", description="URL of an existing PostgreSQL; empty makes one on RDS.")
     ledger_class: str = Field("db.t4g.micro", description="Class of the RDS machine.")
+    ledger_ca: str = Field(
+        "",
+        description="PEM file of who signed the database's certificate; empty is RDS's own, in bedside.",
+    )
     pools: dict[PoolName, PoolSettings] = Field(
         default_factory=lambda: {"default": PoolSettings()},
         description="Machines by pool; a stage's `pool` names one.",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bedside.config import DeploySettings, PoolSettings
+from bedside.config.authorities import rds_regions
 from bedside.ports.cloud import Cloud
 
 _QUOTA_PAGE = "https://console.aws.amazon.com/servicequotas/home/services/ec2/quotas"
@@ -46,6 +47,13 @@ def findings(cloud: Cloud, settings: DeploySettings) -> Iterator[Finding]:
             mend=f"aws account enable-region --region-name {cloud.region}",
         )
         return
+    if not settings.ledger_url and not settings.ledger_ca and cloud.region not in rds_regions():
+        yield Finding(
+            ok=False,
+            text=f"database: bedside has no certificate authority of RDS in {cloud.region}",
+            mend="download https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
+            " and name that file as deploy.ledger_ca",
+        )
     for name, pool in settings.pools.items():
         yield from _machines(cloud, name, pool)
     if settings.control:

@@ -16,7 +16,7 @@ from bedside.deploy.software import Software, build_software
 from bedside.deploy.variables import record_key, state_bucket, state_key, tfvars
 from bedside.deploy.waker import waker_zip
 from bedside.deploy.workspace import BACKEND, VARIABLES, RemoteState, prepare, workspace_folder
-from bedside.errors import NotFound
+from bedside.errors import ConfigError, NotFound
 from bedside.ports.cloud import Cloud
 from bedside.ports.datastores import Datastore, Datastores
 
@@ -63,7 +63,12 @@ class Site:
         return workspace_folder(self.base, self.settings.name)
 
     def checks(self) -> Iterator[Finding]:
-        """Ask AWS whether this can work."""
+        """Ask AWS whether this can work.
+
+        Raises:
+            ConfigError: The file of authorities cannot be used, or as `findings` says.
+        """
+        self.ledger_ca()
         yield from findings(self.cloud, self.settings)
         for pipeline in self.only_here:
             yield Finding(
@@ -148,11 +153,28 @@ class Site:
         """Make the archive that machines install; None where the settings or the modules bring another."""
         if self.settings.node_archive_key or not declares(self.modules or workspace.MODULES, SOFTWARE):
             return None
-        made = build_software(self.folder / "software", self.configuration)
+        made = build_software(self.folder / "software", self.configuration, self.ledger_ca())
         for old in made.path.parent.glob("*.tar"):  # a hundred megabytes for each change
             if old != made.path:
                 old.unlink()
         return made
+
+    def ledger_ca(self) -> bytes:
+        """Return the authorities that `ledger_ca` names; empty where it names none.
+
+        Raises:
+            ConfigError: The file is not there, or holds no certificate.
+        """
+        if not self.settings.ledger_ca:
+            return b""
+        path = self.base / self.settings.ledger_ca
+        try:
+            content = path.read_bytes()
+        except OSError as exc:
+            raise ConfigError(f"deploy.ledger_ca: {path} cannot be read: {exc.strerror}") from exc
+        if b"-----BEGIN CERTIFICATE-----" not in content:
+            raise ConfigError(f"deploy.ledger_ca: {path} holds no certificate in PEM form")
+        return content
 
     def _variables(self, key: str) -> dict[str, object]:
         given = tfvars(self.settings, region=self.cloud.region)

@@ -33,6 +33,8 @@ PLATFORMS = (
     "manylinux2014_x86_64",
 )
 CONFIGURATION = "bedside.toml"
+#: Beside it where the ledger's server is to be known by other authorities than RDS's.
+LEDGER_CA = "ledger-ca.pem"
 
 _LEFT_OUT = frozenset({"__pycache__", ".terraform", "examples"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -51,12 +53,13 @@ class Software:
     key: str
 
 
-def build_software(folder: Path, configuration: bytes) -> Software:
+def build_software(folder: Path, configuration: bytes, ledger_ca: bytes = b"") -> Software:
     """Write the archive; the same versions and configuration give the same bytes.
 
     Args:
         folder: Where it goes.
         configuration: The ``bedside.toml`` of the machines.
+        ledger_ca: Certificate authorities of the ledger's server, as PEM; empty is none of one's own.
 
     Raises:
         Unavailable: The package index does not answer, or has no wheel for the machines.
@@ -66,7 +69,8 @@ def build_software(folder: Path, configuration: bytes) -> Software:
         wheels = Path(temporary) / "wheels"
         wheels.mkdir()
         _download(_bedside_wheel(wheels), wheels, Path(temporary) / "constraints.txt")
-        content = _tar([*_named(wheels), (CONFIGURATION, configuration)])
+        named = [(CONFIGURATION, configuration), *([(LEDGER_CA, ledger_ca)] if ledger_ca else [])]
+        content = _tar([*_named(wheels), *named])
     digest = hashlib.sha256(content).hexdigest()
     path = folder / f"{digest}.tar"
     path.write_bytes(content)

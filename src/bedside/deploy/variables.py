@@ -10,8 +10,8 @@ from bedside.config import DeploySettings
 from bedside.deploy.prices import load_table
 from bedside.errors import ConfigError
 
-#: Keys of ``[deploy]`` for which Terraform has no resource.
-NOT_VARIABLES = frozenset({"blob_mounting"})
+#: Keys of ``[deploy]`` for which Terraform has no resource, or that travel with the software.
+NOT_VARIABLES = frozenset({"blob_mounting", "ledger_ca"})
 
 
 def tfvars(settings: DeploySettings, *, region: str) -> dict[str, object]:

@@ -131,3 +131,13 @@ def test_whoever_removes_a_deployment_knows_what_others_made(tmp_path: Path) -> 
     queue = Held(address="b", type="aws_sqs_queue", id="q", arn="arn:q")
     second.add([queue])
     assert first.made() == [role, queue]
+
+
+def test_a_region_whose_databases_nobody_vouches_for_needs_a_file() -> None:
+    account = Account()
+    account.region = "il-central-1"
+    account.enabled = ("il-central-1",)
+    (missing,) = [finding for finding in asked(account) if finding.text.startswith("database")]
+    assert missing.ok is False and "deploy.ledger_ca" in missing.mend
+    for settings in ({"ledger_ca": "rds.pem"}, {"ledger_url": "postgresql://db.example/b"}):
+        assert not [found for found in asked(account, **settings) if found.text.startswith("database")]

@@ -15,13 +15,14 @@ CONFIGURATION = b"[system]\ntenants = ['default']\n"
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the machines' Python is 3.11")
 def test_a_machine_installs_it_without_an_index(tmp_path: Path) -> None:
-    made = software.build_software(tmp_path / "made", CONFIGURATION)
-    again = software.build_software(tmp_path / "again", CONFIGURATION)
+    made = software.build_software(tmp_path / "made", CONFIGURATION, b"an authority")
+    again = software.build_software(tmp_path / "again", CONFIGURATION, b"an authority")
     assert made.key == again.key == f"software/{made.path.stem}.tar"
 
     with tarfile.open(made.path) as archive:
         archive.extractall(tmp_path / "machine", filter="data")
     assert (tmp_path / "machine" / "bedside.toml").read_bytes() == CONFIGURATION
+    assert (tmp_path / "machine" / "ledger-ca.pem").read_bytes() == b"an authority"
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
     python = tmp_path / "venv" / "bin" / "python"
     wheels = sorted((tmp_path / "machine" / "wheels").glob("*.whl"))
@@ -31,6 +32,8 @@ def test_a_machine_installs_it_without_an_index(tmp_path: Path) -> None:
     modules = "bedside.worker.loop, bedside.worker.intake, bedside.worker.compare, bedside.worker.upkeep"
     adapters = "bedside.adapters.containers, bedside.adapters.aws.blobs, bedside.adapters.sql, psycopg"
     subprocess.run([python, "-I", "-c", f"import {modules}, {adapters}"], check=True)
+    bundle = "from bedside.config.authorities import rds_regions; assert 'eu-west-1' in rds_regions()"
+    subprocess.run([python, "-I", "-c", bundle], check=True)
     said = subprocess.run(
         [python.with_name("bedside"), "worker", "--help"], check=True, capture_output=True, text=True
     )

@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bedside.adapters.sql.errors import translated
+from bedside.config.authorities import authorities
 from bedside.errors import ConfigError
 
 #: Longer than any transaction of ours, also on a slow disk with many workers.
@@ -65,7 +66,9 @@ def _url(text: str) -> URL:
         ) from exc
     backend = url.get_backend_name()
     if backend == "postgresql":
-        return url.set(drivername="postgresql+psycopg")
+        bundle = authorities(url.host or "", url.query, os.environ)
+        trusting = url.update_query_dict({"sslrootcert": str(bundle)}) if bundle else url
+        return trusting.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
         raise ConfigError(f"ledger.url: {backend} is not supported, only sqlite and postgresql")
     if url.database in (None, "", ":memory:"):

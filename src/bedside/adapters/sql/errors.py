@@ -13,6 +13,16 @@ from bedside.errors import BedsideError, Unavailable
 
 HINT = "bedside doctor"
 
+#: What libpq says of a server's certificate, and what that means.
+CERTIFICATE = {
+    "certificate verify failed": "no authority that is trusted has signed the server's certificate",
+    "does not match host name": "the server's certificate is another machine's",
+    "root certificate file": "the file of the authorities that are trusted is not there",
+}
+CERTIFICATE_HINT = (
+    "name their PEM file as sslrootcert in ledger.url, or as deploy.ledger_ca for machines on AWS"
+)
+
 
 @contextmanager
 def translated() -> Iterator[None]:
@@ -22,7 +32,11 @@ def translated() -> Iterator[None]:
     except StatementError as exc:
         if isinstance(exc.orig, BedsideError):  # refused by one of our column types
             raise exc.orig from exc
-        raise Unavailable(f"ledger: {_said(exc)}", hint=HINT) from exc
+        said = _said(exc)
+        for words, meaning in CERTIFICATE.items():
+            if words in said:  # the server may be mended, so that trying again helps
+                raise Unavailable(f"ledger: {meaning}: {said}", hint=CERTIFICATE_HINT) from exc
+        raise Unavailable(f"ledger: {said}", hint=HINT) from exc
     except SQLAlchemyError as exc:
         raise Unavailable(f"ledger: {type(exc).__name__}", hint=HINT) from exc
 

@@ -8,6 +8,9 @@ locals {
 
   # Raising it makes a new password, in SSM and in the database at once.
   password_version = 1
+
+  # What stands beside the password in the URL: raised with the words below, so that deployments are brought to them.
+  url_version = local.password_version + 1
 }
 
 # A new one at each run; it is written only when the version below goes up.
@@ -104,7 +107,8 @@ resource "aws_db_instance" "this" {
   depends_on = [aws_cloudwatch_log_group.this]
 }
 
-# What workers read at each start. It holds the password, therefore encrypted and in no state.
+# What workers read at each start. It holds the password, therefore encrypted and in no state. The server must show
+# a certificate of its own name, signed by RDS: bedside has those authorities with it.
 resource "aws_ssm_parameter" "url" {
   count = local.made ? 1 : 0
 
@@ -112,8 +116,8 @@ resource "aws_ssm_parameter" "url" {
   description      = "SQLAlchemy URL of bedside's ledger"
   type             = "SecureString"
   key_id           = var.key_arn == "" ? null : var.key_arn
-  value_wo         = "postgresql://${local.user}:${ephemeral.aws_ssm_parameter.password[0].value}@${aws_db_instance.this[0].endpoint}/bedside?sslmode=require"
-  value_wo_version = local.password_version
+  value_wo         = "postgresql://${local.user}:${ephemeral.aws_ssm_parameter.password[0].value}@${aws_db_instance.this[0].endpoint}/bedside?sslmode=verify-full"
+  value_wo_version = local.url_version
 }
 
 # The existing database's. What its owner wrote down is in the state, as every variable of Terraform is.
