@@ -6,6 +6,7 @@ import pytest
 
 from bedside.domain.export import (
     ExportState,
+    StudyPart,
     claimed,
     confirmed,
     failed,
@@ -44,16 +45,22 @@ def test_every_value_of_an_export_comes_back(ledger: Ledger) -> None:  # noqa: F
     export = ledger.export("ward", job.id)
     assert export is not None
     for after in (
-        claimed(export, at(5), timedelta(minutes=1)),
-        sent(claimed(export, at(5), timedelta(minutes=1)), "ticket", at(6), at(9)),
+        claimed(export, at(5), timedelta(minutes=1), study=True),
+        sent(claimed(export, at(5), timedelta(minutes=1), study=True), "ticket", at(6), at(9)),
     ):
         assert ledger.put_export(after)
         assert ledger.export("ward", job.id) == after
     after = confirmed(after, 3, (("seg.dcm", "ValidationException"),), at(12))
     assert ledger.put_export(after)
     assert ledger.export("ward", job.id) == after
+    assert after.study is StudyPart.TRIED, "what was refused may be of the study"
     after = retried(after, at(20))
     assert ledger.put_export(after) and ledger.export("ward", job.id) == after
+    after = claimed(after, at(21), timedelta(minutes=1))
+    assert ledger.put_export(after)
+    after = confirmed(after, 4, (), at(22), study=True)
+    assert ledger.put_export(after) and ledger.export("ward", job.id) == after
+    assert after.study is StudyPart.STORED
 
 
 def test_only_the_first_change_of_a_revision_is_written(ledger: Ledger) -> None:  # noqa: F811

@@ -23,6 +23,14 @@ class ExportState(StrEnum):
     FAILED = "failed"
 
 
+class StudyPart(StrEnum):
+    """What of the study that a result was read from went along with it."""
+
+    NONE = "none"
+    TRIED = "tried"  # some of it may be there
+    STORED = "stored"  # the archive confirmed what was not there before
+
+
 class ExportEvent(StrEnum):
     """What can happen to an export."""
 
@@ -67,6 +75,7 @@ class Export:
         attempts: Tries that failed since it was last under way.
         ticket: What the archive gave to ask with, or empty.
         not_before: Nothing is done earlier (back-off, or a worker has it).
+        study: What of the study went along.
         stored: Instances that the archive confirmed.
         refused: Instances that it refused, each as ``(instance, reason)``.
         reason: Why it waits or failed; no patient data.
@@ -83,6 +92,7 @@ class Export:
     attempts: int = 0
     ticket: str = ""
     not_before: datetime
+    study: StudyPart = StudyPart.NONE
     stored: int = 0
     refused: tuple[tuple[str, str], ...] = ()
     reason: str = ""
@@ -107,9 +117,10 @@ def first_export(tenant: str, job_id: str, prefix: str, now: datetime) -> Export
     )
 
 
-def claimed(export: Export, now: datetime, hold: timedelta) -> Export:
-    """A worker takes it; one that dies lets go of it after ``hold``."""
-    return replace(_moved(export, ExportEvent.CLAIM), not_before=now + hold)
+def claimed(export: Export, now: datetime, hold: timedelta, *, study: bool = False) -> Export:
+    """A worker takes it, with its study or without; one that dies lets go of it after ``hold``."""
+    part = StudyPart.TRIED if study else export.study
+    return replace(_moved(export, ExportEvent.CLAIM), not_before=now + hold, study=part)
 
 
 def sent(export: Export, ticket: str, now: datetime, look_at: datetime) -> Export:
@@ -139,13 +150,22 @@ def lost(export: Export, reason: str, now: datetime, until: datetime) -> Export:
     )
 
 
-def confirmed(export: Export, stored: int, refused: tuple[tuple[str, str], ...], now: datetime) -> Export:
-    """The archive said of each instance whether it has it."""
+def confirmed(
+    export: Export, stored: int, refused: tuple[tuple[str, str], ...], now: datetime, *, study: bool = False
+) -> Export:
+    """The archive said of each instance, of the study too where that went along, whether it has it."""
     event = ExportEvent.FAIL if refused else ExportEvent.STORE
     reason = f"{len(refused)} of {stored + len(refused)} instances refused" if refused else ""
     after = _moved(export, event)
     return replace(
-        after, stored=stored, refused=refused, reason=reason, ticket="", attempts=0, changed_at=now
+        after,
+        study=StudyPart.STORED if study and not refused else export.study,
+        stored=stored,
+        refused=refused,
+        reason=reason,
+        ticket="",
+        attempts=0,
+        changed_at=now,
     )
 
 

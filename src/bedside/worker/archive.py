@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bedside.domain.arrival import ArrivalKind, StoredFile
-from bedside.domain.export import Export, ExportState, claimed, confirmed, failed, lost, sent, waiting
+from bedside.domain.export import (
+    Export,
+    ExportState,
+    StudyPart,
+    claimed,
+    confirmed,
+    failed,
+    lost,
+    sent,
+    waiting,
+)
 from bedside.domain.job import LedgerEvent
 from bedside.errors import BedsideError, ConfigError, NotFound, Unavailable
 from bedside.log import Log, silent
@@ -29,6 +39,8 @@ LOOKED_AT = 200
 #: Waits after a try that failed double from the first to the longest; after so many, a person is needed.
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 MAX_ATTEMPTS = 30
+#: Of an export that brought its study along, all of it.
+_WHOLE = (ExportState.STORED, StudyPart.STORED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +71,7 @@ class Archivist:
         """
         done = 0
         for export in self.ledger.due_exports(self.clock.now(), limit=BATCH):
-            taken = claimed(export, self.clock.now(), HOLD)
+            taken = claimed(export, self.clock.now(), HOLD, study=self.studies)
             if not self.ledger.put_export(taken):
                 continue
             after = self._tried(taken)
@@ -85,7 +97,7 @@ class Archivist:
         now = self.clock.now()
         if receipt is None:
             return waiting(export, "", now, now + LOOK, counts=False)
-        return confirmed(export, receipt.stored, _refused(receipt), now)
+        return confirmed(export, receipt.stored, _refused(receipt), now, study=self.studies)
 
     def _parcel(self, export: Export) -> Parcel:
         return Parcel(
@@ -97,7 +109,10 @@ class Archivist:
         )
 
     def _study(self, export: Export) -> tuple[StoredFile, ...]:
-        """Return the instances of an export's study that no archived result of it brought along before."""
+        """Return the instances of an export's study that no archived result of it brought along before.
+
+        A result from a time when studies stayed out brought none, whatever the setting says now.
+        """
         ledger, tenant = self.ledger, export.tenant
         job = ledger.job(tenant, export.job_id)
         arrival = ledger.arrival(tenant, job.arrival_id)
@@ -106,7 +121,7 @@ class Archivist:
         there: set[StoredFile] = set()
         for other in ledger.jobs(tenant, JobFilter(subject=job.subject), limit=LOOKED_AT):
             known = ledger.export(tenant, other.id)
-            if known is not None and known.state is ExportState.STORED:
+            if known is not None and (known.state, known.study) == _WHOLE:
                 there.update(ledger.arrival(tenant, other.arrival_id).files)
         return tuple(file for file in arrival.files if file not in there)
 

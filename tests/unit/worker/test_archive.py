@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bedside.domain.arrival import StoredFile, arrival_id
-from bedside.domain.export import Export, ExportState, claimed
+from bedside.domain.export import Export, ExportState, StudyPart, claimed
 from bedside.domain.job import Job, JobState
 from bedside.domain.release import Role
 from bedside.errors import BedsideError, NotFound, Unavailable, UsageError
@@ -207,6 +207,24 @@ def test_a_later_version_brings_what_is_new_in_it(shop: Workshop) -> None:
     )
     assert shop.worker.step()
     assert [parcel.study for _, parcel in archive.asked] == [files, (late,)]
+
+
+def test_a_study_follows_with_the_next_result_where_the_setting_was_off_before(shop: Workshop) -> None:
+    """As after an update that sends studies: nothing is sent twice, and no study is taken for there."""
+    archive = archives(shop, ALL)
+    job = shop.submit()
+    files = shop.ledger.arrival("ward", job.arrival_id).files
+    for number, studies in enumerate((False, True, True, False)):
+        archivist = Archivist(ledger=shop.ledger, archive=archive, studies=studies, clock=shop.clock)
+        shop.worker._parts = replace(shop.worker._parts, aside=archivist.step)
+        if number:
+            shop.ledger.enqueue(replace(job, id=f"j{number}", identity=f"j{number}"))
+        assert shop.worker.step()
+    assert [parcel.study for _, parcel in archive.asked] == [(), files, (), ()]
+    assert len({parcel.token for _, parcel in archive.asked}) == 4
+    exports = [shop.ledger.export("ward", known) for known in (job.id, "j1", "j2", "j3")]
+    parts = [export.study for export in exports if export]
+    assert parts == [StudyPart.NONE, StudyPart.STORED, StudyPart.STORED, StudyPart.NONE]
 
 
 def test_a_worker_that_dies_while_sending_lets_go(shop: Workshop) -> None:

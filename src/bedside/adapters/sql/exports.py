@@ -11,7 +11,7 @@ from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.schema import exports
 from bedside.adapters.sql.statements import add_once
 from bedside.adapters.sql.types import Row
-from bedside.domain.export import OPEN, Export, ExportState
+from bedside.domain.export import OPEN, Export, ExportState, StudyPart
 
 
 class Exports:
@@ -81,6 +81,7 @@ def _row(export: Export) -> Row:
         "attempts": export.attempts,
         "ticket": export.ticket,
         "not_before": export.not_before,
+        "study": export.study.value,
         "stored": export.stored,
         "refused": [list(pair) for pair in export.refused],
         "reason": export.reason,
@@ -100,6 +101,7 @@ def _export(row: Found[Any]) -> Export:
         attempts=row.attempts,
         ticket=row.ticket,
         not_before=row.not_before,
+        study=StudyPart(row.study),
         stored=row.stored,
         refused=tuple((instance, reason) for instance, reason in row.refused),
         reason=row.reason,

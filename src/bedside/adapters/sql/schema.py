@@ -243,6 +243,7 @@ exports = Table(
     Column("attempts", Integer, nullable=False),
     _words("ticket"),
     Column("not_before", Moment, nullable=False),
+    Column("study", Words, nullable=False, server_default="none"),
     Column("stored", Integer, nullable=False),
     Column("refused", document(), nullable=False),
     _words("reason"),

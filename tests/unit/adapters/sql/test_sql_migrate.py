@@ -16,6 +16,7 @@ from sqlalchemy import MetaData, Table, inspect, text
 from bedside.adapters.sql import SqlLedger, release_rows, rows
 from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.schema import metadata
+from bedside.domain.export import StudyPart
 from bedside.errors import ConfigError, Unavailable
 from bedside.ports import JobFilter
 from ledger_samples import T0, make_arrival, make_job, make_release, make_result
@@ -137,6 +138,27 @@ def test_what_the_first_schema_held_is_read_after_upgrading(url: str) -> None:
     late, _ = ledger.enqueue(make_job(ledger.add_arrival(second)))
     assert complete_next(ledger) == late.id
     assert [result.job_id for result in ledger.results("ward")] == [late.id]
+    ledger.close()
+
+
+def test_of_exports_from_before_it_is_not_said_that_their_study_is_there(url: str) -> None:
+    if url.startswith("sqlite"):
+        Path(str(Database(url).file)).parent.mkdir(parents=True)
+    ledger = SqlLedger(url)
+    ledger.prepare()
+    ledger.enqueue(make_job(ledger.add_arrival(make_arrival(1))))
+    lease = ledger.lease(pools=(), worker="w", now=T0, lease_s=60)
+    assert lease is not None
+    job = ledger.complete(lease, make_result(lease), now=T0, archive=True)
+    before = ledger.export("ward", job.id)
+    ledger.close()
+    with Database(url).write() as connection:
+        connection.exec_driver_sql("alter table exports drop column study")
+        connection.exec_driver_sql("update alembic_version set version_num = '0004'")
+    ledger = SqlLedger(url)
+    ledger.prepare()
+    assert before is not None and ledger.export("ward", job.id) == before
+    assert before.study is StudyPart.NONE
     ledger.close()
 
 
