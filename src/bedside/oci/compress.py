@@ -93,13 +93,18 @@ def decompressed(stream: BinaryIO, media_type: str) -> BinaryIO:
 
 
 def blocks(chunks: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
-    """Cut a stream into blocks of one size; the last may be shorter."""
+    """Cut a stream into blocks of one size; the last may be shorter. What is cut already passes uncopied."""
     waiting = bytearray()
     for chunk in chunks:
+        if not waiting and len(chunk) == size_bytes:
+            yield chunk
+            continue
         waiting += chunk
         while len(waiting) >= size_bytes:
-            yield bytes(waiting[:size_bytes])
+            with memoryview(waiting) as view:
+                block = bytes(view[:size_bytes])
             del waiting[:size_bytes]
+            yield block
     if waiting:
         yield bytes(waiting)
 

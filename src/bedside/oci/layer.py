@@ -4,13 +4,12 @@ Owns the key under which the cache knows a layer: the recipe's inputs, the form 
 compresses it. Reads nothing of a layer's files where that key is known.
 """
 
-import hashlib
 import json
-from collections.abc import Iterable, Iterator
 
 from bedside.oci.cache import Known, LayerCache
-from bedside.oci.compress import Compression, compress
+from bedside.oci.compress import BLOCK_BYTES, Compression, blocks, compress
 from bedside.oci.descriptor import sha256_digest
+from bedside.oci.hashing import Hasher
 from bedside.oci.parts import Layer, Recipe
 from bedside.oci.tar import TAR_VERSION, tar
 
@@ -41,12 +40,8 @@ def layer_key(recipe: Recipe, compression: Compression) -> str:
 
 
 def _made(key: str, recipe: Recipe, cache: LayerCache, compression: Compression) -> Known:
-    digest = hashlib.sha256()
-
-    def noted(pieces: Iterable[bytes]) -> Iterator[bytes]:
-        for piece in pieces:
-            digest.update(piece)
-            yield piece
-
-    part = cache.store(compress(noted(tar(recipe.entries())), compression), compression.media_type)
-    return cache.remember(key, part, f"sha256:{digest.hexdigest()}")
+    with Hasher() as hasher:
+        # Hashed in blocks: a tar of many small files is given to the other thread a megabyte at a time.
+        plain = hasher.noting(blocks(tar(recipe.entries()), BLOCK_BYTES))
+        part = cache.store(compress(plain, compression), compression.media_type)
+        return cache.remember(key, part, f"sha256:{hasher.hexdigest()}")

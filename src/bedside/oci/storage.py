@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bedside.errors import BedsideError, ConfigError, Unavailable
+from bedside.oci.hashing import Hasher
 
 #: Names of files that are being written begin so.
 TEMPORARY = ".writing-"
@@ -87,21 +88,21 @@ def write_blob(folder: Path, pieces: Iterable[bytes]) -> tuple[str, int]:
     Raises:
         Unavailable: The disk is full.
     """
-    digest, size = hashlib.sha256(), 0
+    size = 0
     temporary = folder / f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex}"
-    with refusals(folder):
+    with refusals(folder), Hasher() as hasher:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("xb") as stream:
-                for piece in pieces:
+                for piece in hasher.noting(pieces):
                     stream.write(piece)
-                    digest.update(piece)
                     size += len(piece)
             temporary.chmod(READ_ONLY)
-            temporary.replace(folder / digest.hexdigest())
+            digest = hasher.hexdigest()
+            temporary.replace(folder / digest)
         finally:
             temporary.unlink(missing_ok=True)
-    return f"sha256:{digest.hexdigest()}", size
+    return f"sha256:{digest}", size
 
 
 def file_digest(path: Path) -> str:
