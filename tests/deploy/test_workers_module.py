@@ -139,7 +139,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory, moto: Cloud) -> dict[str, 
     )
     terraform = _module(folder, "workers", variables, moto.environment)
     terraform.run("apply", "-input=false", "-auto-approve")
-    return _resources(terraform)
+    return {**_resources(terraform), "terraform": terraform, "variables": variables}
 
 
 @pytest.mark.needs("terraform")
@@ -164,6 +164,34 @@ def test_groups_begin_at_zero_and_stay_within_their_maximum(applied: Any, moto: 
 def test_machines_are_closed_and_encrypted(applied: Any) -> None:
     for pool in ("default", "cpu"):
         template = applied[f'aws_launch_template.pool["{pool}"]']
+@pytest.mark.needs("terraform")
+def test_an_apply_in_the_night_wakes_no_pool(applied: Any, moto: Cloud) -> None:
+    scaling, terraform = moto.client("autoscaling"), applied["terraform"]
+    scaling.update_auto_scaling_group(AutoScalingGroupName="clinic-cpu", MaxSize=0)  # as the schedule does
+    assert _planned(terraform, applied["variables"]) == {"cpu": (0, 2)}  # by itself it would
+    assert _planned(terraform, {**applied["variables"], "asleep": ["cpu"]}) == {}
+    scaling.update_auto_scaling_group(AutoScalingGroupName="clinic-cpu", MaxSize=2)
+    for pool in ("default", "cpu"):
+        assert "GroupMaxSize" in applied[f'aws_autoscaling_group.pool["{pool}"]']["enabled_metrics"]
+
+
+def _planned(terraform: Terraform, variables: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """Return the maximum of groups before and after, where a plan changes it."""
+    main = terraform.folder / "main.tf.json"
+    held = json.loads(main.read_text())
+    held["module"]["it"] = {"source": held["module"]["it"]["source"], **variables}
+    main.write_text(json.dumps(held))
+    target = "-target=module.it.aws_autoscaling_group.pool"
+    terraform.run("plan", "-input=false", "-lock=false", target, "-out=night")
+    changes = json.loads(terraform.run("show", "-json", "night").stdout)["resource_changes"]
+    sizes = {
+        item["index"]: (item["change"]["before"]["max_size"], item["change"]["after"]["max_size"])
+        for item in changes
+        if item["type"] == "aws_autoscaling_group"
+    }
+    return {pool: (before, after) for pool, (before, after) in sizes.items() if before != after}
+
+
         metadata = template["metadata_options"][0]
         assert (metadata["http_tokens"], metadata["http_put_response_hop_limit"]) == ("required", 1)
         assert template["block_device_mappings"][0]["ebs"][0]["encrypted"] == "true"
@@ -696,4 +724,50 @@ def test_each_module_is_formatted_and_valid_alone(tmp_path: Path, name: str) -> 
     terraform = Terraform(folder=folder, environment=environment(tmp_path, {"AWS_REGION": REGION}))
     terraform.run("fmt", "-check", "-recursive")
     terraform.run("init", "-input=false", "-backend=false")
+        "permitted_wait_s": {"default": 900},
+        "night": True,
     terraform.run("validate")
+    _rings_when_it_should(alarms)
+def _rings_when_it_should(alarms: list[dict[str, Any]]) -> None:
+    """Follow two alarms of a pool whose work may wait 900 s, and that sleeps, through some days."""
+    named = {alarm["AlarmName"].removeprefix("watched-default-"): alarm for alarm in alarms}
+
+    def rings(name: str, *spans: dict[str, int]) -> int | None:
+        """Return after how many periods of five minutes it rings; each span says its `for`."""
+        return _rung(named[name], [span for span in spans for _ in range(span["periods"])])
+
+    waits = {"waiting": 3, "serving": 0, "most": 1}
+    assert rings("nobody-works", {**waits, "periods": 100}) == 9 + 3, "45 minutes, and what it may wait"
+    assert rings("nobody-works", {**waits, "periods": 11}, {**waits, "serving": 1, "periods": 50}) is None
+    night = {**waits, "most": 0, "periods": 120}
+    assert rings("nobody-works", night) is None
+    assert rings("nobody-works", night, {**waits, "periods": 100}) == 120 + 12
+    assert rings("oldest", {"age": 4600, "most": 1, "periods": 100}) == 12
+    assert rings("oldest", {"age": 4400, "most": 1, "periods": 100}) is None, "an hour, and what it may wait"
+    asleep = {"age": 36_000, "most": 0, "periods": 120}
+    assert rings("oldest", asleep) is None
+    assert (
+        rings("oldest", asleep, {"age": 40_000, "most": 1, "periods": 11}, {"age": 60, "periods": 9}) is None
+    )
+    assert rings("oldest", asleep, {"age": 40_000, "most": 1, "periods": 20}) == 120 + 12
+
+
+def _rung(alarm: dict[str, Any], periods: list[dict[str, int]]) -> int | None:
+    """Return the period at which an alarm on metric maths rings; words mean what CloudWatch's guide says."""
+    (asked,) = [query for query in alarm["Metrics"] if query.get("ReturnData")]
+    named = {query["Id"] for query in alarm["Metrics"] if "MetricStat" in query}
+    assert all(query["MetricStat"]["Period"] == 300 for query in alarm["Metrics"] if "MetricStat" in query)
+    words = {
+        "IF": lambda condition, then, otherwise: then if condition else otherwise,
+        "FILL": lambda value, filling: filling if value is None else value,
+        "__builtins__": {},
+    }
+    breaches = 0
+    for number, period in enumerate(periods, 1):
+        values = {name: period.get(name) for name in named}
+        breaches = breaches + 1 if eval(asked["Expression"], words, values) > alarm["Threshold"] else 0
+        if breaches == alarm["EvaluationPeriods"]:
+            return number
+    return None
+
+

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -181,6 +182,7 @@ class Site:
         if self.makes_datastore:
             found = self._datastore()
             given["datastore_id"] = found.id if found else NO_DATASTORE
+        given["asleep"] = asleep(self.cloud, self.settings)
         return {**given, "waker_zip": WAKER, **({SOFTWARE: key} if key else {})}
 
     def _open(self, key: str, *, make: bool) -> Terraform:
@@ -224,6 +226,19 @@ class Site:
         except FileNotFoundError:
             return None
         return "local" if "local" in document["terraform"]["backend"] else "s3"
+
+
+def asleep(cloud: Cloud, settings: DeploySettings) -> list[str]:
+    """Return the pools whose night it is: an apply must not wake them.
+
+    AWS is asked and no clock, because the schedule is AWS's: what it has done is what counts.
+    """
+    found = []
+    for pool in settings.pools if settings.night else ():
+        with suppress(NotFound):  # yet to be made
+            if cloud.group(f"{settings.name}-{pool}").max == 0:
+                found.append(pool)
+    return found
 
 
 def declares(modules: Path, variable: str) -> bool:

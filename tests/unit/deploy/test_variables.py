@@ -2,14 +2,18 @@
 
 import json
 import re
+from typing import cast
 
 import pytest
 from pydantic import ValidationError
 
 from bedside.config import DeploySettings, NightSettings, PoolSettings
 from bedside.config.deploy import NAME, NAME_CHARACTERS, RESERVED
+from bedside.deploy.site import asleep
 from bedside.deploy.variables import state_bucket, state_key, tfvars
 from bedside.deploy.workspace import MODULES
+from bedside.errors import NotFound
+from bedside.ports.cloud import Cloud, Group
 
 
 def test_every_key_is_a_variable_but_what_terraform_cannot() -> None:
@@ -62,7 +66,28 @@ def test_where_the_state_is() -> None:
 def test_the_root_module_has_just_these_variables() -> None:
     text = (MODULES / "variables.tf").read_text(encoding="utf-8")
     declared = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
-    assert declared - {"waker_zip"} == set(tfvars(DeploySettings(), region="r"))
+    assert declared - {"waker_zip", "asleep"} == set(tfvars(DeploySettings(), region="r"))
+
+
+class Groups:
+    """An account with groups of these maxima."""
+
+    def __init__(self, **most: int) -> None:
+        self.most = most
+
+    def group(self, name: str) -> Group:
+        if name not in self.most:
+            raise NotFound(f"no group {name}")
+        return Group(desired=0, in_service=0, max=self.most[name])
+
+
+def test_a_pool_whose_night_it_is_is_left_asleep() -> None:
+    cloud = cast(Cloud, Groups(**{"ward-gpu": 0, "ward-cpu": 2}))
+    pools = {"gpu": PoolSettings(), "cpu": PoolSettings(), "new": PoolSettings()}
+    night = NightSettings(stop="0 20 * * *", start="0 5 * * *")
+    assert asleep(cloud, DeploySettings(name="ward", pools=pools, night=night)) == ["gpu"]
+    # Whoever gives the night up wants machines, also where the last one has not ended.
+    assert asleep(cloud, DeploySettings(name="ward", pools=pools)) == []
 
 
 @pytest.mark.parametrize("name", ["ward-", "ward--2", "aws-ward", "ssm", "w" * 21])

@@ -104,6 +104,7 @@ module "workers" {
   queue_url                 = module.events.queue_url
   pool_queues               = module.events.pool_queues
   pools                     = var.pools
+  asleep                    = var.asleep
   machine_usd_per_h         = var.machine_usd_per_h
   subnet_ids                = module.network.subnet_ids
   security_group_id         = module.network.worker_security_group_id
@@ -167,3 +168,7 @@ module "observability" {
   queue_names       = { for pool, queue in module.events.pool_queues : pool => reverse(split(":", queue.arn))[0] }
   dead_letter_names = [for arn in values(module.events.dead_letter_arns) : reverse(split(":", arn))[0]]
 }
+  # What waits on purpose wakes nobody.
+  permitted_wait_s = { for pool, wish in var.pools : pool => wish.permitted_wait_s }
+  night            = var.night != null
+

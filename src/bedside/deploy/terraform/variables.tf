@@ -116,6 +116,12 @@ variable "night" {
 
 variable "control" {
   description = "Whether to make a small machine that is always there: it takes in what arrives, behind HTTPS."
+variable "asleep" {
+  description = "Pools whose night it is: an apply leaves their maximum at zero. `bedside deploy` looks it up."
+  type        = list(string)
+  default     = []
+}
+
   type        = bool
   default     = false
 }

@@ -60,31 +60,66 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   ok_actions          = [aws_sns_topic.alarms.arn]
 }
 
+locals {
+  # AWS takes no more than a day of them.
+  day_periods = 86400 / 300
+
+  # Work may wait so long at zero machines before anybody has to come.
+  permitted_s = { for pool in var.pools : pool => lookup(var.permitted_wait_s, pool, 0) }
+}
+
+# An hour, and what it may wait on purpose. A pool sleeps while its group may have no machine (the night): what waited
+# until the morning then has an hour of the day, too.
 resource "aws_cloudwatch_metric_alarm" "oldest" {
   for_each = toset(var.pools)
 
   alarm_name          = "${var.name}-${each.key}-oldest"
-  alarm_description   = "Something has waited for an hour in pool ${each.key}: bedside deploy status"
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateAgeOfOldestMessage"
-  dimensions          = { QueueName = var.queue_names[each.key] }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
+  alarm_description   = "Something has waited for an hour longer than it may in pool ${each.key}: bedside deploy status"
+  evaluation_periods  = var.night ? 12 : 1
   comparison_operator = "GreaterThanThreshold"
-  threshold           = 3600
+  threshold           = 3600 + local.permitted_s[each.key]
   treat_missing_data  = "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  metric_query {
+    id          = "awake"
+    label       = "seconds that the oldest waits, by day"
+    expression  = "IF(FILL(most, 1) > 0, FILL(age, 0), 0)"
+    return_data = true
+  }
+
+  metric_query {
+    id = "age"
+    metric {
+      namespace   = "AWS/SQS"
+      metric_name = "ApproximateAgeOfOldestMessage"
+      dimensions  = { QueueName = var.queue_names[each.key] }
+      stat        = "Maximum"
+      period      = 300
+    }
+  }
+
+  metric_query {
+    id = "most"
+    metric {
+      namespace   = "AWS/AutoScaling"
+      metric_name = "GroupMaxSize"
+      dimensions  = { AutoScalingGroupName = var.group_names[each.key] }
+      stat        = "Minimum"
+      period      = 300
+    }
+  }
 }
 
-# Work waits and no machine is in service. A GPU machine needs minutes to start, so three quarters of an hour.
+# Work waits, longer than it may, and no machine is in service. A GPU machine needs minutes to start, so three quarters
+# of an hour. While the pool sleeps nobody is expected.
 resource "aws_cloudwatch_metric_alarm" "nobody_works" {
   for_each = toset(var.pools)
 
   alarm_name          = "${var.name}-${each.key}-nobody-works"
   alarm_description   = "Work waits in pool ${each.key} and no machine serves it; ${aws_cloudwatch_log_group.machines.name} says why none starts, e.g. a quota"
-  evaluation_periods  = 9
+  evaluation_periods  = min(local.day_periods, 9 + ceil(local.permitted_s[each.key] / 300))
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
   treat_missing_data  = "notBreaching"
@@ -93,8 +128,8 @@ resource "aws_cloudwatch_metric_alarm" "nobody_works" {
 
   metric_query {
     id          = "unserved"
-    label       = "waiting while nobody works"
-    expression  = "IF(FILL(serving, 0) < 1, FILL(waiting, 0), 0)"
+    label       = "waiting while nobody works who should"
+    expression  = "IF(FILL(most, 1) > 0, IF(FILL(serving, 0) < 1, FILL(waiting, 0), 0), 0)"
     return_data = true
   }
 
@@ -116,6 +151,17 @@ resource "aws_cloudwatch_metric_alarm" "nobody_works" {
       metric_name = "GroupInServiceInstances"
       dimensions  = { AutoScalingGroupName = var.group_names[each.key] }
       stat        = "Maximum"
+      period      = 300
+    }
+  }
+
+  metric_query {
+    id = "most"
+    metric {
+      namespace   = "AWS/AutoScaling"
+      metric_name = "GroupMaxSize"
+      dimensions  = { AutoScalingGroupName = var.group_names[each.key] }
+      stat        = "Minimum"
       period      = 300
     }
   }

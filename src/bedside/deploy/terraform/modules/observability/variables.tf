@@ -18,6 +18,18 @@ variable "queue_names" {
   type        = map(string)
 }
 
+variable "permitted_wait_s" {
+  description = "By pool, how long work may wait at zero machines on purpose; of a pool that is not here, not at all."
+  type        = map(number)
+  default     = {}
+}
+
+variable "night" {
+  description = "Whether groups sleep at times, at a maximum of zero."
+  type        = bool
+  default     = false
+}
+
 variable "dead_letter_names" {
   description = "Dead-letter queues."
   type        = list(string)

@@ -139,7 +139,7 @@ resource "aws_autoscaling_group" "pool" {
 
   name                      = local.groups[each.key]
   min_size                  = 0
-  max_size                  = each.value.max
+  max_size                  = contains(var.asleep, each.key) ? 0 : each.value.max # the schedule wakes it (scaling.tf)
   desired_capacity          = 0
   vpc_zone_identifier       = var.subnet_ids
   health_check_type         = "EC2"
@@ -149,7 +149,7 @@ resource "aws_autoscaling_group" "pool" {
   suspended_processes = ["AZRebalance"]
   # A machine that drains for long must not hold up `terraform apply`.
   wait_for_capacity_timeout = "0"
-  enabled_metrics           = ["GroupDesiredCapacity", "GroupInServiceInstances", "GroupTotalInstances"]
+  enabled_metrics           = ["GroupDesiredCapacity", "GroupInServiceInstances", "GroupMaxSize", "GroupTotalInstances"]
 
   # Only where one type on demand is asked for, because a warm pool is refused with the other form.
   dynamic "launch_template" {

@@ -110,6 +110,12 @@ variable "waker_zip" {
 variable "archive_datastore_id" {
   description = "Id of the HealthImaging datastore that results go to; empty is none."
   type        = string
+variable "asleep" {
+  description = "Pools whose night it is just now: their maximum stays zero until night.start, whatever is applied."
+  type        = list(string)
+  default     = []
+}
+
   default     = ""
 }
 
