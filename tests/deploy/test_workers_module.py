@@ -161,10 +161,6 @@ def test_groups_begin_at_zero_and_stay_within_their_maximum(applied: Any, moto: 
 
 
 @pytest.mark.needs("terraform")
-def test_machines_are_closed_and_encrypted(applied: Any) -> None:
-    for pool in ("default", "cpu"):
-        template = applied[f'aws_launch_template.pool["{pool}"]']
-@pytest.mark.needs("terraform")
 def test_an_apply_in_the_night_wakes_no_pool(applied: Any, moto: Cloud) -> None:
     scaling, terraform = moto.client("autoscaling"), applied["terraform"]
     scaling.update_auto_scaling_group(AutoScalingGroupName="clinic-cpu", MaxSize=0)  # as the schedule does
@@ -192,6 +188,10 @@ def _planned(terraform: Terraform, variables: dict[str, Any]) -> dict[str, tuple
     return {pool: (before, after) for pool, (before, after) in sizes.items() if before != after}
 
 
+@pytest.mark.needs("terraform")
+def test_machines_are_closed_and_encrypted(applied: Any) -> None:
+    for pool in ("default", "cpu"):
+        template = applied[f'aws_launch_template.pool["{pool}"]']
         metadata = template["metadata_options"][0]
         assert (metadata["http_tokens"], metadata["http_put_response_hop_limit"]) == ("required", 1)
         assert template["block_device_mappings"][0]["ebs"][0]["encrypted"] == "true"
@@ -642,6 +642,8 @@ def test_what_is_watched_applies_and_plans_nothing_more(tmp_path: Path, moto: Cl
     variables = {
         "name": "watched",
         "pools": ["default"],
+        "permitted_wait_s": {"default": 900},
+        "night": True,
         "group_names": {"default": "watched-default"},
         "queue_names": {"default": "watched-events"},
         "dead_letter_names": ["watched-dead"],
@@ -663,6 +665,7 @@ def test_what_is_watched_applies_and_plans_nothing_more(tmp_path: Path, moto: Cl
     }
     assert all(alarm["AlarmActions"] == [topic] for alarm in alarms)
     assert moto.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    _rings_when_it_should(alarms)
     assert _shown(resources) == set(Metric)  # each name in code is on the dashboard, and no other
     for line in [*_graphs(resources), *_alarmed(alarms)]:
         assert line.name in set(Metric)
@@ -679,6 +682,49 @@ def test_what_is_watched_applies_and_plans_nothing_more(tmp_path: Path, moto: Cl
     assert (lines["Action"], list(lines["Condition"])) == ("logs:PutLogEvents", ["ArnEquals"])
     terraform.run("destroy", "-input=false", "-auto-approve")
     assert not moto.client("cloudwatch").describe_alarms(AlarmNamePrefix="watched-")["MetricAlarms"]
+
+
+def _rings_when_it_should(alarms: list[dict[str, Any]]) -> None:
+    """Follow two alarms of a pool whose work may wait 900 s, and that sleeps, through some days."""
+    named = {alarm["AlarmName"].removeprefix("watched-default-"): alarm for alarm in alarms}
+
+    def rings(name: str, *spans: dict[str, int]) -> int | None:
+        """Return after how many periods of five minutes it rings; each span says its `for`."""
+        return _rung(named[name], [span for span in spans for _ in range(span["periods"])])
+
+    waits = {"waiting": 3, "serving": 0, "most": 1}
+    assert rings("nobody-works", {**waits, "periods": 100}) == 9 + 3, "45 minutes, and what it may wait"
+    assert rings("nobody-works", {**waits, "periods": 11}, {**waits, "serving": 1, "periods": 50}) is None
+    night = {**waits, "most": 0, "periods": 120}
+    assert rings("nobody-works", night) is None
+    assert rings("nobody-works", night, {**waits, "periods": 100}) == 120 + 12
+    assert rings("oldest", {"age": 4600, "most": 1, "periods": 100}) == 12
+    assert rings("oldest", {"age": 4400, "most": 1, "periods": 100}) is None, "an hour, and what it may wait"
+    asleep = {"age": 36_000, "most": 0, "periods": 120}
+    assert rings("oldest", asleep) is None
+    assert (
+        rings("oldest", asleep, {"age": 40_000, "most": 1, "periods": 11}, {"age": 60, "periods": 9}) is None
+    )
+    assert rings("oldest", asleep, {"age": 40_000, "most": 1, "periods": 20}) == 120 + 12
+
+
+def _rung(alarm: dict[str, Any], periods: list[dict[str, int]]) -> int | None:
+    """Return the period at which an alarm on metric maths rings; words mean what CloudWatch's guide says."""
+    (asked,) = [query for query in alarm["Metrics"] if query.get("ReturnData")]
+    named = {query["Id"] for query in alarm["Metrics"] if "MetricStat" in query}
+    assert all(query["MetricStat"]["Period"] == 300 for query in alarm["Metrics"] if "MetricStat" in query)
+    words = {
+        "IF": lambda condition, then, otherwise: then if condition else otherwise,
+        "FILL": lambda value, filling: filling if value is None else value,
+        "__builtins__": {},
+    }
+    breaches = 0
+    for number, period in enumerate(periods, 1):
+        values = {name: period.get(name) for name in named}
+        breaches = breaches + 1 if eval(asked["Expression"], words, values) > alarm["Threshold"] else 0
+        if breaches == alarm["EvaluationPeriods"]:
+            return number
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -724,50 +770,4 @@ def test_each_module_is_formatted_and_valid_alone(tmp_path: Path, name: str) -> 
     terraform = Terraform(folder=folder, environment=environment(tmp_path, {"AWS_REGION": REGION}))
     terraform.run("fmt", "-check", "-recursive")
     terraform.run("init", "-input=false", "-backend=false")
-        "permitted_wait_s": {"default": 900},
-        "night": True,
     terraform.run("validate")
-    _rings_when_it_should(alarms)
-def _rings_when_it_should(alarms: list[dict[str, Any]]) -> None:
-    """Follow two alarms of a pool whose work may wait 900 s, and that sleeps, through some days."""
-    named = {alarm["AlarmName"].removeprefix("watched-default-"): alarm for alarm in alarms}
-
-    def rings(name: str, *spans: dict[str, int]) -> int | None:
-        """Return after how many periods of five minutes it rings; each span says its `for`."""
-        return _rung(named[name], [span for span in spans for _ in range(span["periods"])])
-
-    waits = {"waiting": 3, "serving": 0, "most": 1}
-    assert rings("nobody-works", {**waits, "periods": 100}) == 9 + 3, "45 minutes, and what it may wait"
-    assert rings("nobody-works", {**waits, "periods": 11}, {**waits, "serving": 1, "periods": 50}) is None
-    night = {**waits, "most": 0, "periods": 120}
-    assert rings("nobody-works", night) is None
-    assert rings("nobody-works", night, {**waits, "periods": 100}) == 120 + 12
-    assert rings("oldest", {"age": 4600, "most": 1, "periods": 100}) == 12
-    assert rings("oldest", {"age": 4400, "most": 1, "periods": 100}) is None, "an hour, and what it may wait"
-    asleep = {"age": 36_000, "most": 0, "periods": 120}
-    assert rings("oldest", asleep) is None
-    assert (
-        rings("oldest", asleep, {"age": 40_000, "most": 1, "periods": 11}, {"age": 60, "periods": 9}) is None
-    )
-    assert rings("oldest", asleep, {"age": 40_000, "most": 1, "periods": 20}) == 120 + 12
-
-
-def _rung(alarm: dict[str, Any], periods: list[dict[str, int]]) -> int | None:
-    """Return the period at which an alarm on metric maths rings; words mean what CloudWatch's guide says."""
-    (asked,) = [query for query in alarm["Metrics"] if query.get("ReturnData")]
-    named = {query["Id"] for query in alarm["Metrics"] if "MetricStat" in query}
-    assert all(query["MetricStat"]["Period"] == 300 for query in alarm["Metrics"] if "MetricStat" in query)
-    words = {
-        "IF": lambda condition, then, otherwise: then if condition else otherwise,
-        "FILL": lambda value, filling: filling if value is None else value,
-        "__builtins__": {},
-    }
-    breaches = 0
-    for number, period in enumerate(periods, 1):
-        values = {name: period.get(name) for name in named}
-        breaches = breaches + 1 if eval(asked["Expression"], words, values) > alarm["Threshold"] else 0
-        if breaches == alarm["EvaluationPeriods"]:
-            return number
-    return None
-
-

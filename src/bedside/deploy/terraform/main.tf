@@ -164,11 +164,11 @@ module "observability" {
   alarm_email = var.alarm_email
   log_days    = var.log_days
 
-  # The last part of a queue's ARN is its name.
-  queue_names       = { for pool, queue in module.events.pool_queues : pool => reverse(split(":", queue.arn))[0] }
-  dead_letter_names = [for arn in values(module.events.dead_letter_arns) : reverse(split(":", arn))[0]]
-}
   # What waits on purpose wakes nobody.
   permitted_wait_s = { for pool, wish in var.pools : pool => wish.permitted_wait_s }
   night            = var.night != null
 
+  # The last part of a queue's ARN is its name.
+  queue_names       = { for pool, queue in module.events.pool_queues : pool => reverse(split(":", queue.arn))[0] }
+  dead_letter_names = [for arn in values(module.events.dead_letter_arns) : reverse(split(":", arn))[0]]
+}

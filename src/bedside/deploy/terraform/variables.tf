@@ -114,14 +114,14 @@ variable "night" {
   default     = null
 }
 
-variable "control" {
-  description = "Whether to make a small machine that is always there: it takes in what arrives, behind HTTPS."
 variable "asleep" {
   description = "Pools whose night it is: an apply leaves their maximum at zero. `bedside deploy` looks it up."
   type        = list(string)
   default     = []
 }
 
+variable "control" {
+  description = "Whether to make a small machine that is always there: it takes in what arrives, behind HTTPS."
   type        = bool
   default     = false
 }

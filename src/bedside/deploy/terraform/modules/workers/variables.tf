@@ -102,6 +102,12 @@ variable "night" {
   default     = null
 }
 
+variable "asleep" {
+  description = "Pools whose night it is just now: their maximum stays zero until night.start, whatever is applied."
+  type        = list(string)
+  default     = []
+}
+
 variable "waker_zip" {
   description = "Path of the waker's package, as bedside.deploy.waker.waker_zip writes it."
   type        = string
@@ -110,12 +116,6 @@ variable "waker_zip" {
 variable "archive_datastore_id" {
   description = "Id of the HealthImaging datastore that results go to; empty is none."
   type        = string
-variable "asleep" {
-  description = "Pools whose night it is just now: their maximum stays zero until night.start, whatever is applied."
-  type        = list(string)
-  default     = []
-}
-
   default     = ""
 }
 
