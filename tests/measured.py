@@ -74,7 +74,7 @@ class Heard:
 
 
 def every_turn() -> Heard:
-    """Return what is heard of one job of each fate, of drop-box, archive and releases."""
+    """Return what is heard of one job of each fate, of drop-box, receiver, archive and releases."""
     heard = Heard()
     on = heard.observer
     on.taken(ENTRY)
@@ -86,6 +86,8 @@ def every_turn() -> Heard:
     on.workers_gone([replace(JOB, failure=FAILURE)])
     for export_state in (ExportState.STORED, ExportState.FAILED):
         on.exported(replace(EXPORT, state=export_state))
+    on.association_ended(instances=200, size_bytes=105_000_000, refused=1)
+    on.sender_refused()
     on.promoted(PROMOTION)
     on.promoted(replace(PROMOTION, how=How.ROLLBACK))
     return heard

@@ -86,7 +86,7 @@ def _section(path: str, field: FieldInfo, *, listed: bool) -> list[str]:
         below = _model(value.annotation)
         if below is not None:
             if path.count(".") < 1:
-                inner += _section(f"{path}.{key}", value, listed=value.default == ())
+                inner += _section(f"{path}.{key}", value, listed=isinstance(value.default, tuple))
             continue
         by = f"<br>`{variable(path, key)}`" if plain else ""
         rows.append(

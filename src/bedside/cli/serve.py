@@ -7,6 +7,7 @@ takes a worker down takes nothing else), the drop-box watched here, and an order
 import os
 import socket
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from bedside.cli.worker import stop_on_signals
 from bedside.errors import Unavailable
 
 if TYPE_CHECKING:
+    from bedside.adapters.dicomnet import DicomReceiver
     from bedside.adapters.process.workers import WorkerProcesses
     from bedside.wiring import Deployment
     from bedside.worker.pulse import Pulse
@@ -43,11 +45,12 @@ def serve(
 ) -> None:
     """Watch the drop-box, read every study that arrives, and write results.
 
+    With dicom.port set, studies may be sent to it by C-STORE (docs/dicom.md), but not with --once.
     Says what happens on standard error, one line each. Stops on SIGTERM or Ctrl-C: jobs in hand are
     finished within worker.grace_s, or given back.
     """
     from bedside.log import Lines
-    from bedside.wiring import answering, open_deployment
+    from bedside.wiring import answering, open_deployment, receiving
     from bedside.worker.pulse import Pulse
     from bedside.worker.stop import Stop
     from bedside.worker.sweep import hold
@@ -77,15 +80,25 @@ def serve(
                 observer=deployment.observer,
             )
             pulse = Pulse(deployment.clock.monotonic)
-            with answering(settings.serve.health, pulse):
-                _supervise(deployment, upkeep, stop, pulse, once=once)
+            with ExitStack() as held:
+                held.enter_context(answering(settings.serve.health, pulse))
+                receiver = None if once else held.enter_context(receiving(deployment))
+                if receiver is not None:
+                    pulse.include(lambda: receiver.listening)
+                _supervise(deployment, upkeep, stop, pulse, receiver=receiver, once=once)
             deployment.log("serve.stopped")
         finally:
             deployment.close()
 
 
 def _supervise(
-    deployment: "Deployment", upkeep: "Upkeep", stop: "Stop", pulse: "Pulse", *, once: bool
+    deployment: "Deployment",
+    upkeep: "Upkeep",
+    stop: "Stop",
+    pulse: "Pulse",
+    *,
+    receiver: "DicomReceiver | None",
+    once: bool,
 ) -> None:
     """Tend drop-box and workers until asked to stop, or until nothing is left to do."""
     from bedside.adapters.process.workers import WorkerProcesses
@@ -105,6 +118,8 @@ def _supervise(
                 break
             stop.wait(pause)
     finally:
+        if receiver is not None:
+            receiver.stop_listening()  # its open associations have the workers' grace to end
         workers.stop(settings.worker.grace_s + EXTRA_GRACE_S)
         upkeep.free_dead_workers()
 

@@ -6,6 +6,7 @@ read at import; `load` is the only reader, so that every value has exactly one s
 """
 
 from bedside.config.deploy import DeploySettings, NightSettings, PoolSettings
+from bedside.config.dicom import AeSettings, DicomSettings
 from bedside.config.identity import IdentitySettings
 from bedside.config.load import Loaded, load
 from bedside.config.notify import MetricsSettings, NotifySettings
@@ -30,7 +31,9 @@ from bedside.config.shown import Shown, shown
 __all__ = [
     "DEFAULT_FILE",
     "AcceptSettings",
+    "AeSettings",
     "DeploySettings",
+    "DicomSettings",
     "FileSetSettings",
     "IdentitySettings",
     "IntakeSettings",

@@ -23,7 +23,14 @@ DEFAULT = "default"
 FLAG = "flag"
 
 #: Keys that name a file, or none.
-_FILES = (("notify", "webhook_secret_file"), ("notify", "smtp_password_file"), ("metrics", "file"))
+_FILES = (
+    ("notify", "webhook_secret_file"),
+    ("notify", "smtp_password_file"),
+    ("metrics", "file"),
+    ("dicom", "tls_certificate"),
+    ("dicom", "tls_key"),
+    ("dicom", "tls_client_ca"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bedside.config.deploy import DeploySettings
+from bedside.config.dicom import DicomSettings
 from bedside.config.identity import IdentitySettings
 from bedside.config.notify import MetricsSettings, NotifySettings
 from bedside.config.serve import ServeSettings
@@ -182,6 +183,9 @@ class Settings(_Section):
     intake: IntakeSettings = Field(IntakeSettings(), description="What the drop-box takes, and when.")
     worker: WorkerSettings = Field(WorkerSettings(), description="How jobs are worked on.")
     serve: ServeSettings = Field(ServeSettings(), description="What `bedside serve` answers to.")
+    dicom: DicomSettings = Field(
+        DicomSettings(), description="What `bedside serve` receives by C-STORE, and from whom."
+    )
     machine: MachineSettings = Field(MachineSettings(), description="What this machine costs.")
     notify: NotifySettings = Field(
         NotifySettings(), description="Who is told when something needs a person; each channel gets all."

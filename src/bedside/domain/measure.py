@@ -23,6 +23,7 @@ class Unit(StrEnum):
 
     COUNT = "Count"
     SECONDS = "Seconds"
+    BYTES = "Bytes"
 
 
 class Metric(StrEnum):
@@ -39,6 +40,10 @@ class Metric(StrEnum):
     GPU_SECONDS = "GpuSeconds"  # a GPU was held
     ARRIVALS = "Arrivals"  # studies and file sets taken from the drop-boxes
     INPUTS_REJECTED = "InputsRejected"  # drop-box entries of which nothing could be used
+    INSTANCES_RECEIVED = "InstancesReceived"  # by C-STORE, those that were there already too
+    RECEIVED_BYTES = "ReceivedBytes"  # of these, the data sets
+    INSTANCES_REFUSED = "InstancesRefused"  # by C-STORE: no disk, no store, or no instance
+    SENDERS_REFUSED = "SendersRefused"  # associations that were refused or broken off by us
     RESULTS_ARCHIVED = "ResultsArchived"  # the archive confirmed all of them
     RESULTS_NOT_ARCHIVED = "ResultsNotArchived"  # refused, or given up
     WORKERS_GONE = "WorkersGone"  # died or lost contact
@@ -47,7 +52,8 @@ class Metric(StrEnum):
 
 
 UNITS: Mapping[Metric, Unit] = {
-    metric: Unit.SECONDS if metric.value.endswith("Seconds") else Unit.COUNT for metric in Metric
+    metric: next((unit for unit in Unit if metric.value.endswith(unit.value)), Unit.COUNT)
+    for metric in Metric
 }
 
 #: Of these a release is told apart from the one before it; a dimension costs, so the others go without.

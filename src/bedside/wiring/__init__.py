@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bedside.wiring.deployment import Deployment
+    from bedside.wiring.dicom import receiving
     from bedside.wiring.health import answering
     from bedside.wiring.opening import ledger_state, open_deployment, worker_name
     from bedside.wiring.registries import open_registries, pull_map
@@ -24,6 +25,7 @@ _PLACES = {
     "open_store": "store",
     "place_of": "store",
     "pull_map": "registries",
+    "receiving": "dicom",
     "worker_name": "opening",
 }
 
@@ -36,6 +38,7 @@ __all__ = [
     "open_store",
     "place_of",
     "pull_map",
+    "receiving",
     "worker_name",
 ]
 

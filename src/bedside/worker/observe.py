@@ -116,6 +116,16 @@ class Observer:
             Notice.of(NoticeKind.INPUT_REJECTED, tenant=entry.tenant, entry=entry.id, cause="InputRejected")
         )
 
+    def association_ended(self, *, instances: int, size_bytes: int, refused: int) -> None:
+        """A sender went away, and this came of what it sent."""
+        values = {Metric.INSTANCES_RECEIVED: instances, Metric.RECEIVED_BYTES: size_bytes}
+        values |= {Metric.INSTANCES_REFUSED: refused} if refused else {}
+        self.metrics.record(Measurement.of(values))
+
+    def sender_refused(self) -> None:
+        """An association was refused, or broken off by us."""
+        self.metrics.record(Measurement.of({Metric.SENDERS_REFUSED: 1}))
+
     def exported(self, export: Export) -> None:
         """An export's state changed."""
         if export.state is ExportState.STORED:

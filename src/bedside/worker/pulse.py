@@ -19,6 +19,7 @@ class Condition(StrEnum):
     OK = "ok"
     WAITING = "waiting"  # the ledger or the store is out of reach
     STUCK = "stuck"
+    DEAF = "deaf"  # the DICOM receiver does not listen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +29,12 @@ class Health:
     Attributes:
         condition: How it is.
         round_s: Seconds since a round ended well; None where none did.
+        listening: Whether the DICOM receiver listens; None where there is none.
     """
 
     condition: Condition
     round_s: float | None
+    listening: bool | None = None
 
     @property
     def ok(self) -> bool:
@@ -41,7 +44,8 @@ class Health:
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
         seconds = None if self.round_s is None else round(self.round_s, 1)
-        return {"status": self.condition.value, "last_round_s": seconds}
+        dicom = {} if self.listening is None else {"dicom": "listening" if self.listening else "deaf"}
+        return {"status": self.condition.value, "last_round_s": seconds, **dicom}
 
 
 class Pulse:
@@ -58,6 +62,11 @@ class Pulse:
         self._tried_at = monotonic()
         self._done_at: float | None = None
         self._missed = False
+        self._listens: Callable[[], bool] | None = None
+
+    def include(self, listens: Callable[[], bool]) -> None:
+        """Ask, from now on, whether the DICOM receiver listens; called from other threads."""
+        self._listens = listens
 
     def beat(self) -> None:
         """A round ended well."""
@@ -73,12 +82,15 @@ class Pulse:
         """Return how it is now."""
         now = self._monotonic()
         round_s = None if self._done_at is None else now - self._done_at
+        listening = None if self._listens is None else self._listens()
         if now - self._tried_at > self._stuck_s:
             condition = Condition.STUCK
         elif self._missed:
             condition = Condition.WAITING
         elif round_s is None:
             condition = Condition.STARTING
+        elif listening is False:
+            condition = Condition.DEAF
         else:
             condition = Condition.OK
-        return Health(condition=condition, round_s=round_s)
+        return Health(condition=condition, round_s=round_s, listening=listening)
