@@ -57,7 +57,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory, moto: Cloud) -> dict[str, 
         "node_archive_key": "software/node.tar",
         "topic_arn": f"arn:aws:sns:{REGION}:123456789012:alone",
     }
-    source = {"source": str(copy_of_modules(folder / "all") / "modules" / "control")}
+    source = {"source": f"{copy_of_modules(folder / 'all')}//modules/control"}
     provider = {"region": REGION, "skip_metadata_api_check": True}
     root = folder / "root"
     root.mkdir()

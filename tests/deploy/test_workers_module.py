@@ -83,7 +83,7 @@ def _module(folder: Path, name: str, variables: dict[str, Any], emulator: dict[s
         "skip_metadata_api_check": True,
         "default_tags": {"tags": {"bedside:deployment": "clinic"}},
     }
-    source = {"source": str(modules / "modules" / name)}
+    source = {"source": f"{modules}//modules/{name}"}  # modules beside it are of the same package
     document = {"provider": {"aws": provider}, "module": {"it": {**source, **variables}}}
     (root / "main.tf.json").write_text(json.dumps(document))
     terraform = Terraform(folder=root, environment=environment(root, emulator))

@@ -6,12 +6,10 @@ data "aws_caller_identity" "this" {}
 data "aws_partition" "this" {}
 
 locals {
-  partition     = data.aws_partition.this.partition
-  account       = data.aws_caller_identity.this.account_id
-  group         = "${var.name}-control"
-  tags          = { "bedside:deployment" = var.name }
-  key_arns      = compact([var.key_arn])
-  parameter_arn = "arn:${local.partition}:ssm:${var.region}:${local.account}:parameter"
+  partition = data.aws_partition.this.partition
+  account   = data.aws_caller_identity.this.account_id
+  group     = "${var.name}-control"
+  tags      = { "bedside:deployment" = var.name }
 
   # Where nginx finds the answer of `bedside serve`.
   health = "127.0.0.1:8081"

@@ -1,13 +1,17 @@
 # Who may do what. Each statement says why it is there; nothing is granted "in case".
 
-data "aws_iam_policy_document" "machine_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-    principals {
-      type        = "Service"
-      identifiers = ["ec2.amazonaws.com"]
-    }
-  }
+# What every machine of a deployment may do, and who may be one.
+module "machine" {
+  source = "../machine"
+
+  name                      = var.name
+  region                    = var.region
+  bucket_arn                = var.bucket_arn
+  key_arn                   = var.key_arn
+  pool_queues               = var.pool_queues
+  ledger_url_parameter_name = var.ledger_url_parameter_name
+  node_archive_key          = var.node_archive_key
+  topic_arn                 = var.topic_arn
 }
 
 data "aws_iam_policy_document" "lambda_trust" {
@@ -23,117 +27,7 @@ data "aws_iam_policy_document" "lambda_trust" {
 data "aws_iam_policy_document" "worker" {
   for_each = var.pools
 
-  # Studies are read and moved, results written, and what cannot be used set aside: the tenants' areas only.
-  statement {
-    sid     = "Objects"
-    actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
-    resources = [
-      for area in ["input", "arrivals", "results", "inferred", "rejected", "work", "shadows", ".bedside-top"] :
-      "${var.bucket_arn}/${area}/*"
-    ]
-  }
-
-  # What lies in a drop-box is found by listing, and without this right a missing object reads as forbidden.
-  # Uploads that broke off are found, and given up, by the second.
-  statement {
-    sid       = "List"
-    actions   = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
-    resources = [var.bucket_arn]
-  }
-
-  # Buckets that tenants have for themselves (`bedside tenant create --own-buckets`): made while this runs, so
-  # that their names are not known here, only their form. Nobody else's bucket of such a name is meant.
-  statement {
-    sid       = "OwnBuckets"
-    actions   = ["s3:ListBucket", "s3:ListBucketMultipartUploads"]
-    resources = ["arn:${local.partition}:s3:::${var.name}-t-*"]
-    condition {
-      test     = "StringEquals"
-      variable = "aws:ResourceAccount"
-      values   = [local.account]
-    }
-  }
-
-  statement {
-    sid     = "OwnObjects"
-    actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
-    resources = [
-      for area in ["input", "arrivals", "results", "inferred", "rejected", "work", "shadows", ".bedside-top"] :
-      "arn:${local.partition}:s3:::${var.name}-t-*/${area}/*"
-    ]
-    condition {
-      test     = "StringEquals"
-      variable = "aws:ResourceAccount"
-      values   = [local.account]
-    }
-  }
-
-  # The software that this machine installs. The folder and not the one archive, where it lies in one: a new archive
-  # is then no other policy, which workflows may not write, and the machines of the old one can still install it.
-  statement {
-    sid     = "Software"
-    actions = ["s3:GetObject"]
-    resources = [
-      "${var.bucket_arn}/${strcontains(var.node_archive_key, "/") ? "${dirname(var.node_archive_key)}/*" : var.node_archive_key}",
-    ]
-  }
-
-  # Hints and S3's events; a stage that ends sends a hint to the pool of the next one.
-  statement {
-    sid = "Queues"
-    actions = [
-      "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes",
-      "sqs:SendMessage",
-    ]
-    resources = [for queue in values(var.pool_queues) : queue.arn]
-  }
-
-  # A token for the registry belongs to no resource.
-  statement {
-    sid       = "RegistryToken"
-    actions   = ["ecr:GetAuthorizationToken"]
-    resources = ["*"]
-  }
-
-  # Releases are pulled, never pushed, and only this deployment's.
-  statement {
-    sid     = "Releases"
-    actions = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
-    resources = [
-      "arn:${local.partition}:ecr:${var.region}:${local.account}:repository/${var.name}",
-      "arn:${local.partition}:ecr:${var.region}:${local.account}:repository/${var.name}/*",
-    ]
-  }
-
-  # The ledger's URL holds its password, so it is read at each start and stands in no user data.
-  statement {
-    sid       = "Ledger"
-    actions   = ["ssm:GetParameter"]
-    resources = ["${local.parameter_arn}/${trimprefix(var.ledger_url_parameter_name, "/")}"]
-  }
-
-  # Commands of bedside that a person sends (module commands). The agent says that it is there and is given them over
-  # the control channel, or by agents of an older kind as messages; AWS knows no resource for these. The data
-  # channels of Session Manager are not among them: nobody opens a session here.
-  statement {
-    sid = "Commands"
-    actions = [
-      "ssm:UpdateInstanceInformation", "ssmmessages:CreateControlChannel", "ssmmessages:OpenControlChannel",
-      "ec2messages:AcknowledgeMessage", "ec2messages:DeleteMessage", "ec2messages:FailMessage",
-      "ec2messages:GetEndpoint", "ec2messages:GetMessages", "ec2messages:SendReply",
-    ]
-    resources = ["*"]
-  }
-
-  # One's own key, where the bucket and the queues have one.
-  dynamic "statement" {
-    for_each = local.key_arns
-    content {
-      sid       = "Key"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [statement.value]
-    }
-  }
+  source_policy_documents = [module.machine.policy]
 
   statement {
     sid     = "Logs"
@@ -142,18 +36,6 @@ data "aws_iam_policy_document" "worker" {
       aws_cloudwatch_log_group.worker[each.key].arn,
       "${aws_cloudwatch_log_group.worker[each.key].arn}:*",
     ]
-  }
-
-  # Metrics have no resource; the namespace is what can be held.
-  statement {
-    sid       = "Metrics"
-    actions   = ["cloudwatch:PutMetricData"]
-    resources = ["*"]
-    condition {
-      test     = "StringEquals"
-      variable = "cloudwatch:namespace"
-      values   = ["bedside"]
-    }
   }
 
   # A worker with nothing to do takes its own machine out, and a drained one says so: in its own group only.
@@ -213,16 +95,6 @@ data "aws_iam_policy_document" "worker" {
       }
     }
   }
-
-  # Notices of results and failures.
-  dynamic "statement" {
-    for_each = compact([var.topic_arn])
-    content {
-      sid       = "Notices"
-      actions   = ["sns:Publish"]
-      resources = [statement.value]
-    }
-  }
 }
 
 resource "aws_iam_role" "worker" {
@@ -230,7 +102,7 @@ resource "aws_iam_role" "worker" {
 
   name               = "${local.groups[each.key]}-worker"
   description        = "Machines of bedside's pool ${each.key}"
-  assume_role_policy = data.aws_iam_policy_document.machine_trust.json
+  assume_role_policy = module.machine.trust
 }
 
 resource "aws_iam_role_policy" "worker" {

@@ -15,8 +15,6 @@ locals {
     for pool, group in local.groups : pool =>
     "arn:${local.partition}:autoscaling:${var.region}:${local.account}:autoScalingGroup:*:autoScalingGroupName/${group}"
   }
-  key_arns         = compact([var.key_arn])
-  parameter_arn    = "arn:${local.partition}:ssm:${var.region}:${local.account}:parameter"
   tags             = { "bedside:deployment" = var.name }
   terminating_hook = "drain"
   launching_hook   = "set-up"
