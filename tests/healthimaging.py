@@ -78,6 +78,7 @@ class FakeHealthImaging:
         throttle: So many requests from now on are throttled.
         fail_imports: Import jobs fail as a whole.
         refuse: SOP Instance UIDs that are not taken.
+        locked: Image sets that are not removed, because something else is done to them.
         calls: Operations asked for, in order; STOW-RS is ``StoreDICOM``.
     """
 
@@ -86,6 +87,7 @@ class FakeHealthImaging:
     throttle: int = 0
     fail_imports: bool = False
     refuse: set[str] = field(default_factory=set)
+    locked: set[str] = field(default_factory=set)
     url: str = ""
     calls: list[str] = field(default_factory=list)
     datastores: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -207,7 +209,10 @@ class FakeHealthImaging:
         return page | ({"nextToken": str(start + 1)} if start + 1 < len(found) else {})
 
     def delete_image_set(self, p: Mapping[str, Any]) -> Mapping[str, Any]:
-        self._image_set(p).deletions = 1
+        kept = self._image_set(p)
+        if p["imageSetId"] in self.locked:
+            raise Refusal("ConflictException", "the image set is being updated")
+        kept.deletions = kept.deletions or 1
         return {
             "datastoreId": p["datastoreId"],
             "imageSetId": p["imageSetId"],

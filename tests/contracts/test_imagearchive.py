@@ -171,6 +171,22 @@ def test_a_viewer_finds_a_study_its_instances_and_frames(place: Place, study: li
         place.archive.frame(found[0].id, "0" * 32)
 
 
+def test_an_image_set_that_is_removed_is_gone_and_others_stay(place: Place, tmp_path: Path) -> None:
+    both = [series(tmp_path / f"{n}", seed="gone", number=n) for n in (1, 2)]
+    for number, files in enumerate(both):
+        receipt_of(place, parcel_of(place, files, token=f"g{number}", job=f"l{number}"))
+    study = pydicom.dcmread(both[0][0]).StudyInstanceUID
+    first, second = place.archive.image_sets(study)
+    place.archive.remove(first.id)
+    deadline = time.monotonic() + 20
+    while [each.id for each in place.archive.image_sets(study)] != [second.id]:
+        assert time.monotonic() < deadline
+    place.archive.remove(first.id)
+    place.archive.remove("0" * 32)
+    assert [each.id for each in place.archive.image_sets(study)] == [second.id]
+    assert len(place.kept()) == len(both[0])
+
+
 def test_series_of_one_study_are_image_sets_of_their_own(place: Place, tmp_path: Path) -> None:
     both = [series(tmp_path / f"{n}", seed="two", number=n) for n in (1, 2)]
     for number, files in enumerate(both):

@@ -5,8 +5,10 @@ The policy is rendered on moto, which judges none, and put to somebody on a serv
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore import xform_name
 
 from bedside.adapters.aws.places import Bucket
 from bedside.adapters.aws.tenant_buckets import BucketWish
@@ -15,6 +17,7 @@ from bedside.domain.tenant import Tenant, TenantState
 from bedside.errors import ConfigError
 from clouds import REGION, Cloud
 from guarded_cloud import GuardedCloud, run_ministack
+from healthimaging import MODEL
 from ledger_samples import T0
 from terraform import Terraform, copy_of_modules, environment
 
@@ -23,6 +26,7 @@ pytestmark = pytest.mark.needs("terraform")
 NAME = "clinic"
 SHARED = "clinic-shared"
 MACHINE = "made-by-a-test"
+DATASTORE = "d" * 32
 
 
 def _policy(folder: Path, moto: Cloud, pool: str) -> str:
@@ -38,6 +42,7 @@ def _policy(folder: Path, moto: Cloud, pool: str) -> str:
         "roles": {"pool-default": MACHINE},
         "groups": True,
         "user_pool_id": pool,
+        "archive_datastore_id": DATASTORE,
     }
     said = {
         "provider": {"aws": {"region": REGION, "skip_metadata_api_check": True}},
@@ -55,6 +60,17 @@ def _policy(folder: Path, moto: Cloud, pool: str) -> str:
     assert given == json.loads(rendered)
     # Accounts of the two emulators differ.
     return str(rendered).replace("123456789012", "000000000000")
+
+
+def _judge_image_sets(statements: list[dict[str, Any]]) -> None:
+    """What removes a tenant's image sets, of one datastore; no emulator knows HealthImaging."""
+    [found] = [each for each in statements if "medical-imaging" in json.dumps(each)]
+    asked = {"search_image_sets", "get_image_set_metadata", "delete_image_set", "get_dicom_import_job"}
+    operations = {f"medical-imaging:{MODEL.operation_model(name).name}" for name in MODEL.operation_names
+                  if xform_name(name) in asked}  # fmt: skip
+    assert set(found["Action"]) == operations and len(operations) == 4
+    place = f"arn:aws:medical-imaging:{REGION}:000000000000:datastore/{DATASTORE}"
+    assert sorted(found["Resource"]) == [place, f"{place}/*"]
 
 
 def _become(guarded: GuardedCloud, keys: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,9 +124,9 @@ def test_a_machine_makes_and_removes_a_tenant_and_nothing_of_others(
         sharing = Tenant(name="h.mr", state=TenantState.MAKING, made_at=T0)
         with pytest.raises(ConfigError, match="not allowed s3:CreateBucket"):
             ours.make(own)
-        guarded.client("iam").put_user_policy(
-            UserName="machine", PolicyName="tenants", PolicyDocument=_policy(tmp_path, moto, pool)
-        )
+        policy = _policy(tmp_path, moto, pool)
+        guarded.client("iam").put_user_policy(UserName="machine", PolicyName="tenants", PolicyDocument=policy)
+        _judge_image_sets(json.loads(policy)["Statement"])
         assert len(ours.make(own)) == 5
         assert len(ours.make(sharing)) == 3
         other = resources("another")

@@ -12,6 +12,8 @@ import pytest
 import nothing_bundle
 from bedside.adapters.aws import healthimaging as adapter
 from bedside.domain.export import ExportState
+from bedside.ports.archive import Parcel
+from bedside.tenants import archived
 from bedside.worker.archive import LOOK
 from bedside.worker.stop import Stop
 from clinic import SPLEEN, Clinic, zipped
@@ -42,17 +44,18 @@ def make(clinic_of: Callable[..., Clinic], imaging: FakeHealthImaging) -> Made:
     return made
 
 
-def read(clinic: Clinic, folder: Path) -> list[str]:
+def read(clinic: Clinic, folder: Path, tenant: str = "default") -> list[str]:
     """Let a study be read by the deployment's worker; return the SOP Instance UIDs of it and its result."""
+    folder.mkdir(exist_ok=True)
     study = sorted(nothing_bundle.write_study(folder / "study", seed="archive").iterdir())
-    clinic.here.blobs.tenant("default").put_file("input/study.zip", zipped(study, folder / "study.zip"))
-    clinic.take()
+    clinic.here.blobs.tenant(tenant).put_file("input/study.zip", zipped(study, folder / "study.zip"))
+    clinic.take(tenant)
     worker = clinic.here.worker("w1", clinic.models.runner, Stop(grace_s=60))
     while worker.step():
         pass
-    blobs = clinic.here.blobs.tenant("default")
+    blobs = clinic.here.blobs.tenant(tenant)
     found = []
-    for number, blob in enumerate(blobs.list(f"{clinic.job().prefix}/dicom/")):
+    for number, blob in enumerate(blobs.list(f"{clinic.job(tenant).prefix}/dicom/")):
         blobs.fetch(blob.key, folder / f"{number}.dcm")
         found.append(pydicom.dcmread(folder / f"{number}.dcm").SOPInstanceUID)
     return sorted([*found, *(pydicom.dcmread(path).SOPInstanceUID for path in study)])
@@ -155,3 +158,70 @@ def test_without_an_archive_there_is_nothing_to_list(
     refused = clinic.type("archive", "retry", clinic.job().id)
     assert refused.code == 2 and "does not go into an archive" in refused.err
     assert clinic.type("job", "show", "--json").json["archive"] is None
+
+
+def test_a_removed_tenants_image_sets_go_and_nobody_elses(
+    make: Made, imaging: FakeHealthImaging, tmp_path: Path
+) -> None:
+    """Two tenants sent one study; another system keeps an instance in a series that came from here."""
+    clinic, datastore = make()
+    first, second = read(clinic, tmp_path / "a"), read(clinic, tmp_path / "b", "ward-3")
+    assert imaging.instances(datastore) == sorted({*first, *second}) and len({*first, *second}) == 4 + SLICES
+    listed = clinic.type("tenant", "delete", "default", "--remove", "--dry-run", "--json").json["has"]
+    assert listed["image_sets"] == 2 and "another tenant sent the same" in listed["stay"][0]
+
+    only = sorted(set(first) - set(second))
+    [busy] = [id_ for (_, id_), kept in imaging.kept.items() if only[0] in kept.instances]
+    imaging.locked.add(busy)
+    broken = clinic.type("tenant", "delete", "default", "--remove", "--yes")
+    assert broken.code == 5 and f"1 of 2 image sets are removed, not {busy}" in broken.err
+    assert "once more" in broken.err and clinic.jobs(), "what tells whose they are is kept"
+    imaging.locked.clear()
+    ended = clinic.type("tenant", "delete", "default", "--remove", "--yes")
+    assert ended.code == 0 and "removed: 1 image sets" in ended.err and "another tenant" in ended.err
+    assert imaging.instances(datastore) == second and not clinic.jobs()
+
+    [mixed] = [kept for kept in imaging.kept.values() if min(kept.instances) not in first][-1:]
+    mixed.instances["1.2.3"] = next(iter(mixed.instances.values()))
+    ended = clinic.type("tenant", "delete", "ward-3", "--remove", "--yes")
+    assert ended.code == 0 and "1 image sets stay: others' instances" in ended.err, ended.err
+    assert imaging.instances(datastore) == sorted(mixed.instances)
+
+
+def test_what_may_be_on_its_way_into_the_archive_is_waited_for(
+    make: Made, imaging: FakeHealthImaging, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinic, datastore = make()
+    with monkeypatch.context() as slow:
+        slow.setattr(
+            adapter.HealthImaging, "send", lambda self, parcel: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        with pytest.raises(KeyboardInterrupt):  # the worker dies, and nobody knows how far it came
+            read(clinic, tmp_path)
+    refused = clinic.type("tenant", "delete", "default", "--remove", "--yes")
+    assert refused.code == 5 and "1 results of the tenant may be on their way" in refused.err
+    assert clinic.type("tenant", "delete", "default", "--remove", "--yes").code == 5
+    export = clinic.ledger.export("default", clinic.job().id)
+    assert export is not None and export.state is ExportState.FAILED, "nobody sends it any more"
+    parcel = Parcel(tenant="default", job_id=export.job_id, prefix=export.prefix, token=export.token)
+    assert clinic.here.archive is not None
+    clinic.here.archive.send(parcel)  # what the worker had begun arrives late
+    assert imaging.instances(datastore)
+    clock = type(clinic.here.clock)
+    monkeypatch.setattr(clock, "now", lambda self, now=clock.now: now(self) + archived.SENDING)
+    assert clinic.type("tenant", "delete", "default", "--remove", "--yes").code == 0
+    assert not imaging.instances(datastore)
+
+
+def test_a_removal_that_does_not_know_the_archive_says_so(
+    make: Made, clinic_of: Callable[..., Clinic], imaging: FakeHealthImaging, tmp_path: Path
+) -> None:
+    clinic, datastore = make()
+    wrote = read(clinic, tmp_path)
+    clinic.configure(SPLEEN)
+    lost = clinic.type("tenant", "delete", "default", "--remove", "--yes")
+    assert lost.code == 3 and "1 results of tenant default were sent" in lost.err
+    assert clinic.type("tenant", "delete", "default", "--archive", "x", "--keep-archived").code == 2
+    kept = clinic.type("tenant", "delete", "default", "--remove", "--keep-archived", "--yes")
+    assert kept.code == 0 and "stays there" in kept.err and "image sets" not in kept.err + kept.out
+    assert imaging.instances(datastore) == wrote

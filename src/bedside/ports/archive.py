@@ -129,6 +129,13 @@ class ImageArchive(Protocol):
         """Return an image set's instances with their attributes, by UID, or raise `NotFound`."""
         ...
 
+    def remove(self, image_set: str) -> None:
+        """Begin to remove an image set, for good; `image_sets` names it until it is gone.
+
+        One that is gone, or on its way out, is no error.
+        """
+        ...
+
     def frame(self, image_set: str, frame: str) -> bytes:
         """Return one frame's pixel data as the archive keeps it (HealthImaging: HTJ2K). Or `NotFound`."""
         ...

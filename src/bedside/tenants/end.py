@@ -15,6 +15,7 @@ from bedside.errors import Unavailable, UsageError
 from bedside.ports import Blob, BlobStore, Clock, JobFilter, Ledger
 from bedside.ports.keeping import Keeping
 from bedside.ports.resources import TenantResources
+from bedside.tenants.archived import Archived, Found
 
 #: What is archived: what came, what was made of it, and what could not be used. Not what stages hand on.
 KEPT_AREAS = ("arrivals", "inferred", "input", "rejected", "results")
@@ -33,11 +34,13 @@ class Inventory:
         areas: Number of objects and their bytes, by area.
         jobs: Number of jobs by state.
         things: Buckets, groups and folders, in words.
+        archived: What is in the image archive, where that is to be removed too.
     """
 
     areas: Mapping[str, tuple[int, int]]
     jobs: Mapping[JobState, int]
     things: Sequence[str]
+    archived: Found | None = None
 
     @property
     def open_jobs(self) -> int:
@@ -54,12 +57,14 @@ class Ender:
         blobs: Of this tenant.
         resources: Removes its things.
         clock: The time.
+        archived: Removes from the image archive, or None where that is left alone.
     """
 
     ledger: Ledger
     blobs: BlobStore
     resources: TenantResources
     clock: Clock
+    archived: Archived | None = None
 
     def inventory(self, tenant: Tenant) -> Inventory:
         """Count everything of a tenant."""
@@ -70,7 +75,10 @@ class Ender:
             number, size_bytes = areas.get(area_of(blob.key), (0, 0))
             areas[area_of(blob.key)] = (number + 1, size_bytes + blob.size_bytes)
         jobs = Counter(job.state for job in self._jobs(tenant, JobFilter()))
-        return Inventory(areas=areas, jobs=jobs, things=self.resources.named(tenant))
+        archived = None
+        if self.archived and not self.archived.is_done(tenant.name):
+            archived = self.archived.find(tenant.name)
+        return Inventory(areas=areas, jobs=jobs, things=self.resources.named(tenant), archived=archived)
 
     def archive(self, tenant: Tenant, place: str, keeping: Keeping, tell: Tell = lambda _: None) -> int:
         """Copy what came and what was made of it, then close the tenant; what is here stays readable.
@@ -130,7 +138,7 @@ class Ender:
 
         Raises:
             UsageError: Jobs run.
-            Unavailable: Something came while it was removed.
+            Unavailable: Something came while it was removed, or something of it stays in the image archive.
         """
         check_idle(tenant.name, sum(1 for _ in self._jobs(tenant, _RUNNING)))
         closing = self._close(tenant, tenant.closing(Ending.REMOVE))
@@ -139,8 +147,9 @@ class Ender:
             self.ledger.cancel(tenant.name, job.id, self.clock.now())
         # Again: a worker may have taken one before it was cancelled.
         check_idle(tenant.name, sum(1 for _ in self._jobs(tenant, _RUNNING)))
+        gone = list(self.archived.remove(tenant.name, tell)) if self.archived else []
         tell("removing objects")
-        gone = list(self.resources.remove(closing))
+        gone += self.resources.remove(closing)
         tell("removing rows of the ledger")
         gone.append(f"{self.ledger.forget_tenant(tenant.name)} rows of the ledger")
         if tenant.name in self.ledger.tenants_with_data() or (

@@ -41,6 +41,9 @@ class ScriptedArchive:
     def instances(self, image_set: str) -> Sequence[ArchivedInstance]:
         raise NotImplementedError
 
+    def remove(self, image_set: str) -> None:
+        raise NotImplementedError
+
     def frame(self, image_set: str, frame: str) -> bytes:
         raise NotImplementedError
 

@@ -10,6 +10,7 @@ and is left there; only the kind of refusal is told.
 import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +123,11 @@ class HealthImaging:
         except (OSError, EOFError, ValueError) as exc:
             raise Unavailable("archive: the metadata of an image set are no gzip of JSON") from exc
         return sorted(_instances(document), key=lambda each: each.sop_instance_uid)
+
+    def remove(self, image_set: str) -> None:
+        """Begin to remove an image set."""
+        with suppress(NotFound), as_ours("archive: removing an image set"):
+            self._client().delete_image_set(datastoreId=self._options.datastore, imageSetId=image_set)
 
     def frame(self, image_set: str, frame: str) -> bytes:
         """Return one frame's pixel data as the archive keeps it."""

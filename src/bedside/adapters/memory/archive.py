@@ -66,6 +66,10 @@ class MemoryArchive:
             for i in sorted(found, key=lambda i: i.sop_instance_uid)
         ]
 
+    def remove(self, image_set: str) -> None:
+        """Remove an image set."""
+        self._kept = {uid: i for uid, i in self._kept.items() if i.series_uid != image_set}
+
     def frame(self, image_set: str, frame: str) -> bytes:
         """Return one frame; its bytes here are its name."""
         kept = self._kept.get(frame)

@@ -10,13 +10,17 @@ from bedside.cli.base import Command, config_option, json_option, yes_option
 from bedside.cli.deployment import checked_tenant, whole
 from bedside.cli.output import ProgressLine, note, write_json, write_table
 from bedside.cli.tenant.shapes import inventory_json, inventory_rows
-from bedside.domain.tenant import STORAGE_CLASSES, Ending, unrecorded
-from bedside.errors import UsageError
+from bedside.domain.tenant import STORAGE_CLASSES, Ending, path_of, unrecorded
+from bedside.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from bedside.domain.tenant import Tenant
+    from bedside.tenants.archived import Archived
     from bedside.tenants.end import Ender
     from bedside.wiring import Deployment
+
+#: Of exports that are looked at.
+_MOST = 1_000_000
 
 
 @click.command(
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     show_default="STANDARD",
     help="Of the copies in S3; from the last two nothing is read before it is restored.",
 )
+@click.option("--keep-archived", is_flag=True, help="With --remove: leave what went into the image archive.")
 @click.option("--dry-run", is_flag=True, help="Only list what would be archived or removed.")
 @yes_option
 @config_option
@@ -46,6 +51,7 @@ def delete(
     place: str | None,
     remove: bool,
     storage_class: str | None,
+    keep_archived: bool,
     dry_run: bool,
     yes: bool,
     config_path: Path | None,
@@ -54,11 +60,12 @@ def delete(
     """Archive or remove everything of a tenant, after listing it and asking for the tenant's name.
 
     An archived tenant takes no new studies, and what it has stays readable; it can be removed later. Of a
-    removed one only the record stays, with its date. What broke off is finished by the same command.
+    removed one only the record stays, with its date. Image sets that bedside sent for it go too, unless they
+    hold instances of others. What broke off is finished by the same command.
     """
-    _check(place, remove=remove, storage_class=storage_class)
+    _check(place, remove=remove, storage_class=storage_class, keep_archived=keep_archived)
     with whole(config_path) as deployment:
-        tenant, ender = _found(deployment, path)
+        tenant, ender = _found(deployment, path, unarchive=remove and not keep_archived)
         if remove:
             tenant.closing(Ending.REMOVE)
         else:
@@ -66,8 +73,11 @@ def delete(
         inventory = ender.inventory(tenant)
         if not as_json:
             write_table(("what", "number", "bytes"), inventory_rows(inventory))
-        if remove and (datastore := deployment.settings.archive.datastore):
-            note(f"what went into the datastore {datastore} stays there: this command removes none of it")
+        stay = inventory.archived.words if inventory.archived else ()
+        for words in stay:
+            note(words)
+        if keep_archived:
+            note("what went into the image archive stays there, and nothing here will tell whose it is")
         if dry_run:
             _say(
                 {"tenant": tenant.path, "has": inventory_json(inventory)},
@@ -80,21 +90,26 @@ def delete(
         with ProgressLine() as progress:
             done = _end(deployment, tenant, ender, place, storage_class or "", progress)
         configured = tenant.name in deployment.settings.system.tenants
-    _say({"tenant": tenant.path, "done": done}, "\n".join(done), as_json=as_json)
+    _say({"tenant": tenant.path, "done": done, "stay": list(stay)}, "\n".join(done), as_json=as_json)
     if configured:
         note(f"take {tenant.name} out of system.tenants: it is not served any more, whatever stands there")
 
 
-def _check(place: str | None, *, remove: bool, storage_class: str | None) -> None:
+def _check(place: str | None, *, remove: bool, storage_class: str | None, keep_archived: bool) -> None:
     if bool(place) == remove:
         raise UsageError("say --archive PLACE or --remove, and not both", hint="bedside tenant delete --help")
+    if keep_archived and not remove:
+        raise UsageError(
+            "--keep-archived: without --remove nothing is taken out of the image archive",
+            hint="bedside tenant delete --help",
+        )
     if storage_class and remove:
         raise UsageError(
             "--storage-class: nothing is kept with --remove", hint="bedside tenant delete --help"
         )
 
 
-def _found(deployment: "Deployment", path: str) -> "tuple[Tenant, Ender]":
+def _found(deployment: "Deployment", path: str, *, unarchive: bool) -> "tuple[Tenant, Ender]":
     """Return the tenant, recorded or not, and what ends it."""
     from bedside.tenants.end import Ender
     from bedside.wiring.tenants import open_resources
@@ -106,7 +121,35 @@ def _found(deployment: "Deployment", path: str) -> "tuple[Tenant, Ender]":
         blobs=deployment.blobs.tenant(name),
         resources=open_resources(deployment.settings),
         clock=deployment.clock,
+        archived=_archived(deployment, name) if unarchive else None,
     )
+
+
+def _archived(deployment: "Deployment", name: str) -> "Archived | None":
+    """Return what removes from the image archive; None where nothing went there.
+
+    Raises:
+        ConfigError: Something went there, and nothing here says where that is.
+    """
+    from bedside.tenants.archived import Archived
+
+    if archive := deployment.archive:
+        from bedside.dicom.identify import identify
+
+        return Archived(
+            ledger=deployment.ledger,
+            blobs=deployment.blobs,
+            archive=archive,
+            clock=deployment.clock,
+            identify=identify,
+        )
+    sent = sum(1 for export in deployment.ledger.exports(name, limit=_MOST) if export.revision)
+    if sent:
+        raise ConfigError(
+            f"archive.datastore: not set here, and {sent} results of tenant {name} were sent to an archive",
+            hint=f"set it, or bedside tenant delete {path_of(name)} --remove --keep-archived",
+        )
+    return None
 
 
 def _end(

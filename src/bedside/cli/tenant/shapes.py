@@ -66,6 +66,8 @@ def inventory_json(found: "Inventory") -> dict[str, object]:
         },
         "jobs": {state.value: number for state, number in sorted(found.jobs.items())},
         "things": list(found.things),
+        "image_sets": found.archived.number if found.archived else None,
+        "stay": list(found.archived.words) if found.archived else [],
     }
 
 
@@ -78,4 +80,5 @@ def inventory_rows(found: "Inventory") -> list[tuple[str, object, object]]:
     jobs: list[tuple[str, object, object]] = [
         (f"jobs {state.value}", number, "") for state, number in sorted(found.jobs.items())
     ]
-    return [*areas, *jobs, *((thing, 1, "") for thing in found.things)]
+    image_sets = [("image sets in the archive", found.archived.number, "")] if found.archived else []
+    return [*areas, *jobs, *image_sets, *((thing, 1, "") for thing in found.things)]

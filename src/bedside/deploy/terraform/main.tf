@@ -136,6 +136,8 @@ module "control" {
   security_group_id         = module.network.control_security_group_id
   ledger_url_parameter_name = module.ledger.url_parameter_name
   node_archive_key          = var.node_archive_key
+  archive_datastore_id      = var.archive && var.manage_tenants ? var.datastore_id : ""
+  archive_role_arn          = one(module.archive[*].role_arn) == null ? "" : one(module.archive[*].role_arn)
   topic_arn                 = module.observability.topic_arn
   log_days                  = var.log_days
 }
@@ -145,10 +147,11 @@ module "tenants" {
   source = "./modules/tenants"
   count  = var.manage_tenants ? 1 : 0
 
-  name         = var.name
-  bucket_arn   = module.storage.bucket_arn
-  groups       = var.identity
-  user_pool_id = var.identity ? module.identity[0].user_pool_id : ""
+  name                 = var.name
+  bucket_arn           = module.storage.bucket_arn
+  groups               = var.identity
+  user_pool_id         = var.identity ? module.identity[0].user_pool_id : ""
+  archive_datastore_id = var.archive ? var.datastore_id : ""
   roles = merge(
     { for pool, role in module.workers.role_names : "pool-${pool}" => role },
     { for index, machine in module.control : "control" => machine.role_name },

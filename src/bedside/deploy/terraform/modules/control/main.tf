@@ -73,6 +73,11 @@ resource "aws_launch_template" "this" {
         BEDSIDE_METRICS_DEPLOYMENT = var.name
       },
       var.topic_arn == "" ? {} : { BEDSIDE_NOTIFY_TOPIC_ARN = var.topic_arn },
+      # A removed tenant's image sets are found there. Results are sent by workers, of which there is none here.
+      var.archive_datastore_id == "" ? {} : {
+        BEDSIDE_ARCHIVE_DATASTORE = var.archive_datastore_id
+        BEDSIDE_ARCHIVE_ROLE      = var.archive_role_arn
+      },
     )
   }))
 

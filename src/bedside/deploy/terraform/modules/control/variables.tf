@@ -114,3 +114,15 @@ variable "log_days" {
   type        = number
   default     = 30
 }
+
+variable "archive_datastore_id" {
+  description = "HealthImaging datastore that tenants are removed from here; empty where they are not. Nothing is sent."
+  type        = string
+  default     = ""
+}
+
+variable "archive_role_arn" {
+  description = "Role of imports into that datastore; needed with it."
+  type        = string
+  default     = ""
+}

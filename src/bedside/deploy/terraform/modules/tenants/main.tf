@@ -52,6 +52,23 @@ data "aws_iam_policy_document" "this" {
     resources = [var.bucket_arn]
   }
 
+  # What went into HealthImaging for a tenant goes with it. Image sets are told apart by the instances in them, which
+  # their metadata say, and a patient's name with those; who reads nothing of the bucket reads them here.
+  dynamic "statement" {
+    for_each = compact([var.archive_datastore_id])
+    content {
+      sid = "ImageSets"
+      actions = [
+        "medical-imaging:DeleteImageSet", "medical-imaging:GetDICOMImportJob",
+        "medical-imaging:GetImageSetMetadata", "medical-imaging:SearchImageSets",
+      ]
+      resources = [
+        for within in ["", "/*"] :
+        "arn:${local.partition}:medical-imaging:${data.aws_region.this.name}:${local.account}:datastore/${statement.value}${within}"
+      ]
+    }
+  }
+
   # Groups of a tenant, where people sign in through Cognito. Accounts are nobody's business here.
   dynamic "statement" {
     for_each = var.groups ? [var.user_pool_id] : []

@@ -29,3 +29,9 @@ variable "user_pool_id" {
   type        = string
   default     = ""
 }
+
+variable "archive_datastore_id" {
+  description = "HealthImaging datastore whose image sets of a tenant are removed with it; empty is none."
+  type        = string
+  default     = ""
+}
