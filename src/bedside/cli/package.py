@@ -107,7 +107,8 @@ def package(
     packed, phantoms go through the bundle and must come back at their place. Without BUNDLE, it is the one
     that bedside.toml names.
     """
-    from bedside.cli.packaging import clear, package_bundles, refresh, wishes_of
+    from bedside.cli.packaging import clear, package_bundles, refresh
+    from bedside.cli.wishes import wishes_of
 
     if refresh_base:
         if given["base_lock"]:

@@ -1,73 +1,46 @@
 """The steps of ``bedside package``: check, prove, compose, publish.
 
-Owns their order: all that a person typed is checked before the first slow step, nothing is published
-before everything is made, and a proof that was passed is kept, so that the same bundle is proved once.
+Owns their order: all that a person typed is checked before the first slow step, nothing has a manifest
+in a registry before everything is made, and a proof that was passed is kept, so that the same bundle is
+proved once.
 """
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from bedside.cli.moving import Moving
 from bedside.cli.packaged import Packaged, member_of
-from bedside.errors import ConfigError, UsageError
-from bedside.model.bundle import Bundle, open_bundle
+from bedside.cli.wishes import Checked, Wishes, check
+from bedside.errors import ConfigError
 from bedside.oci.archive import docker_reads
-from bedside.oci.cache import LayerCache, cache_folder
+from bedside.oci.cache import LayerCache
 from bedside.oci.compress import Compression
-from bedside.oci.descriptor import Platform
 from bedside.oci.manifest import created_at
 from bedside.oci.map import Resources
 from bedside.oci.map.spec import model_folder
 from bedside.oci.parts import Assembled, Entry
-from bedside.oci.registry.progress import Progress, Step
 from bedside.oci.registry.registries import Registries
 from bedside.package.base.mirrors import given_mirrors
 from bedside.package.base.unpacked import clear_materials
-from bedside.package.build import Saying, build
+from bedside.package.build import Saying, Workplace, build
 from bedside.package.foreign_base import BaseSource, open_base
 from bedside.package.licences import Licence, licence_entries, licence_of
 from bedside.package.order import Order
-from bedside.package.publish import Publication, Target, check_tag, parse_target, publish, tag_of
+from bedside.package.publish import Publication, Publisher, Target, tag_of
 from bedside.package.record import attached, recorded
 from bedside.package.stack import Below, resolve_stack
-from bedside.package.wheels.lock import Variant
 from bedside.wiring import open_registries
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 _GIB = 1 << 30
 #: What a MAP says it needs where nobody measured.
 UNMEASURED_BYTES = 4 * _GIB
-_ARCHITECTURES = ("amd64", "arm64")
 #: What a proof imports; packaging alone does without.
 _PROVING = ("torch", "monai", "numpy", "pydicom", "highdicom")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What a person asked for, as typed.
-
-    Attributes:
-        bundles: Folders or archives.
-        given: Options by their names.
-        environment: Of the process.
-    """
-
-    bundles: tuple[Path, ...]
-    given: Mapping[str, Any]
-    environment: Mapping[str, str]
-
-    @property
-    def cache(self) -> Path:
-        """Bedside's cache folder."""
-        chosen = self.given.get("cache_folder")
-        return Path(chosen).absolute() if chosen else cache_folder(self.environment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,24 +51,6 @@ class _Proved:
     memory_bytes: int = UNMEASURED_BYTES
     warnings: tuple[str, ...] = ()
     proved: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Checked:
-    """What was typed, checked."""
-
-    bundles: tuple[Bundle, ...]
-    platforms: tuple[Platform, ...]
-    targets: tuple[Target, ...]
-    name: str
-    below: Below
-    settings: Mapping[str, object] = field(default_factory=dict)
-    key: "EllipticCurvePrivateKey | None" = None
-
-
-def wishes_of(bundles: Sequence[Path], given: Mapping[str, object], environment: Mapping[str, str]) -> Wishes:
-    """Return what was typed as one value."""
-    return Wishes(bundles=tuple(bundles), given=given, environment=environment)
 
 
 def clear(wishes: Wishes) -> int:
@@ -133,11 +88,13 @@ def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
         ConfigError: The bundle does not pass its proof, or something is not what it says.
         Unavailable: A disk is full, or a mirror, an index or a registry is not there.
     """
-    checked = _check(wishes)
+    checked = check(wishes)
     cache = LayerCache(wishes.cache)
+    moving = Moving(say)
     with (
         tempfile.TemporaryDirectory(prefix="bedside-package-") as scratch,
         open_registries(wishes.environment, insecure=bool(wishes.given["insecure"])) as registries,
+        Publisher(checked.targets, cache=cache, registries=registries, tell=moving.tell) as publisher,
     ):
         proved = _prove(wishes, checked, Path(scratch), say)
         say("finding base and wheels", None)
@@ -150,15 +107,16 @@ def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
         order = _order(wishes, checked, proved, licences)
         asked = _asked(wishes, order)
         stacks = [recorded(order, one, asked) for one in resolved]
-        made = build(order, stacks, cache=cache, scratch=Path(scratch), say=say)
+        place = Workplace(cache=cache, scratch=Path(scratch), say=say, take=publisher.take)
+        made = build(order, stacks, place)
         publication = Publication(
             assembled=made,
             attached=attached(order, resolved, made, asked, cache=cache),
             signatures=_signatures(checked, made, cache),
             name=checked.name,
         )
-        say("publishing", None)
-        publish(publication, checked.targets, cache=cache, registries=registries, tell=_telling(say))
+        moving.begin()
+        publisher.publish(publication)
     cache.sweep()
     return Packaged(
         name=checked.name,
@@ -174,73 +132,7 @@ def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
     )
 
 
-def _check(wishes: Wishes) -> _Checked:
-    given = wishes.given
-    bundles = tuple(open_bundle(path) for path in wishes.bundles)
-    tag = check_tag(given["tag"] or tag_of(bundles[0].version))
-    repository = model_folder(bundles[0].name)
-    outputs = [parse_target(text) for text in given["outputs_to"]]
-    pushes = [parse_target(text, registry=True) for text in given["pushes"]]
-    targets = (*outputs, *pushes) or (parse_target(f"{repository}-{tag}"),)
-    requirements = given["requirements"]
-    if requirements and not requirements.is_file():
-        raise UsageError(f"--requirements {requirements}: no such file", hint="bedside package --help")
-    if given["golden"] and not given["golden"].exists():
-        golden = given["golden"]
-        raise UsageError(f"--golden {golden}: no such file or folder", hint="bedside package --help")
-    return _Checked(
-        bundles=bundles,
-        platforms=tuple(_platform(text) for text in dict.fromkeys(given["platforms"])),
-        targets=targets,
-        name=f"{repository}:{tag}",
-        below=Below(
-            variant=Variant(given["variant"]),
-            base_lock=given["base_lock"],
-            mirrors=given_mirrors(given["mirrors"]) if given["mirrors"] else None,
-            requirements=tuple(requirements.read_text().splitlines()) if requirements else (),
-        ),
-        settings=_settings(given),
-        key=_signing_key(wishes),
-    )
-
-
-def _signing_key(wishes: Wishes) -> "EllipticCurvePrivateKey | None":
-    if not wishes.given["sign_key"]:
-        return None
-    from bedside.package.sign import read_private_key
-
-    return read_private_key(wishes.given["sign_key"], wishes.environment.get("BEDSIDE_SIGN_PASSPHRASE", ""))
-
-
-def _platform(text: str) -> Platform:
-    system, _, rest = text.partition("/")
-    architecture, _, variant = rest.partition("/")
-    if system != "linux" or architecture not in _ARCHITECTURES:
-        known = ", ".join(f"linux/{one}" for one in _ARCHITECTURES)
-        raise UsageError(f"--platform {text}: expected {known}", hint="bedside package --help")
-    return Platform(os=system, architecture=architecture, variant=variant)
-
-
-def _settings(given: Mapping[str, Any]) -> dict[str, object]:
-    from bedside.domain.expression import parse
-    from bedside.domain.request import OUTPUTS
-
-    names = [part.strip() for part in given["outputs"].split(",") if part.strip()]
-    for name in names:
-        if name not in OUTPUTS:
-            raise UsageError(
-                f"--outputs {name}: expected {', '.join(OUTPUTS)}", hint="bedside package --help"
-            )
-    settings: dict[str, object] = {"outputs": names}
-    if given["select"]:
-        parse(given["select"])
-        settings["select"] = given["select"]
-    if given["precision"] != "fp32":
-        settings["precision"] = given["precision"]
-    return settings
-
-
-def _prove(wishes: Wishes, checked: _Checked, scratch: Path, say: Saying) -> _Proved:
+def _prove(wishes: Wishes, checked: Checked, scratch: Path, say: Saying) -> _Proved:
     if not wishes.given["prove"]:
         return _Proved(warnings=("the bundle was not proved: nobody knows where its masks come back",))
     missing = [name for name in _PROVING if find_spec(name) is None]
@@ -272,7 +164,7 @@ def _prove(wishes: Wishes, checked: _Checked, scratch: Path, say: Saying) -> _Pr
     return _Proved(entries=entries, memory_bytes=needed, warnings=warnings, proved=True)
 
 
-def _order(wishes: Wishes, checked: _Checked, proved: _Proved, licences: Sequence[Licence]) -> Order:
+def _order(wishes: Wishes, checked: Checked, proved: _Proved, licences: Sequence[Licence]) -> Order:
     bundle = checked.bundles[0]
     return Order(
         bundles=checked.bundles,
@@ -313,7 +205,7 @@ def _asked(wishes: Wishes, order: Order) -> dict[str, object]:
     }
 
 
-def _signatures(checked: _Checked, made: Assembled, cache: LayerCache) -> dict[str, Assembled]:
+def _signatures(checked: Checked, made: Assembled, cache: LayerCache) -> dict[str, Assembled]:
     if checked.key is None:
         return {}
     from bedside.package.sign import sign
@@ -333,18 +225,3 @@ def _signatures(checked: _Checked, made: Assembled, cache: LayerCache) -> dict[s
 def _zstd_in_tar(targets: Sequence[Target]) -> list[str]:
     tars = [str(target.archive) for target in targets if target.archive]
     return [f"{tar}: docker before version 23 does not load zstd; podman does" for tar in tars]
-
-
-def _telling(say: Saying) -> Callable[[Progress], None]:
-    moved: dict[str, tuple[int, int]] = {}
-
-    def tell(progress: Progress) -> None:
-        size = progress.descriptor.size_bytes
-        done = progress.done_bytes if progress.step is Step.MOVING else size
-        moved[progress.descriptor.digest] = (done, size)
-        whole = sum(total for _, total in moved.values())
-        sent = sum(part for part, _ in moved.values())
-        # The same words while the share grows: where nobody watches, each change of words is a line.
-        say(f"publishing {whole / 1e6:.0f} MB", sent / whole if whole else None)
-
-    return tell

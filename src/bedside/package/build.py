@@ -7,6 +7,7 @@ one changed layer and one small one, whatever the rest weighs. Publishes nothing
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from bedside import __version__
@@ -21,7 +22,7 @@ from bedside.oci.manifest import Making, assemble, index
 from bedside.oci.map import MapSpec, map_config
 from bedside.oci.map.image import map_labels
 from bedside.oci.map.spec import model_folder
-from bedside.oci.parts import Assembled, Entry, Layer, Recipe
+from bedside.oci.parts import Assembled, Entry, Layer, Part, Recipe
 from bedside.package.order import Order, Stack
 from bedside.package.runtime_files import contract_recipe, model_recipe
 
@@ -29,24 +30,41 @@ from bedside.package.runtime_files import contract_recipe, model_recipe
 Saying = Callable[[str, float | None], None]
 
 
-def build(
-    order: Order, stacks: Sequence[Stack], *, cache: LayerCache, scratch: Path, say: Saying
-) -> Assembled:
+def _nobody(*_: object) -> None:
+    """Tell nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """Where a MAP is made, and who hears of it.
+
+    Attributes:
+        cache: Holds layers from one build to the next.
+        scratch: Folder for archives that must be unpacked.
+        say: Told what is done now.
+        take: Given each layer as soon as it is made.
+    """
+
+    cache: LayerCache
+    scratch: Path
+    say: Saying = _nobody
+    take: Callable[[Part], None] = _nobody
+
+
+def build(order: Order, stacks: Sequence[Stack], place: Workplace) -> Assembled:
     """Compose a MAP.
 
     Args:
         order: What is wanted.
         stacks: One per platform; several make an index.
-        cache: Holds layers from one build to the next.
-        scratch: Folder for archives that must be unpacked.
-        say: Told what is done now.
+        place: Where, and who hears of it.
 
     Raises:
         UsageError: Two bundles have the same name.
         ConfigError: A bundle, base or wheel is not what it says.
         Unavailable: The disk is full, a mirror is not there, or a bundle changed while it was packed.
     """
-    models = _models(order.bundles, scratch)
+    models = _models(order.bundles, place.scratch)
     members = []
     for stack in stacks:
         spec = map_spec(order, stack)
@@ -55,19 +73,19 @@ def build(
         if evidence:
             recipes.append(evidence_recipe(evidence))
         recipes.append(contract_recipe(spec))
-        layers = list(_layers(recipes, order.compression, cache, say))
+        layers = list(_layers(recipes, order.compression, place))
         making = Making(
             config=map_config(spec),
             platform=stack.base.platform,
             created_at=order.created_at,
             annotations=_annotations(spec),
         )
-        members.append(assemble(layers, making, cache=cache))
+        members.append(assemble(layers, making, cache=place.cache))
     for bundle, recipe in zip(order.bundles, models, strict=True):
         try:
             check_unchanged(bundle)
         except Unavailable:
-            cache.forget(layer_key(recipe, order.compression))
+            place.cache.forget(layer_key(recipe, order.compression))
             raise
     if len(members) == 1:
         return members[0]
@@ -129,15 +147,15 @@ def _models(bundles: Sequence[Bundle], scratch: Path) -> list[Recipe]:
     return [model_recipe(bundle, scratch) for bundle in bundles]
 
 
-def _layers(
-    recipes: Sequence[Recipe | Layer], compression: Compression, cache: LayerCache, say: Saying
-) -> Iterator[Layer]:
+def _layers(recipes: Sequence[Recipe | Layer], compression: Compression, place: Workplace) -> Iterator[Layer]:
     for number, one in enumerate(recipes):
         if isinstance(one, Layer):
-            yield one
-            continue
-        say(f"layer {number + 1} of {len(recipes)}: {one.comment}", number / len(recipes))
-        yield bake(one, cache=cache, compression=compression)
+            layer = one
+        else:
+            place.say(f"layer {number + 1} of {len(recipes)}: {one.comment}", number / len(recipes))
+            layer = bake(one, cache=place.cache, compression=compression)
+        place.take(layer.part)
+        yield layer
 
 
 def _annotations(spec: MapSpec) -> dict[str, str]:

@@ -7,8 +7,11 @@ registry where it is the same one.
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from bedside.errors import ConfigError, UsageError
 from bedside.oci.archive import write_archive
@@ -17,8 +20,9 @@ from bedside.oci.layout import INDEX_FILE, OciLayout
 from bedside.oci.parts import Assembled, Part
 from bedside.oci.reference import Reference, names_host
 from bedside.oci.registry.download import download
+from bedside.oci.registry.parallel import all_parts
 from bedside.oci.registry.progress import Tell, quiet
-from bedside.oci.registry.push import push
+from bedside.oci.registry.push import Pushing, pushing
 from bedside.oci.registry.registries import Registries
 from bedside.oci.storage import READ_ONLY, TEMPORARY, file_digest, refusals
 
@@ -131,14 +135,73 @@ def publish(
         Unavailable: A disk is full, or a registry is not there.
         ConfigError: A registry refuses the credentials, or a blob is damaged.
     """
-    here = [target for target in targets if target.reference is None]
-    if here:
-        near = replace(publication, assembled=localised(publication.assembled, cache, registries, tell))
-        for target in here:
-            _write(near, target)
-    for target in targets:
-        if target.reference is not None:
-            _push(publication, target.reference, registries, tell)
+    with Publisher(targets, cache=cache, registries=registries, tell=tell) as publisher:
+        publisher.publish(publication)
+
+
+class Publisher:
+    """Brings one MAP to its places, to registries from the moment that a blob is there; use it with ``with``.
+
+    Uploading 20 MB takes a registry longer than making them takes us, so it shall not wait for the rest to
+    be made. A blob without a manifest is nothing there: nobody finds it, and the registry's cleaning
+    takes it away where the rest never comes.
+
+    Args:
+        targets: Where to.
+        cache: Takes what must be fetched.
+        registries: Have the credentials.
+        tell: Is told what moves.
+    """
+
+    def __init__(
+        self, targets: Sequence[Target], *, cache: LayerCache, registries: Registries, tell: Tell = quiet
+    ) -> None:
+        self._here = [target for target in targets if target.reference is None]
+        self._references = [target.reference for target in targets if target.reference is not None]
+        self._cache = cache
+        self._registries = registries
+        self._tell = tell
+        self._pushing: dict[tuple[str, str], Pushing] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        for reference in self._references:
+            place = (reference.host, reference.repository)
+            if place not in self._pushing:
+                under_way = pushing(reference, self._registries, self._tell)
+                self._pushing[place] = self._stack.enter_context(under_way)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def take(self, part: Part) -> None:
+        """Take a blob that the MAP will consist of."""
+        for one in self._pushing.values():
+            one.start(part)
+
+    def publish(self, publication: Publication) -> None:
+        """Bring all to its places; raises as `publish` does."""
+        if self._here:
+            whole = localised(publication.assembled, self._cache, self._registries, self._tell)
+            for target in self._here:
+                _write(replace(publication, assembled=whole), target)
+        for reference in self._references:
+            self._push(publication, reference)
+
+    def _push(self, publication: Publication, reference: Reference) -> None:
+        made, beside = publication.assembled, (*publication.attached, *publication.signatures.values())
+        under_way = self._pushing[(reference.host, reference.repository)]
+        under_way.start(*(part for one in (made, *beside) for part in all_parts(one)))
+        under_way.finish()
+        # First without a name, so that a cut leaves no artifact about a MAP that is not there.
+        under_way.put([made])
+        under_way.put(publication.attached)
+        for tag, one in publication.signatures.items():
+            under_way.put([one], tag)
+        under_way.name(made, reference.tag or publication.tag)
 
 
 def localised(assembled: Assembled, cache: LayerCache, registries: Registries, tell: Tell) -> Assembled:
@@ -176,14 +239,3 @@ def _write(publication: Publication, target: Target) -> None:
     for one in (*publication.attached, *publication.signatures.values()):
         layout.add(one)
     layout.add(publication.assembled, tag=publication.tag)
-
-
-def _push(publication: Publication, reference: Reference, registries: Registries, tell: Tell) -> None:
-    # First without a name, so that a cut leaves no artifact about a MAP that is not there.
-    made = publication.assembled
-    push(made, reference.at(made.descriptor.digest), registries, tell)
-    for one in publication.attached:
-        push(one, reference.at(one.descriptor.digest), registries, tell)
-    for tag, one in publication.signatures.items():
-        push(one, replace(reference, tag=tag), registries, tell)
-    registries.at(reference).put_manifest(made.descriptor, made.manifest, reference.tag or publication.tag)

@@ -1,6 +1,8 @@
 """What `bedside package` checks before its first slow step, and what it says meanwhile."""
 
 import io
+import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,8 +10,9 @@ import pytest
 
 from bedside.cli import packaging
 from bedside.cli.main import main
+from bedside.cli.moving import Moving
 from bedside.cli.output import ProgressLine
-from bedside.cli.packaging import _telling, _zstd_in_tar
+from bedside.cli.packaging import _zstd_in_tar
 from bedside.oci.descriptor import LAYER, Descriptor
 from bedside.oci.registry.progress import Progress, Step
 from bedside.package.publish import parse_target
@@ -18,12 +21,15 @@ from map_samples import bundle_in
 
 def test_a_long_upload_is_a_few_lines_where_nobody_watches() -> None:
     stream = io.StringIO()
-    tell = _telling(ProgressLine(stream).update)
+    moving = Moving(ProgressLine(stream).update)
     layers = [Descriptor(media_type=LAYER, digest=f"sha256:{n:064x}", size_bytes=100_000_000) for n in (1, 2)]
     for megabytes in range(100):
         for layer in layers:
-            tell(Progress(descriptor=layer, step=Step.MOVING, done_bytes=megabytes * 1_000_000))
-    assert stream.getvalue().splitlines() == ["publishing 100 MB", "publishing 200 MB"]
+            moving.tell(Progress(descriptor=layer, step=Step.MOVING, done_bytes=megabytes * 1_000_000))
+        if megabytes == 50:
+            assert stream.getvalue() == "", "while layers are made, those are said"
+            moving.begin()
+    assert stream.getvalue().splitlines() == ["publishing", "publishing 200 MB"]
 
 
 def test_a_key_that_is_not_there_is_said_before_anything_is_made(
@@ -52,3 +58,13 @@ def test_a_tar_that_an_old_docker_does_not_load_is_named(tmp_path: Path) -> None
     targets = [parse_target(str(tmp_path / "a.tar")), parse_target(str(tmp_path / "layout"))]
     (said,) = _zstd_in_tar(targets)
     assert said.startswith(str(tmp_path / "a.tar"))
+
+
+def test_packaging_imports_nothing_of_a_deployment() -> None:
+    """It would take as long as building and pushing a changed model."""
+    program = (
+        "import sys, bedside.cli.packaging\n"
+        "sys.exit(' '.join({'pydantic', 'sqlalchemy', 'boto3', 'numpy', 'torch'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

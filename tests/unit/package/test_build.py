@@ -18,7 +18,7 @@ from bedside.oci.open import read_container_image
 from bedside.oci.parts import Assembled, Entry, Origin, Part, Recipe
 from bedside.oci.registry.registries import Registries
 from bedside.package.base.values import Base
-from bedside.package.build import build
+from bedside.package.build import Workplace, build
 from bedside.package.order import Order, Stack
 from bedside.package.publish import Publication, Target, localised, parse_target, publish, tag_of
 from map_samples import bundle_in
@@ -43,9 +43,7 @@ def made(tmp_path: Path, bundle: Path, *stacks: Stack, cache: str = "cache", **o
     return build(
         wanted,
         stacks or (stack(),),
-        cache=LayerCache(tmp_path / cache),
-        scratch=tmp_path,
-        say=lambda doing, share: None,
+        Workplace(cache=LayerCache(tmp_path / cache), scratch=tmp_path),
     )
 
 
@@ -101,9 +99,7 @@ def test_bundle_that_changes_while_it_is_packed_is_refused(tmp_path: Path) -> No
         return build(
             order,
             [stack()],
-            cache=LayerCache(tmp_path / cache),
-            scratch=tmp_path,
-            say=lambda doing, share: None,
+            Workplace(cache=LayerCache(tmp_path / cache), scratch=tmp_path),
         )
 
     weights.write_bytes(b"new")
@@ -119,9 +115,7 @@ def test_two_bundles_of_one_name_are_refused(tmp_path: Path) -> None:
         build(
             Order(bundles=bundles, name="tiny:1"),
             [stack()],
-            cache=LayerCache(tmp_path / "cache"),
-            scratch=tmp_path,
-            say=lambda doing, share: None,
+            Workplace(cache=LayerCache(tmp_path / "cache"), scratch=tmp_path),
         )
 
 

@@ -21,7 +21,7 @@ from bedside.oci.registry.progress import Progress, Step
 from bedside.oci.registry.push import push
 from bedside.oci.registry.registries import Registries
 from bedside.oci.registry.remote import remote
-from bedside.package.build import build
+from bedside.package.build import Workplace, build
 from bedside.package.foreign_base import BaseSource, open_base
 from bedside.package.order import Order, Stack
 from bedside.package.publish import Publication, parse_target, publish
@@ -111,9 +111,7 @@ def test_base_in_a_registry_is_named_and_never_fetched(tmp_path: Path, source: B
             made = build(
                 Order(bundles=(bundle,), name="tiny:1"),
                 [Stack(base=opened, packages=())],
-                cache=source.cache,
-                scratch=tmp_path,
-                say=lambda doing, share: None,
+                Workplace(cache=source.cache, scratch=tmp_path),
             )
             told: list[Progress] = []
             publish(

@@ -1,18 +1,19 @@
 """A MAP on its way into a registry: what a cut leaves there, and in which order things come."""
 
 import re
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from bedside.errors import NotFound, Unavailable
+from bedside.errors import ConfigError, NotFound, Unavailable
 from bedside.oci.cache import LayerCache
 from bedside.oci.manifest import artifact
 from bedside.oci.reference import Reference
-from bedside.oci.registry import Nobody, Options, Policy, Registries, referrers
-from bedside.package.publish import Publication, Target, publish
+from bedside.oci.registry import Nobody, Options, Policy, Registries, Repository, referrers
+from bedside.package.publish import Publication, Publisher, Target, publish
 from map_samples import tiny_map
 from registries import Cut, Proxy, run_registry
 
@@ -85,3 +86,32 @@ def test_a_cut_in_the_middle_of_a_layer_leaves_nothing_with_a_name(sending: Send
         list(registries.at(sending.reference).tags())
     sending.publish()
     assert any(re.search("/manifests/1$", r.path) for r in sending.proxy.requests if r.method == "PUT")
+
+
+def test_blobs_are_on_their_way_before_the_rest_is_made(sending: Sending) -> None:
+    """What fails while the rest is made leaves blobs that nothing names."""
+    layer = sending.publication.assembled.parts[-1]
+
+    def there(repository: Repository) -> bool:
+        deadline = time.monotonic() + 30
+        while not repository.has(layer.descriptor) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return repository.has(layer.descriptor)
+
+    with Registries(Nobody(), HASTY) as registries:
+        targets = [Target(reference=sending.reference), Target(reference=replace(sending.reference, tag="2"))]
+        with (
+            pytest.raises(ConfigError, match="not made"),
+            Publisher(targets, cache=sending.cache, registries=registries) as publisher,
+        ):
+            publisher.take(layer)
+            assert there(registries.at(sending.reference))
+            raise ConfigError("not made")
+        assert not sending.proxy.sent("PUT", "/manifests/")
+        with Publisher(targets, cache=sending.cache, registries=registries) as publisher:
+            publisher.take(layer)
+            publisher.publish(sending.publication)
+        assert sending.proxy.sent("PUT", f"/blobs/.*{layer.descriptor.hex}") == 1, "sent once for all targets"
+        assert {registries.at(sending.reference).head(tag) for tag in "12"} == {
+            sending.publication.assembled.descriptor.digest
+        }

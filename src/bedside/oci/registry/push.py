@@ -6,6 +6,8 @@ what was there before; what it has sent is found there by the next one.
 
 import tempfile
 import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from bedside.oci.descriptor import Descriptor
 from bedside.oci.parts import Assembled, Part
 from bedside.oci.reference import Reference
 from bedside.oci.registry.download import download
-from bedside.oci.registry.parallel import for_each_part
+from bedside.oci.registry.parallel import Parallel, all_parts
 from bedside.oci.registry.progress import Progress, Step, Tell, one_at_a_time, quiet
 from bedside.oci.registry.referrers import enter, subject_of
 from bedside.oci.registry.registries import Registries
@@ -49,7 +51,23 @@ def push(
             f"{reference}: what is to be pushed has the digest {assembled.descriptor.digest}",
             hint=f"push to {reference.host}/{reference.repository} with a tag",
         )
-    repository = registries.at(reference)
+    with pushing(reference, registries, tell) as under_way:
+        under_way.start(*all_parts(assembled))
+        under_way.finish()
+        under_way.put([assembled], reference.tag)
+    return assembled.descriptor
+
+
+@contextmanager
+def pushing(place: Reference, registries: Registries, tell: Tell = quiet) -> Iterator["Pushing"]:
+    """Begin a push of which not all is known yet; what is under way when the block ends is stopped.
+
+    Args:
+        place: The repository; its tag or digest says nothing here.
+        registries: Has the credentials.
+        tell: Is told what happens.
+    """
+    repository = registries.at(place)
     tell = one_at_a_time(tell)
     stop = threading.Event()
     with tempfile.TemporaryDirectory(prefix="bedside-push-") as scratch:
@@ -60,9 +78,47 @@ def push(
             scratch=Path(scratch),
             tell=tell,
         )
-        for_each_part(assembled, registries, bringing.bring, stop)
-    _put_manifests(assembled, repository, reference.tag, tell)
-    return assembled.descriptor
+        with Parallel(registries, bringing.bring, stop) as parallel:
+            yield Pushing(repository, parallel, tell)
+
+
+class Pushing:
+    """A push under way: blobs from the moment they are known, manifests when all blobs are there."""
+
+    def __init__(self, repository: Repository, parallel: Parallel, tell: Tell) -> None:
+        self._repository = repository
+        self._parallel = parallel
+        self._tell = tell
+
+    def start(self, *parts: Part) -> None:
+        """Begin to bring blobs. Without a manifest they are nothing there yet: nobody finds them."""
+        self._parallel.start(*parts)
+
+    def finish(self) -> None:
+        """Wait until the blobs are there; raises as `push` does."""
+        self._parallel.finish()
+
+    def put(self, assembled: Sequence[Assembled], tag: str = "") -> None:
+        """Write manifests whose blobs are there, members first, and enter those that have a subject.
+
+        Args:
+            assembled: All of one kind; more than one are artifacts.
+            tag: A name besides the digest; for one manifest alone.
+        """
+        unlisted = []
+        for one in assembled:
+            self.put(one.members)
+            listed = self._repository.put_manifest(one.descriptor, one.manifest, tag)
+            if not listed and subject_of(one) is not None:
+                unlisted.append(one)
+            self._tell(
+                Progress(descriptor=one.descriptor, step=Step.DONE, done_bytes=one.descriptor.size_bytes)
+            )
+        enter(self._repository, unlisted)
+
+    def name(self, assembled: Assembled, tag: str) -> None:
+        """Give a name to what is there."""
+        self._repository.put_manifest(assembled.descriptor, assembled.manifest, tag)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,13 +152,3 @@ class _Bringing:
         download(self.registries.at(origin), descriptor, staged)
         self.uploader.send(descriptor, staged, session)
         staged.unlink()
-
-
-def _put_manifests(assembled: Assembled, repository: Repository, tag: str, tell: Tell) -> None:
-    for member in assembled.members:
-        _put_manifests(member, repository, "", tell)
-    descriptor = assembled.descriptor
-    listed = repository.put_manifest(descriptor, assembled.manifest, tag)
-    if not listed and subject_of(assembled) is not None:
-        enter(repository, assembled)
-    tell(Progress(descriptor=descriptor, step=Step.DONE, done_bytes=descriptor.size_bytes))

@@ -6,6 +6,7 @@ pushers at once could lose an entry there, so it is read again after it was writ
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from bedside.errors import NotFound, Unavailable
@@ -31,28 +32,37 @@ def referrers(repository: Repository, digest: str, artifact_type: str = "") -> l
     return [one for one in found if not artifact_type or one.artifact_type == artifact_type]
 
 
-def enter(repository: Repository, referrer: Assembled) -> None:
-    """Enter a manifest that is in the registry into the fallback index of its subject.
+def enter(repository: Repository, referrers: Sequence[Assembled]) -> None:
+    """Enter manifests that are in the registry into the fallback indexes of their subjects.
 
     Raises:
         Unavailable: other pushers were always faster.
     """
-    subject = subject_of(referrer)
-    assert subject is not None
-    own = _entry(referrer)
+    by_subject: dict[str, list[Descriptor]] = {}
+    for one in referrers:
+        subject = subject_of(one)
+        assert subject is not None
+        by_subject.setdefault(subject.digest, []).append(_entry(one))
+    for digest, own in by_subject.items():
+        _enter(repository, digest, own)
+
+
+def _enter(repository: Repository, digest: str, own: Sequence[Descriptor]) -> None:
     for _ in range(_ROUNDS):
-        entries = _by_tag(repository, subject.digest)
-        if any(one.digest == own.digest for one in entries):
+        entries = _by_tag(repository, digest)
+        there = {one.digest for one in entries}
+        missing = [one for one in own if one.digest not in there]
+        if not missing:
             return
         document = {
             "schemaVersion": 2,
             "mediaType": INDEX,
-            "manifests": [one.to_json() for one in (*entries, own)],
+            "manifests": [one.to_json() for one in (*entries, *missing)],
         }
         data = json.dumps(document, separators=(",", ":")).encode()
-        repository.put_manifest(Descriptor.of(data, INDEX), data, fallback_tag(subject.digest))
+        repository.put_manifest(Descriptor.of(data, INDEX), data, fallback_tag(digest))
     raise Unavailable(
-        f"{repository.host}/{repository.name}: others change {fallback_tag(subject.digest)} at the same time",
+        f"{repository.host}/{repository.name}: others change {fallback_tag(digest)} at the same time",
         hint="push again",
     )
 

@@ -7,7 +7,7 @@ import pytest
 
 from bedside.errors import Cancelled, ConfigError, Unavailable
 from bedside.oci.registry import Nobody, Options, Registries
-from bedside.oci.registry.parallel import for_each_part
+from bedside.oci.registry.parallel import Parallel, for_each_part
 
 
 def test_an_error_stops_what_is_under_way(make_image) -> None:
@@ -51,3 +51,26 @@ def test_an_error_in_the_end_is_raised_too(make_image) -> None:
 
     with Registries(Nobody(), Options(parallel=1)) as registries, pytest.raises(Unavailable, match="gone"):
         for_each_part(make_image(), registries, action, threading.Event())
+
+
+def test_an_error_stops_the_rest_though_nobody_asks_yet(make_image) -> None:
+    first, second, third = make_image(layers=2).parts
+    failed, seen = threading.Event(), []
+
+    def action(part) -> None:
+        seen.append(part)
+        failed.wait(30)
+        raise ConfigError("refused")
+
+    stop = threading.Event()
+    with (
+        Registries(Nobody(), Options(parallel=1)) as registries,
+        pytest.raises(ConfigError, match="refused"),
+        Parallel(registries, action, stop) as parallel,
+    ):
+        parallel.start(first, first)
+        parallel.start(second, third)
+        failed.set()
+        assert stop.wait(30)
+        parallel.finish()
+    assert seen == [first]

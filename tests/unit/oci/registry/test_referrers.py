@@ -8,6 +8,7 @@ from bedside.oci.descriptor import EMPTY, INDEX, MANIFEST, Descriptor
 from bedside.oci.parts import Assembled
 from bedside.oci.reference import Reference
 from bedside.oci.registry import Registries, push, referrers
+from bedside.oci.registry.push import pushing
 from bedside.oci.registry.referrers import fallback_tag
 from registries import Add, Proxy, Say
 
@@ -55,6 +56,20 @@ def test_a_registry_that_keeps_no_referrers(registry, name, registries, make_ima
     tag = repository.manifest(image.descriptor.digest.replace(":", "-"))
     assert tag.descriptor.media_type == INDEX
     assert sorted(repository.tags()) == ["1", fallback_tag(image.descriptor.digest)]
+
+
+def test_several_are_entered_at_once(proxy: Proxy, name, registries, make_image) -> None:
+    image = make_image()
+    place = Reference(host=proxy.host, repository=name, tag="1")
+    both = [about(image, make_image()), about(image, make_image(), "application/signature")]
+    push(image, place, registries)
+    with pushing(place, registries) as under_way:
+        under_way.start(*(part for one in both for part in one.parts))
+        under_way.finish()
+        under_way.put(both)
+    assert proxy.sent("PUT", fallback_tag(image.descriptor.digest)) == 1
+    found = referrers(registries.at(place), image.descriptor.digest)
+    assert [one.digest for one in found] == [one.descriptor.digest for one in both]
 
 
 def test_a_registry_that_keeps_them_is_left_to_it(proxy: Proxy, name, registries, make_image) -> None:
