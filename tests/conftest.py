@@ -8,9 +8,11 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from applied import applying, deployment  # noqa: F401  # fixtures, one deployment per session
 from clouds import cloud, moto  # noqa: F401  # fixtures
 from map_samples import example_map  # noqa: F401  # a fixture, built once per session
 from services import postgres  # noqa: F401  # a fixture, once per session for all files
@@ -20,6 +22,11 @@ EXTRA_PROGRAM_FOLDERS = (
     *(str(p) for p in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)),
     "/usr/sbin",
 )
+
+#: Files that share what takes long to make, by what that is.
+TOGETHER = {
+    "deployment": ("tests/deploy/test_terraform.py", "tests/stories/aws/"),
+}
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -47,6 +54,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if in_ci():
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep the files that look at one deployment in one process: to apply it takes minutes."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByDeployment(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return next((name for name, files in TOGETHER.items() if file.startswith(files)), file)
+
+    return ByDeployment(config, log)
 
 
 @pytest.fixture(autouse=True)
