@@ -66,6 +66,7 @@ def receiving(deployment: "Deployment") -> Iterator["DicomReceiver | None"]:
         yield receiver
     finally:
         receiver.close()
+        keeper.clear()
 
 
 def port_is_free(address: str, port: int) -> bool:

@@ -5,7 +5,8 @@ The only code that knows pynetdicom.
 
 from bedside.adapters.dicomnet.doors import Called, Doors
 from bedside.adapters.dicomnet.echo import echo
-from bedside.adapters.dicomnet.receiver import DicomReceiver, ReceiverOptions
+from bedside.adapters.dicomnet.options import ReceiverOptions
+from bedside.adapters.dicomnet.receiver import DicomReceiver
 from bedside.adapters.dicomnet.tls import TlsFiles
 
 __all__ = ["Called", "DicomReceiver", "Doors", "ReceiverOptions", "TlsFiles", "echo"]

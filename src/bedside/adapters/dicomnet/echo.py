@@ -33,7 +33,7 @@ def echo(
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = ae.connection_timeout = timeout_s
     ae.add_requested_context(Verification)
     where = f"{called} at {address}:{port}"
-    tls_args = (_context(trusted), "") if trusted else None
+    tls_args = (_context(trusted), address) if trusted else None
     association = ae.associate(address, port, ae_title=called, tls_args=tls_args)
     try:
         if association.is_rejected:

@@ -9,7 +9,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from pynetdicom import AE, _config, build_context, evt
@@ -19,9 +18,10 @@ from pynetdicom.pdu import P_DATA_TF
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
 from bedside.adapters.dicomnet.doors import Doors, Refusal
+from bedside.adapters.dicomnet.options import ReceiverOptions
 from bedside.adapters.dicomnet.senders import Sender, contexts_for, data_bytes
 from bedside.adapters.dicomnet.server import BEYOND, Connection, Server
-from bedside.adapters.dicomnet.tls import RenewedTls, TlsFiles
+from bedside.adapters.dicomnet.tls import RenewedTls
 from bedside.dicom.received import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION_NAME
 from bedside.errors import BedsideError, ConfigError, InputRejected, Unavailable
 from bedside.log import Log, silent
@@ -36,33 +36,6 @@ _ASKING_S = 30.0
 _POLL_S = 0.05
 #: For an association that is broken off to have ended, its last instance written.
 _BREAKING_S = 5.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverOptions:
-    """How it listens.
-
-    Attributes:
-        address: Of this machine.
-        port: 0 takes a free one.
-        title: Said where a sender asks for none in particular.
-        tls: Files, or None for the clear.
-        max_associations: Most senders at a time.
-        max_pdu_bytes: Largest message part.
-        max_bytes: Most bytes in memory, of all senders together.
-        timeout_s: Longest silence of a sender.
-        grace_s: How long associations may go on after `DicomReceiver.stop_listening`.
-    """
-
-    address: str = "127.0.0.1"
-    port: int = 0
-    title: str = "BEDSIDE"
-    tls: TlsFiles | None = None
-    max_associations: int = 10
-    max_pdu_bytes: int = 131_072
-    max_bytes: int = 2**30
-    timeout_s: float = 60.0
-    grace_s: float = 0.0
 
 
 class DicomReceiver:
