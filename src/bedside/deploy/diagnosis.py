@@ -11,6 +11,11 @@ from bedside.errors import BedsideError, ConfigError, Unavailable
 _OUTSIDE = re.compile(
     r"api error|operation error|https response error|dial tcp|timeout|connection refused|i/o|giving up"
 )
+#: Credentials that ended in the middle, or were never good, as the provider and the state's backend word it.
+_CREDENTIALS = re.compile(
+    r"ExpiredToken|RequestExpired|InvalidClientTokenId|InvalidAccessKeyId|SignatureDoesNotMatch"
+    r"|No valid credential sources|failed to refresh cached credentials"
+)
 _LOCKED = "Error acquiring the state lock"
 _MOVED = "Backend configuration changed"
 _EXISTS, _PROVIDER = "EntityAlreadyExists", "CreateOpenIDConnectProvider"
@@ -36,6 +41,11 @@ def error_of(diagnostics: Sequence[Mapping[str, Any]], *, doing: str, who: str) 
         return Unavailable(
             f"{doing}: someone else deploys this right now, or was cut off while doing so",
             hint=f"wait; if nobody does: {unlock} in the folder .bedside/deploy/NAME",
+        )
+    if _CREDENTIALS.search(text):
+        return ConfigError(
+            f"{doing}: AWS takes these credentials no more, or never did; what was made is remembered",
+            hint="aws sso login or aws configure, then the same command again",
         )
     if _MOVED in text:
         return ConfigError(

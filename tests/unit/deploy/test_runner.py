@@ -187,3 +187,17 @@ def test_what_aws_cannot_do_now_may_be_tried_again() -> None:
     assert isinstance(error, Unavailable)
     assert error.message.startswith("terraform apply: module.workers.x: waiting: operation error")
     assert error.message.endswith("(and 1 more)")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "api error ExpiredToken: The security token included in the request is expired",
+        "operation error EC2: DescribeVpcs, https response error StatusCode: 400, api error RequestExpired",
+        "No valid credential sources found",
+    ],
+)
+def test_credentials_that_end_in_the_middle_are_told_as_such_and_not_as_an_outage(said: str) -> None:
+    error = error_of([{"summary": "creating", "detail": said}], doing="terraform apply", who="")
+    assert isinstance(error, ConfigError)
+    assert "credentials" in error.message and "aws sso login" in error.hint

@@ -15,8 +15,9 @@ from typing import Any
 from botocore import exceptions
 
 from bedside.adapters.aws import emptying, looking, presence, state_bucket
-from bedside.adapters.aws.asked import asked, code_of
-from bedside.adapters.aws.clients import open_session
+from bedside.adapters.aws.asked import asked
+from bedside.adapters.aws.clients import limits, open_session
+from bedside.adapters.aws.errors import code_of
 from bedside.adapters.aws.medical_imaging import SERVICE, make_imaging_client
 from bedside.adapters.aws.tenant_buckets import remove_bucket
 from bedside.errors import ConfigError, NotFound
@@ -266,7 +267,7 @@ class AwsCloud:
         if service == SERVICE:  # its hosts are its own
             return make_imaging_client(self._region)
         with asked(service, f"speaking to {service}"):
-            return self._session.client(service)
+            return self._session.client(service, config=limits())
 
 
 def _tag(tags: Sequence[Mapping[str, str]]) -> str:

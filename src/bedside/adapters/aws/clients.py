@@ -40,20 +40,32 @@ def make_client(
     Raises:
         ConfigError: The profile or the region that the environment names is wrong.
     """
-    attempts, connect_s, read_s = (_ATTEMPTS, _CONNECT_S, _READ_S) if patient else _HASTY
-    config = Config(
+    own = Config(
         signature_version="s3v4" if service == "s3" else None,
-        retries={"mode": "standard", "max_attempts": attempts},
         max_pool_connections=connections,
-        connect_timeout=connect_s,
-        read_timeout=read_s,
         # A server of one's own seldom has a name for each bucket. On AWS it must be said: by default
         # signed URLs lead to us-east-1, which sends an upload to a young bucket elsewhere away.
         s3={"addressing_style": "path" if endpoint_url else "virtual"},
     )
     with as_ours(f"AWS {service}"):
         # A session of its own: the default one is no thread's to share while it makes a client.
-        return open_session(region).client(service, endpoint_url=endpoint_url or None, config=config)
+        return open_session(region).client(
+            service, endpoint_url=endpoint_url or None, config=limits(patient=patient).merge(own)
+        )
+
+
+def limits(*, patient: bool = True) -> Config:
+    """Return how often a request is tried, and how long each time: boto3 by itself waits for ten minutes.
+
+    Args:
+        patient: Whether to try for minutes what does not answer, or for seconds.
+    """
+    attempts, connect_s, read_s = (_ATTEMPTS, _CONNECT_S, _READ_S) if patient else _HASTY
+    return Config(
+        retries={"mode": "standard", "max_attempts": attempts},
+        connect_timeout=connect_s,
+        read_timeout=read_s,
+    )
 
 
 def open_session(region: str = "") -> Any:

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 from botocore import exceptions
 
+from bedside.adapters.aws.clients import limits, open_session
 from bedside.adapters.aws.hosts import EcrPlace, ecr_place
 from bedside.oci.registry.credentials import Answer, Credentials
 
@@ -79,4 +79,4 @@ class EcrAuthority:
 
 
 def _client(place: EcrPlace) -> Any:
-    return boto3.client(place.service, region_name=place.region)
+    return open_session(place.region).client(place.service, config=limits())

@@ -24,21 +24,23 @@ _DENIED = frozenset(
         "UnauthorizedOperation",
     }
 )
-_BAD_CREDENTIALS = frozenset(
+#: Codes with which AWS says that credentials were good once; EC2 has its own.
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+#: Codes with which AWS says that it does not know the credentials.
+UNKNOWN = frozenset(
     {
         "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
         "IncompleteSignature",
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "InvalidSignatureException",
         "InvalidToken",
-        "RequestTimeTooSkewed",
         "SignatureDoesNotMatch",
         "UnrecognizedClientException",
     }
 )
+#: AWS takes no request that was signed minutes ago, or in the future.
+SKEWED = "RequestTimeTooSkewed"
 _NO_QUEUE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 _CHANGED = frozenset({"412", "PreconditionFailed", "ConditionalRequestConflict"})
 #: AWS words a refusal so; the resource that follows is left out.
@@ -135,8 +137,10 @@ def _refusal(exc: exceptions.ClientError, what: str) -> BedsideError:
             f"{what}: AWS denies {wanted}{f' to {who[1]}' if who else ''}",
             hint=f"{_WHO_AM_I}, then permit {wanted} to that role",
         )
-    if code in _BAD_CREDENTIALS:
+    if code in EXPIRED | UNKNOWN:
         return Unavailable(f"{what}: AWS does not accept these credentials ({code})", hint=_WHO_AM_I)
+    if code == SKEWED:
+        return Unavailable(f"{what}: this machine's clock is wrong, says AWS", hint="timedatectl status")
     if code in _CHANGED:
         return Changed(f"{what}: changed by others meanwhile")
     if code in _NO_QUEUE:

@@ -15,8 +15,9 @@ from typing import Any
 from botocore import exceptions
 
 from bedside.adapters.aws import presence
-from bedside.adapters.aws.asked import asked, code_of
+from bedside.adapters.aws.asked import asked
 from bedside.adapters.aws.clients import LateClient, make_client
+from bedside.adapters.aws.errors import code_of
 from bedside.adapters.aws.events import Told, parse
 from bedside.adapters.aws.places import Bucket
 from bedside.domain.identity import short_id

@@ -11,7 +11,7 @@ from typing import Any
 
 from botocore import exceptions
 
-from bedside.adapters.aws.asked import code_of
+from bedside.adapters.aws.errors import code_of
 from bedside.deploy.permissions import CODES
 
 #: Codes that say "there is none", of EC2 and of the others.

@@ -7,8 +7,9 @@ from typing import Any
 
 from botocore import exceptions
 
-from bedside.adapters.aws.asked import asked, code_of
-from bedside.adapters.aws.clients import open_session
+from bedside.adapters.aws.asked import asked
+from bedside.adapters.aws.clients import limits, open_session
+from bedside.adapters.aws.errors import code_of
 from bedside.ports.cloudlogs import LogLine
 
 _MISSING = "ResourceNotFoundException"
@@ -63,4 +64,4 @@ class AwsLogs:
     @cached_property
     def _client(self) -> Any:
         with asked("logs", "speaking to logs"):
-            return open_session(region=self._region).client("logs")
+            return open_session(region=self._region).client("logs", config=limits())

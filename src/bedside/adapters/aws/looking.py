@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore import exceptions
 
-from bedside.adapters.aws.asked import code_of
+from bedside.adapters.aws.errors import code_of
 from bedside.adapters.aws.presence import GONE
 from bedside.errors import NotFound
 from bedside.ports import Blob

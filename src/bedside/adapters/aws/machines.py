@@ -6,8 +6,9 @@ from typing import Any
 
 from botocore import exceptions
 
-from bedside.adapters.aws.asked import asked, code_of
-from bedside.adapters.aws.clients import open_session
+from bedside.adapters.aws.asked import asked
+from bedside.adapters.aws.clients import limits, open_session
+from bedside.adapters.aws.errors import code_of
 from bedside.errors import NotFound, Unavailable
 from bedside.ports.machines import Machine, Outcome, Said
 
@@ -131,4 +132,4 @@ class AwsMachines:
 
     def _make_client(self, service: str) -> Any:
         with asked(service, f"speaking to {service}"):
-            return open_session(region=self._region).client(service)
+            return open_session(region=self._region).client(service, config=limits())

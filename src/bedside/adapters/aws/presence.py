@@ -11,7 +11,7 @@ from typing import Any
 from botocore import exceptions
 
 from bedside.adapters.aws import lingering
-from bedside.adapters.aws.asked import code_of
+from bedside.adapters.aws.errors import code_of
 
 #: Codes that say "there is none"; every service has its own.
 GONE = frozenset(

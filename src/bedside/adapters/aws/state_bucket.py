@@ -5,8 +5,8 @@ from typing import Any
 
 from botocore import exceptions
 
-from bedside.adapters.aws.asked import code_of
 from bedside.adapters.aws.emptying import empty_bucket
+from bedside.adapters.aws.errors import code_of
 from bedside.errors import ConfigError
 
 #: The only region whose buckets are made without naming it.
@@ -30,6 +30,9 @@ def ensure(s3: Any, bucket: str, region: str, account: str) -> bool:
         if code_of(exc) not in {"404", "NoSuchBucket"}:
             raise
     else:
+        # An empty one was perhaps made and not closed, when somebody was cut off; closing twice does no harm.
+        if not s3.list_objects_v2(Bucket=bucket, MaxKeys=1).get("KeyCount"):
+            _close(s3, bucket)
         return False
     place = {} if region == _UNNAMED_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     s3.create_bucket(Bucket=bucket, **place)
@@ -57,12 +60,12 @@ def _close(s3: Any, bucket: str) -> None:
     )
     if not s3.meta.endpoint_url.startswith("https:"):
         return  # an emulator without TLS: the policy would lock us out of our own state
-    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    arn = f"arn:{s3.meta.partition}:s3:::{bucket}"
     statement = {
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:*",
-        "Resource": resources,
+        "Resource": [arn, f"{arn}/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     }
     s3.put_bucket_policy(

@@ -11,8 +11,8 @@ from typing import Any
 
 from botocore import exceptions
 
-from bedside.adapters.aws.asked import code_of
 from bedside.adapters.aws.emptying import empty_bucket
+from bedside.adapters.aws.errors import code_of
 from bedside.adapters.aws.presence import GONE
 from bedside.errors import ConfigError
 from bedside.ports.cloud import DEPLOYMENT_TAG
@@ -99,7 +99,7 @@ def announce(s3: Any, bucket: str, queue_arn: str, sleep: Callable[[float], None
             if attempt == _TRIES - 1:
                 raise ConfigError(
                     f"bucket {bucket}: the queue takes nothing from it: its policy must let s3.amazonaws.com "
-                    f"send for arn:aws:s3:::{bucket}",
+                    f"send for arn:{s3.meta.partition}:s3:::{bucket}",
                     hint="bedside deploy apply, which writes that policy; then the same command again",
                 ) from exc
             sleep(_PAUSE_S)
@@ -126,9 +126,14 @@ def remove_bucket(s3: Any, name: str, account: str) -> int:
     return deleted
 
 
-def policy_of(bucket: str) -> dict[str, object]:
-    """Return the policy of a bucket: nobody reads or writes it over a line that can be listened to."""
-    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+def policy_of(bucket: str, partition: str = "aws") -> dict[str, object]:
+    """Return the policy of a bucket: nobody reads or writes it over a line that can be listened to.
+
+    Args:
+        bucket: Its name.
+        partition: Of AWS, which begins every ARN: another in China and for governments.
+    """
+    arn = f"arn:{partition}:s3:::{bucket}"
     refused: Mapping[str, Mapping[str, Mapping[str, str]]] = {
         "OnlyTls": {"Bool": {"aws:SecureTransport": "false"}},
         "OnlyModernTls": {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
@@ -139,7 +144,7 @@ def policy_of(bucket: str) -> dict[str, object]:
             "Effect": "Deny",
             "Principal": "*",
             "Action": "s3:*",
-            "Resource": resources,
+            "Resource": [arn, f"{arn}/*"],
             "Condition": condition,
         }
         for sid, condition in refused.items()
@@ -208,7 +213,7 @@ def _close(s3: Any, name: str, wish: BucketWish) -> None:
     if s3.meta.endpoint_url.startswith(
         "https:"
     ):  # else an emulator without TLS, which it would lock us out of
-        s3.put_bucket_policy(Bucket=name, Policy=json.dumps(policy_of(name)))
+        s3.put_bucket_policy(Bucket=name, Policy=json.dumps(policy_of(name, s3.meta.partition)))
 
 
 def _tend(s3: Any, name: str, wish: BucketWish) -> None:

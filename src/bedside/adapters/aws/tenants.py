@@ -12,9 +12,10 @@ from typing import Any
 
 from botocore import exceptions
 
-from bedside.adapters.aws.asked import asked, code_of
+from bedside.adapters.aws.asked import asked
 from bedside.adapters.aws.clients import make_client
 from bedside.adapters.aws.emptying import empty_bucket
+from bedside.adapters.aws.errors import code_of
 from bedside.adapters.aws.places import AREAS, Bucket
 from bedside.adapters.aws.tenant_buckets import BucketWish, announce, make_bucket, remove_bucket
 from bedside.domain.person import OF_A_TENANT, Post

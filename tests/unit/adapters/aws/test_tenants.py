@@ -2,6 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -184,6 +185,7 @@ class _Refusing:
 
     def __init__(self, times: int) -> None:
         self.times, self.calls = times, 0
+        self.meta = SimpleNamespace(partition="aws")
         self.told: Any = None
 
     def put_bucket_notification_configuration(self, *, Bucket: str, NotificationConfiguration: Any) -> None:
