@@ -5,6 +5,7 @@ what the modules say and what a machine's scripts do in each state; not that a m
 """
 
 import base64
+import gzip
 import json
 import os
 import re
@@ -52,6 +53,7 @@ WARM = {
     "permitted_wait_s": 0,
     "idle_s": 0,
 }
+KEPT = {**POOL, "instance_types": ["g4dn.xlarge"], "max": 1, "idle_s": 0, "release_disk_gb": 40}
 #: Of Systems Manager's agent, for Run Command alone: without data channels there is no session.
 AGENT = {
     "ssm:UpdateInstanceInformation",
@@ -92,7 +94,7 @@ def _module(folder: Path, name: str, variables: dict[str, Any], emulator: dict[s
 
 
 def _workers(folder: Path, **changes: Any) -> dict[str, Any]:
-    pools = changes.get("pools", {"default": POOL, "cpu": WARM})
+    pools = changes.get("pools", {"default": POOL, "cpu": WARM, "kept": KEPT})
     return {
         "name": "clinic",
         "region": REGION,
@@ -129,11 +131,13 @@ def applied(tmp_path_factory: pytest.TempPathFactory, moto: Cloud) -> dict[str, 
         pytest.skip("terraform not found in PATH")
     folder = tmp_path_factory.mktemp("workers")
     ec2 = moto.client("ec2")
+    subnets = ec2.describe_subnets()["Subnets"][:2]
     variables = _workers(
         folder,
         night=NIGHT,
         topic_arn=TOPIC,
-        subnet_ids=[ec2.describe_subnets()["Subnets"][0]["SubnetId"]],
+        subnet_ids=[subnet["SubnetId"] for subnet in subnets],
+        subnet_zones=[subnet["AvailabilityZone"] for subnet in subnets],
         security_group_id=ec2.describe_security_groups()["SecurityGroups"][0]["GroupId"],
         machine_usd_per_h={"default": {"g4dn.xlarge": 0.21}},
     )
@@ -210,6 +214,12 @@ def test_a_role_reaches_its_own_group_and_the_deployments_things_only(applied: A
     }
     group, _ = by_action["autoscaling:TerminateInstanceInAutoScalingGroup"]
     assert group.endswith(":autoScalingGroupName/clinic-default")
+    # It may end machines of its pool, as it may in the group.
+    ending, condition = by_action["ec2:TerminateInstances"]
+    assert ending.endswith(":instance/*")
+    mine = {"aws:ResourceTag/bedside:deployment": "clinic", "aws:ResourceTag/bedside:pool": "default"}
+    assert condition == {"StringEquals": mine}
+    assert "ec2:AttachVolume" not in by_action
     everywhere = {action for action, (resource, _) in by_action.items() if resource == "*"}
     assert everywhere == {"ecr:GetAuthorizationToken", "cloudwatch:PutMetricData", *AGENT}
     assert by_action["cloudwatch:PutMetricData"][1] == {"StringEquals": {"cloudwatch:namespace": "bedside"}}
@@ -233,6 +243,32 @@ def test_a_machine_of_a_warm_pool_leaves_by_a_policy_of_its_own_group(applied: A
     (warm,) = [statement for statement in granted if statement.get("Sid") == "WarmPool"]
     assert sorted(warm["Action"]) == ["autoscaling:ExecutePolicy", "autoscaling:SetInstanceProtection"]
     assert warm["Resource"].endswith(":autoScalingGroupName/clinic-cpu")
+
+
+@pytest.mark.needs("terraform")
+def test_a_release_disk_is_encrypted_in_one_zone_and_only_its_pools_machines_take_it(
+    applied: Any, moto: Cloud
+) -> None:
+    (address,) = (name for name in applied if name.startswith("aws_ebs_volume."))
+    assert address == 'aws_ebs_volume.release["kept-0"]'
+    volume_id = applied[address]["id"]
+    (volume,) = moto.client("ec2").describe_volumes(VolumeIds=[volume_id])["Volumes"]
+    assert (volume["Encrypted"], volume["Size"], volume["VolumeType"]) == (True, 40, "gp3")
+    tags = {tag["Key"]: tag["Value"] for tag in volume["Tags"]}
+    assert (tags["bedside:deployment"], tags["bedside:pool"]) == ("clinic", "kept")
+    zones, subnets = applied["variables"]["subnet_zones"], applied["variables"]["subnet_ids"]
+    assert volume["AvailabilityZone"] == zones[0]
+    assert applied['aws_autoscaling_group.pool["kept"]']["vpc_zone_identifier"] == subnets[:1]
+    assert set(applied['aws_autoscaling_group.pool["default"]']["vpc_zone_identifier"]) == set(subnets)
+    granted = json.loads(applied['aws_iam_role_policy.worker["kept"]']["policy"])["Statement"]
+    (disk,) = [statement for statement in granted if statement.get("Sid") == "ReleaseDisk"]
+    assert sorted(disk["Action"]) == ["ec2:AttachVolume", "ec2:DetachVolume"]
+    assert [arn.rpartition(":")[2] for arn in sorted(disk["Resource"])] == [
+        "instance/*",
+        f"volume/{volume_id}",
+    ]
+    mine = {"aws:ResourceTag/bedside:deployment": "clinic", "aws:ResourceTag/bedside:pool": "kept"}
+    assert disk["Condition"] == {"StringEquals": mine}
 
 
 @pytest.mark.needs("terraform")
@@ -273,12 +309,14 @@ def test_backlog_and_night_reach_the_groups(applied: Any) -> None:
     [
         ({**WARM, "spot": True}, "AWS refuses a warm pool of spot machines"),
         ({**WARM, "instance_types": ["c7i.large", "c7i.xlarge"]}, "a warm pool with a choice of types"),
+        ({**WARM, "release_disk_gb": 40}, "keep the release on their own disks"),
     ],
 )
-def test_a_warm_pool_is_refused_in_words_where_aws_refuses_it(
+def test_a_warm_pool_is_refused_in_words_where_it_cannot_be(
     tmp_path: Path, moto: Cloud, pool: dict[str, Any], words: str
 ) -> None:
-    terraform = _module(tmp_path, "workers", _workers(tmp_path, pools={"cpu": pool}), moto.environment)
+    variables = _workers(tmp_path, pools={"cpu": pool}, subnet_zones=[f"{REGION}a"])
+    terraform = _module(tmp_path, "workers", variables, moto.environment)
     refused = terraform.run("plan", "-input=false", check=False)
     assert refused.returncode != 0
     assert words in " ".join(refused.stderr.replace("│", " ").split())
@@ -286,15 +324,20 @@ def test_a_warm_pool_is_refused_in_words_where_aws_refuses_it(
 
 def _user_data(applied: dict[str, dict[str, Any]], pool: str, folder: Path) -> Path:
     script = folder / "node.sh"
-    script.write_bytes(base64.b64decode(applied[f'aws_launch_template.pool["{pool}"]']["user_data"]))
+    script.write_bytes(gzip.decompress(_packed(applied, pool)))
     return script
 
 
+def _packed(applied: dict[str, dict[str, Any]], pool: str) -> bytes:
+    """Return what AWS is sent, and cloud-init unpacks."""
+    return base64.b64decode(applied[f'aws_launch_template.pool["{pool}"]']["user_data"])
+
+
 @pytest.mark.needs("terraform", "bash")
-@pytest.mark.parametrize("pool", ["default", "cpu"])
+@pytest.mark.parametrize("pool", ["default", "cpu", "kept"])
 def test_the_user_data_parses_and_fits(applied: Any, tmp_path: Path, pool: str) -> None:
     script = _user_data(applied, pool, tmp_path)
-    assert script.stat().st_size < 16_384 - 1_500  # AWS's limit, less long names and many pools
+    assert len(_packed(applied, pool)) < 16_384 - 1_500  # AWS's limit, less long names and many pools
     assert (
         "# shellcheck" in script.read_text() and "# A machine that cannot be set up" not in script.read_text()
     )
@@ -305,6 +348,10 @@ def test_the_user_data_parses_and_fits(applied: Any, tmp_path: Path, pool: str) 
     if shellcheck := shutil.which("shellcheck"):
         subprocess.run([shellcheck, script], check=True)
     compile(_heredoc(text, "/usr/local/lib/bedside-work.py"), "bedside-work.py", "exec")
+    program = "/usr/local/lib/bedside-disk.py"
+    assert (f"cat > {program}" in text) is (pool == "kept")
+    if pool == "kept":
+        compile(_heredoc(text, program), "bedside-disk.py", "exec")
 
 
 @pytest.mark.needs("terraform", "bash")
@@ -313,7 +360,7 @@ def test_a_machine_waits_for_software_that_is_still_being_sent(
     applied: Any, tmp_path: Path, sent_after: int, ends: str
 ) -> None:
     script = _user_data(applied, "default", tmp_path).read_text()
-    fetch = re.search(r"^tries=0\nuntil aws s3 cp.*?^done\n", script, flags=re.MULTILINE | re.DOTALL)
+    fetch = re.search(r"^  tries=0\n  until aws s3 cp.*?^  done\n", script, flags=re.MULTILINE | re.DOTALL)
     assert fetch is not None
     told = tmp_path / "tries"
     programs = f"""
@@ -338,7 +385,7 @@ def test_a_machine_trusts_the_authorities_that_were_sent_with_its_software(
     assert found is not None and told is not None
     if sent:
         (tmp_path / "ledger-ca.pem").write_text("an authority")
-    text = f"set -euo pipefail\nwork={tmp_path}\n{found[0]}{told[0]}\n".replace(
+    text = f"set -euo pipefail\nplace={tmp_path}\n{found[0]}{told[0]}\n".replace(
         "/etc/bedside", f"{tmp_path}/etc"
     )
     (tmp_path / "etc").mkdir()
@@ -355,12 +402,13 @@ def test_an_alarm_tells_of_machines_that_start_and_cannot_be_set_up(applied: Any
     script = _user_data(applied, "cpu", tmp_path).read_text()
     give_up = re.search(r"^give_up\(\) \{.*?^\}\n", script, flags=re.MULTILINE | re.DOTALL)
     assert give_up is not None
-    programs = "aws() { echo aws $*; }; sleep() { :; }; metadata() { echo i-1; }; shutdown() { echo off; }"
+    programs = "aws() { echo aws $*; }; sleep() { :; }; metadata() { echo i-1; }; shutdown() { echo off; }\n"
+    programs += "bring_logs() { echo logs; }"
     done = subprocess.run(
         ["bash", "-c", f"{programs}\n{give_up[0]}give_up 7"], capture_output=True, text=True, check=True
     )
-    said, counted, gone = done.stdout.splitlines()
-    assert "line 7" in said and "terminate-instance" in gone
+    said, logs, counted, gone = done.stdout.splitlines()
+    assert "line 7" in said and logs == "logs" and "terminate-instance" in gone
     alarm = applied['aws_cloudwatch_metric_alarm.set_up["cpu"]']
     assert f"--namespace {alarm['namespace']} --metric-name {alarm['metric_name']} " in counted
     named = ",".join(f"{name}={value}" for name, value in sorted(alarm["dimensions"].items()))
@@ -378,7 +426,7 @@ def test_only_machines_of_the_events_pool_take_in_and_each_listens_to_its_queue(
         settings = load(None, environment=given, flags={}).settings
         assert takes_in(settings) is takes
         assert listened(settings) == [f"https://sqs.example/clinic-{pool}"]
-        assert set(settings.queue.pools) == {"default", "cpu"}
+        assert set(settings.queue.pools) == {"default", "cpu", "kept"}
 
 
 @pytest.mark.needs("terraform")
@@ -419,6 +467,7 @@ class Machine:
         work: str = "1",
         spot: str = "",
         most: str = "1",
+        hooks_to_come: int = 0,
     ) -> None:
         self.calls = folder / "calls"
         programs = folder / "programs"
@@ -432,7 +481,11 @@ class Machine:
                 case "$*" in
                   *describe-auto-scaling-groups*) echo {most} ;;
                   *ssm*) echo postgresql://new ;;
+                  *complete-lifecycle-action*)
+                    (($(grep --count complete-lifecycle {self.calls}) > {hooks_to_come})) ;;
                 esac""",
+            "sleep": ":",
+            "disk": f'echo "disk $2" >> {self.calls}',
             "systemctl": f'echo "systemctl $*" >> {self.calls}',
             "iptables": f'[[ $1 == --check ]] && exit 1; echo "iptables $*" >> {self.calls}',
             "python": f"echo {work}",
@@ -447,11 +500,15 @@ class Machine:
             program = programs / name
             program.write_text(f"#!/bin/bash\n{body}\n")
             program.chmod(0o755)
+        if "bedside-disk.py <<" in script:
+            (folder / "disk").touch()
         agent = _heredoc(script, "/usr/local/sbin/bedside-machine")
         for real, ours in {
             "/etc/bedside/machine": f"{folder}/machine",
             "/etc/bedside/environment": f"{folder}/environment",
             "/opt/bedside/bin/python": f"{programs}/python",
+            "/usr/bin/python3": f"{programs}/disk",
+            "disk=/usr/local/lib/bedside-disk.py": f"disk={folder}/disk",
             "/etc/bedside/ledger": f"{folder}/ledger",
             '  sleep "$pause"\n': f"  SECONDS=$((SECONDS + 100)); [[ -s {folder}/states ]] || exit 0\n",
         }.items():
@@ -508,6 +565,31 @@ class TestMachine:
         assert _index(calls, "systemctl stop bedside-worker") < _index(calls, "terminate-instance-in-auto")
         assert sum("terminate-instance-in-auto" in call for call in calls) == 1
         assert "--should-decrement-desired-capacity" in calls[_index(calls, "terminate-instance-in-auto")]
+        assert not any(call.startswith("disk") for call in calls)
+
+    def test_one_that_left_ends_itself_as_soon_as_the_group_lets_it(
+        self, applied: Any, tmp_path: Path
+    ) -> None:
+        script = _user_data(applied, "kept", tmp_path).read_text()
+        calls = Machine(script, tmp_path, states=["InService"] * 2, work="0", hooks_to_come=3).run()
+        gone = calls[_index(calls, "terminate-instance-in-auto") :]
+        assert gone[1] == "disk leave"  # while the group makes up its mind
+        assert sum("complete-lifecycle-action" in call for call in gone) == 4
+        assert "ec2 terminate-instances --instance-ids i-1" in gone[6]
+
+    @pytest.mark.parametrize("work", ["1", ""])
+    def test_a_release_disk_stays_while_there_is_work(self, applied: Any, tmp_path: Path, work: str) -> None:
+        script = _user_data(applied, "kept", tmp_path).read_text()
+        calls = Machine(script, tmp_path, states=["InService"] * 4, work=work).run()
+        assert not any(call.startswith("disk") for call in calls)
+
+    @pytest.mark.parametrize(("states", "spot"), [(["Terminated"], ""), (["InService"], "yes")])
+    def test_it_is_let_go_by_a_machine_that_must_go(
+        self, applied: Any, tmp_path: Path, states: list[str], spot: str
+    ) -> None:
+        script = _user_data(applied, "kept", tmp_path).read_text()
+        calls = Machine(script, tmp_path, states=states, spot=spot).run()
+        assert calls[_index(calls, "systemctl stop bedside-worker") + 1] == "disk leave"
 
     @pytest.mark.parametrize("work", ["1", ""], ids=["work", "unknown"])
     @pytest.mark.parametrize("pool", ["default", "cpu"])

@@ -35,6 +35,10 @@ def test_what_aws_would_refuse_later_is_refused_now(tmp_path: Path) -> None:
     assert "choice of instance_types" in refusal(
         tmp_path, '[deploy.pools.a]\nwarm_pool = 1\ninstance_types = ["c7i.large", "c7i.xlarge"]'
     )
+    disk = "[deploy.pools.a]\nrelease_disk_gb = "
+    assert "warm pool keeps releases" in refusal(tmp_path, f"{disk}40\nwarm_pool = 1")
+    assert "is 10: a disk needs 20" in refusal(tmp_path, f"{disk}10")
+    assert "zones is 3, and there are 2" in refusal(tmp_path, f"{disk}40\nrelease_disk_zones = 3")
     assert "deploy.name" in refusal(tmp_path, 'name = "Too_Loud"')
     assert "deploy.name" in refusal(tmp_path, 'name = "a-name-of-more-than-20"')
     assert "deploy.pools.GPU" in refusal(tmp_path, "[deploy.pools.GPU]")

@@ -27,6 +27,9 @@ DOMAIN = r"^$|^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-
 #: The wheels that machines install are for x86: no Graviton, whose families have a g behind the number.
 X86 = r"^[a-z]+[0-9]+([a-fh-z][a-z0-9-]*)?\.[a-z0-9-]+$"
 
+#: A GPU release and its layers, twice: the next one is pulled while the old one is there.
+LEAST_RELEASE_DISK_GB = 20
+
 PoolName = Annotated[str, Field(pattern=POOL)]
 
 
@@ -53,9 +56,20 @@ class PoolSettings(_Table):
     start_s: int | None = Field(
         None,
         ge=0,
-        description="How much of it is the start; unsaid: 90 with a warm pool, 240 with a GPU, 150 without.",
+        description=(
+            "How much of it is the start; unsaid: 90 with a warm pool, 120 with a GPU and a release disk "
+            "(110 without a GPU), else 240 with a GPU and 150 without."
+        ),
     )
     disk_gb: int = Field(100, ge=30, description="Size of the encrypted disk.")
+    release_disk_gb: int = Field(
+        0,
+        ge=0,
+        description="A disk that outlives machines and holds their releases, also for spot; 0 is none.",
+    )
+    release_disk_zones: int = Field(
+        1, ge=1, description="So many zones have one each, and the pool's machines start in no other."
+    )
 
     @model_validator(mode="after")
     def _no_warm_spot(self) -> "PoolSettings":
@@ -63,6 +77,13 @@ class PoolSettings(_Table):
             raise ValueError("AWS refuses a warm pool of spot machines: set spot = false or warm_pool = 0")
         if self.warm_pool and len(self.instance_types) > 1:
             raise ValueError("AWS refuses a warm pool with a choice of instance_types: name one")
+        if self.warm_pool and self.release_disk_gb:
+            raise ValueError("a warm pool keeps releases on its machines' disks: set release_disk_gb = 0")
+        if 0 < self.release_disk_gb < LEAST_RELEASE_DISK_GB:
+            raise ValueError(
+                f"release_disk_gb is {self.release_disk_gb}: a disk needs {LEAST_RELEASE_DISK_GB}, "
+                "twice what the pool's releases take unpacked"
+            )
         return self
 
 
@@ -154,6 +175,12 @@ class DeploySettings(_Table):
     def _complete(self) -> "DeploySettings":
         if not self.pools:
             raise ValueError("pools is empty: a deployment needs one")
+        for name, pool in self.pools.items():
+            if pool.release_disk_gb and pool.release_disk_zones > self.availability_zones:
+                raise ValueError(
+                    f"pools.{name}.release_disk_zones is {pool.release_disk_zones}, "
+                    f"and there are {self.availability_zones} (availability_zones)"
+                )
         if self.control and not self.control_domain:
             raise ValueError("control = true needs control_domain, the machine's name in DNS")
         if "events" in self.pools and len(self.pools) > 1:

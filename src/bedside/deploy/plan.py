@@ -36,6 +36,7 @@ _TYPES = {
     "aws_cloudwatch_metric_alarm": "alarm",
     "aws_cognito_user_pool": "user pool",
     "aws_db_instance": "database",
+    "aws_ebs_volume": "disk",
     "aws_ecr_repository": "registry",
     "aws_iam_role": "role",
     "aws_iam_role_policy": "permissions of a role",

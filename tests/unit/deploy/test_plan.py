@@ -19,7 +19,13 @@ def test_what_ends_with_its_data_is_named(kind: str, actions: tuple[str, ...]) -
 
 
 @pytest.mark.parametrize(
-    ("kind", "action"), [("aws_db_instance", "update"), ("aws_db_instance", "create"), ("aws_vpc", "delete")]
+    ("kind", "action"),
+    [
+        ("aws_db_instance", "update"),
+        ("aws_db_instance", "create"),
+        ("aws_vpc", "delete"),
+        ("aws_ebs_volume", "delete"),  # releases, which the registry has
+    ],
 )
 def test_what_stays_or_holds_nothing_is_not(kind: str, action: str) -> None:
     assert planned(_plan(kind, action)).lost == ()

@@ -39,6 +39,8 @@ def test_every_key_is_a_variable_but_what_terraform_cannot() -> None:
         "permitted_wait_s": 0,
         "start_s": None,
         "disk_gb": 100,
+        "release_disk_gb": 0,
+        "release_disk_zones": 1,
     }
     assert variables["night"] == {"stop": "0 20 * * *", "start": "0 5 * * *"}
 

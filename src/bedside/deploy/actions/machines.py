@@ -43,6 +43,10 @@ ACTIONS: Mapping[str, tuple[Grant, ...]] = {
         Grant("autoscaling", "PutScheduledUpdateGroupAction DeleteScheduledAction", GROUP),
         Grant("autoscaling", "DescribeScheduledActions"),
     ),
+    # Release disks. Only a size is changed in place; another zone is another disk.
+    "aws_ebs_volume": ec2(
+        "CreateVolume ModifyVolume DeleteVolume DescribeVolumes DescribeVolumesModifications"
+    ),
     "aws_instance": ec2(
         "RunInstances TerminateInstances StartInstances StopInstances DescribeInstances DescribeImages "
         "DescribeInstanceAttribute DescribeInstanceTypes DescribeInstanceCreditSpecifications "

@@ -107,6 +107,7 @@ module "workers" {
   asleep                    = var.asleep
   machine_usd_per_h         = var.machine_usd_per_h
   subnet_ids                = module.network.subnet_ids
+  subnet_zones              = module.network.zones
   security_group_id         = module.network.worker_security_group_id
   ledger_url_parameter_name = module.ledger.url_parameter_name
   node_archive_key          = var.node_archive_key

@@ -55,15 +55,17 @@ variable "ledger_class" {
 variable "pools" {
   description = "Machines by pool; a stage's `pool` names one."
   type = map(object({
-    instance_types   = list(string)
-    gpu              = bool
-    max              = number
-    spot             = bool
-    warm_pool        = number
-    idle_s           = number
-    permitted_wait_s = number
-    start_s          = optional(number)
-    disk_gb          = number
+    instance_types     = list(string)
+    gpu                = bool
+    max                = number
+    spot               = bool
+    warm_pool          = number
+    idle_s             = number
+    permitted_wait_s   = number
+    start_s            = optional(number)
+    disk_gb            = number
+    release_disk_gb    = optional(number, 0)
+    release_disk_zones = optional(number, 1)
   }))
   default = {
     default = {

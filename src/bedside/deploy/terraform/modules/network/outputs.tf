@@ -8,6 +8,11 @@ output "subnet_ids" {
   value       = aws_subnet.public[*].id
 }
 
+output "zones" {
+  description = "Availability zone of each of them, in the same order."
+  value       = aws_subnet.public[*].availability_zone
+}
+
 output "ledger_subnet_ids" {
   description = "Subnets of the database, without a way to the internet."
   value       = aws_subnet.ledger[*].id

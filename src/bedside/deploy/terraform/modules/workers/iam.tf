@@ -45,6 +45,51 @@ data "aws_iam_policy_document" "worker" {
     resources = [local.group_arns[each.key]]
   }
 
+  # What left its group ends itself, for the seconds until the group does so are paid for: machines of this pool only,
+  # which the statement above lets it end as well.
+  dynamic "statement" {
+    for_each = each.value.warm_pool > 0 ? [] : [1]
+    content {
+      sid       = "OwnEnd"
+      actions   = ["ec2:TerminateInstances"]
+      resources = ["arn:${local.partition}:ec2:${var.region}:${local.account}:instance/*"]
+      condition {
+        test     = "StringEquals"
+        variable = "aws:ResourceTag/bedside:deployment"
+        values   = [var.name]
+      }
+      condition {
+        test     = "StringEquals"
+        variable = "aws:ResourceTag/bedside:pool"
+        values   = [each.key]
+      }
+    }
+  }
+
+  # It takes its pool's release disk when it starts and lets it go before it ends: that disk, and machines of this pool.
+  # Whether it is free is told by the refusal, so that no disk need be looked at.
+  dynamic "statement" {
+    for_each = each.value.release_disk_gb > 0 ? [1] : []
+    content {
+      sid     = "ReleaseDisk"
+      actions = ["ec2:AttachVolume", "ec2:DetachVolume"]
+      resources = concat(
+        ["arn:${local.partition}:ec2:${var.region}:${local.account}:instance/*"],
+        [for volume in values(local.volumes[each.key]) : "arn:${local.partition}:ec2:${var.region}:${local.account}:volume/${volume}"],
+      )
+      condition {
+        test     = "StringEquals"
+        variable = "aws:ResourceTag/bedside:deployment"
+        values   = [var.name]
+      }
+      condition {
+        test     = "StringEquals"
+        variable = "aws:ResourceTag/bedside:pool"
+        values   = [each.key]
+      }
+    }
+  }
+
   # In a warm pool it protects itself while it works, and leaves by one fewer.
   dynamic "statement" {
     for_each = each.value.warm_pool > 0 ? [1] : []

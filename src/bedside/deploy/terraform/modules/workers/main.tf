@@ -23,11 +23,11 @@ locals {
   # Mixed instances are for spot and for a choice of types; a warm pool is refused with both.
   mixed = { for pool, wish in var.pools : pool => wish.spot || length(wish.instance_types) > 1 }
 
-  # From waking to the first result, where nobody said: a stopped machine has the release on its disk, a new one
-  # installs and pulls. docs/cost.md has what these are made of.
+  # From waking to the first result, where nobody said: a stopped machine has the release on its disk, one with a
+  # release disk finds it there, another one installs and pulls. docs/cost.md has what these are made of.
   start_s = {
     for pool, wish in var.pools : pool =>
-    wish.start_s != null ? wish.start_s : wish.warm_pool > 0 ? 90 : wish.gpu ? 240 : 150
+    wish.start_s != null ? wish.start_s : wish.warm_pool > 0 ? 90 : wish.release_disk_gb > 0 ? (wish.gpu ? 120 : 110) : wish.gpu ? 240 : 150
   }
 
   # Spot gives two minutes. Otherwise longer than most jobs, so that a new version ends none.
@@ -50,8 +50,9 @@ resource "aws_launch_template" "pool" {
   instance_type          = each.value.instance_types[0]
   update_default_version = true
 
-  # AWS takes 16 KiB. Comments are for who reads the template; those that begin with s stay, shellcheck's among them.
-  user_data = base64encode(replace(templatefile("${path.module}/node.sh.tftpl", {
+  # AWS takes 16 KiB, and cloud-init what is packed. Comments are for who reads the template; those that begin with s
+  # stay, shellcheck's among them.
+  user_data = base64gzip(replace(templatefile("${path.module}/node.sh.tftpl", {
     region         = var.region
     bucket         = var.bucket
     archive_key    = var.node_archive_key
@@ -63,6 +64,8 @@ resource "aws_launch_template" "pool" {
     leaving_policy = each.value.warm_pool > 0 ? local.leaving_policy : ""
     prices         = lookup(var.machine_usd_per_h, each.key, {})
     work           = trimspace(file("${path.module}/work.py"))
+    disk           = trimspace(file("${path.module}/disk.py"))
+    volumes        = local.volumes[each.key]
     launching_hook = each.value.warm_pool > 0 ? local.launching_hook : ""
     draining_hook  = local.terminating_hook
     log_group      = aws_cloudwatch_log_group.worker[each.key].name
@@ -139,7 +142,7 @@ resource "aws_autoscaling_group" "pool" {
   min_size                  = 0
   max_size                  = contains(var.asleep, each.key) ? 0 : each.value.max # the schedule wakes it (scaling.tf)
   desired_capacity          = 0
-  vpc_zone_identifier       = var.subnet_ids
+  vpc_zone_identifier       = local.subnets[each.key]
   health_check_type         = "EC2"
   health_check_grace_period = 300
   # A machine that took itself out may leave more in one zone than in another. Evening that out would start a
@@ -241,6 +244,16 @@ resource "aws_autoscaling_group" "pool" {
     precondition {
       condition     = each.value.warm_pool == 0 || length(each.value.instance_types) == 1
       error_message = "Pool ${each.key}: warm_pool is ${each.value.warm_pool} with ${length(each.value.instance_types)} instance types, but AWS refuses a warm pool with a choice of types. Name one type or set warm_pool = 0."
+    }
+
+    precondition {
+      condition     = each.value.warm_pool == 0 || each.value.release_disk_gb == 0
+      error_message = "Pool ${each.key}: warm_pool is ${each.value.warm_pool} and release_disk_gb ${each.value.release_disk_gb}, but machines of a warm pool keep the release on their own disks. Set one of them to 0."
+    }
+
+    precondition {
+      condition     = each.value.release_disk_gb == 0 || (each.value.release_disk_gb >= 20 && each.value.release_disk_zones >= 1 && each.value.release_disk_zones <= length(var.subnet_ids))
+      error_message = "Pool ${each.key}: release_disk_gb is ${each.value.release_disk_gb} and release_disk_zones ${each.value.release_disk_zones}; a disk needs 20 GB, and there are ${length(var.subnet_ids)} zones."
     }
 
     precondition {

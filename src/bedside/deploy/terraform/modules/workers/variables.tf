@@ -40,17 +40,19 @@ variable "pool_queues" {
 }
 
 variable "pools" {
-  description = "Pools of workers. permitted_wait_s: from zero machines, results may take this long; start_s of it is the start."
+  description = "Pools of workers. permitted_wait_s: from zero machines, results may take this long; start_s of it is the start. release_disk_gb: a disk that outlives machines, one in each of release_disk_zones zones; 0 is none."
   type = map(object({
-    instance_types   = list(string)
-    gpu              = bool
-    max              = number
-    spot             = bool
-    warm_pool        = number
-    idle_s           = number
-    permitted_wait_s = number
-    start_s          = optional(number)
-    disk_gb          = number
+    instance_types     = list(string)
+    gpu                = bool
+    max                = number
+    spot               = bool
+    warm_pool          = number
+    idle_s             = number
+    permitted_wait_s   = number
+    start_s            = optional(number)
+    disk_gb            = number
+    release_disk_gb    = optional(number, 0)
+    release_disk_zones = optional(number, 1)
   }))
 
   validation {
@@ -73,6 +75,12 @@ variable "machine_usd_per_h" {
 variable "subnet_ids" {
   description = "Public subnets that machines may start in."
   type        = list(string)
+}
+
+variable "subnet_zones" {
+  description = "Availability zone of each of subnet_ids, in their order; needed where a pool has a release disk."
+  type        = list(string)
+  default     = []
 }
 
 variable "security_group_id" {
