@@ -44,6 +44,14 @@ def machine(run_document: dict[str, Any], tmp_path: Path) -> Machine:
     return made
 
 
+def test_whoever_may_send_the_document_needs_no_token_for_a_link(machine: Machine) -> None:
+    (machine.root / "etc/bedside/environment").write_text("BEDSIDE_IDENTITY_ISSUER='https://pool'\n")
+    for arguments, issuer in ((["tenant", "upload-link", "ward"], ""), (["tenant", "list"], "https://pool")):
+        answer = decoded(machine.run(encoded(arguments)).stdout)
+        assert answer is not None
+        assert json.loads(answer.out)["env"]["BEDSIDE_IDENTITY_ISSUER"] == issuer
+
+
 HOSTILE = [
     "; touch broken",
     "$(touch broken)",

@@ -134,6 +134,7 @@ def applied(tmp_path_factory: pytest.TempPathFactory, moto: Cloud) -> dict[str, 
     subnets = ec2.describe_subnets()["Subnets"][:2]
     variables = _workers(
         folder,
+        identity={"issuer": "https://cognito.example/pool", "client_id": "client"},
         night=NIGHT,
         topic_arn=TOPIC,
         subnet_ids=[subnet["SubnetId"] for subnet in subnets],
@@ -424,6 +425,8 @@ def test_only_machines_of_the_events_pool_take_in_and_each_listens_to_its_queue(
         text = _user_data(applied, pool, tmp_path).read_text()
         given = dict(re.findall(r"^(BEDSIDE_\w+)='(.*)'$", text, flags=re.MULTILINE))
         settings = load(None, environment=given, flags={}).settings
+        who = settings.identity
+        assert (who.issuer, who.clients) == ("https://cognito.example/pool", ("client",))
         assert takes_in(settings) is takes
         assert listened(settings) == [f"https://sqs.example/clinic-{pool}"]
         assert set(settings.queue.pools) == {"default", "cpu", "kept"}

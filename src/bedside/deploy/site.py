@@ -13,6 +13,7 @@ from bedside.deploy import workspace
 from bedside.deploy.checks import Finding, findings
 from bedside.deploy.record import Record
 from bedside.deploy.runner import Held, Terraform, find_terraform
+from bedside.deploy.signing_in import names_issuer
 from bedside.deploy.software import Software, build_software
 from bedside.deploy.variables import record_key, state_bucket, state_key, tfvars
 from bedside.deploy.waker import waker_zip
@@ -183,6 +184,7 @@ class Site:
             found = self._datastore()
             given["datastore_id"] = found.id if found else NO_DATASTORE
         given["asleep"] = asleep(self.cloud, self.settings)
+        given["machine_identity"] = not names_issuer(self.configuration)
         return {**given, "waker_zip": WAKER, **({SOFTWARE: key} if key else {})}
 
     def _open(self, key: str, *, make: bool) -> Terraform:

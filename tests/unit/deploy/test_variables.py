@@ -68,7 +68,7 @@ def test_where_the_state_is() -> None:
 def test_the_root_module_has_just_these_variables() -> None:
     text = (MODULES / "variables.tf").read_text(encoding="utf-8")
     declared = set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
-    assert declared - {"waker_zip", "asleep"} == set(tfvars(DeploySettings(), region="r"))
+    assert declared - {"waker_zip", "asleep", "machine_identity"} == set(tfvars(DeploySettings(), region="r"))
 
 
 class Groups:

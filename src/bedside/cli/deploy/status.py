@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bedside.cli.base import Command, config_option, json_option
+from bedside.cli.base import Command, config_option, json_option, load_settings
 from bedside.cli.deploy.shared import site_of, state_option
 from bedside.cli.output import write_json, write_table
 
@@ -30,6 +30,7 @@ def status(state: str | None, config_path: Path | None, as_json: bool) -> None:
     """
     from bedside.deploy.logs import Part, groups_of
     from bedside.deploy.overview import Parts, look
+    from bedside.deploy.signing_in import signing_in
     from bedside.deploy.site import ids
     from bedside.wiring.cloud import open_clock, open_logs
 
@@ -48,19 +49,20 @@ def status(state: str | None, config_path: Path | None, as_json: bool) -> None:
         logs=list(groups_of(logs, site.settings.name, [Part.WORKERS])),
     )
     found = look(site.cloud, logs, parts, open_clock().now())
+    sentences = [*found.sentences(), *signing_in(outputs, load_settings(config_path).settings.identity)]
     if as_json:
         write_json(
             {
                 "name": site.settings.name,
                 "region": site.cloud.region,
                 "resources": len(held),
-                **_shape(found),
+                **_shape(found, sentences),
                 "outputs": outputs,
             }
         )
         return
     click.echo(f"{site.settings.name} in {site.cloud.region}: {len(held)} resources")
-    for sentence in found.sentences():
+    for sentence in sentences:
         click.echo(f"- {sentence}")
     _tables(found)
     if outputs:
@@ -98,10 +100,10 @@ def _tables(found: "Overview") -> None:
         )
 
 
-def _shape(found: "Overview") -> dict[str, object]:
+def _shape(found: "Overview", sentences: list[str]) -> dict[str, object]:
     depths = {**found.queues, **found.dead}
     return {
-        "sentences": list(found.sentences()),
+        "sentences": sentences,
         "queues": [
             {
                 "name": name,

@@ -65,6 +65,14 @@ module "identity" {
   mfa  = var.mfa
 }
 
+locals {
+  # What a person would otherwise copy from the outputs into bedside.toml. Nothing is said twice.
+  machine_identity = var.identity && var.machine_identity ? {
+    issuer    = module.identity[0].issuer
+    client_id = module.identity[0].client_id
+  } : null
+}
+
 # Without an address nobody could be told.
 module "budget" {
   source = "./modules/budget"
@@ -117,6 +125,7 @@ module "workers" {
   archive_datastore_id      = var.archive ? var.datastore_id : ""
   archive_role_arn          = one(module.archive[*].role_arn) == null ? "" : one(module.archive[*].role_arn)
   topic_arn                 = module.observability.topic_arn
+  identity                  = local.machine_identity
   log_days                  = var.log_days
 }
 
@@ -140,6 +149,7 @@ module "control" {
   archive_datastore_id      = var.archive && var.manage_tenants ? var.datastore_id : ""
   archive_role_arn          = one(module.archive[*].role_arn) == null ? "" : one(module.archive[*].role_arn)
   topic_arn                 = module.observability.topic_arn
+  identity                  = local.machine_identity
   log_days                  = var.log_days
 }
 

@@ -175,6 +175,12 @@ variable "identity" {
   default     = false
 }
 
+variable "machine_identity" {
+  description = "Whether machines are told of that pool; false where their bedside.toml names an issuer itself."
+  type        = bool
+  default     = true
+}
+
 variable "mfa" {
   description = "Whether they need a second factor."
   type        = bool

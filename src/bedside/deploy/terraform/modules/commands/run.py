@@ -32,6 +32,10 @@ SET_UP_S = 900
 #: AWS keeps 24,000 characters of what is printed.
 LONGEST = 23_500
 USAGE, UNAVAILABLE = 2, 5
+#: Where people sign in, a link is made for a token. Whoever sends this document was let in by IAM and may do
+#: more to a tenant than send it a study, and a token among the arguments would be in CloudTrail.
+LINK = ["tenant", "upload-link"]
+LET_IN = {"BEDSIDE_IDENTITY_ISSUER": ""}
 
 
 def main(encoded: str) -> int:
@@ -55,7 +59,7 @@ def main(encoded: str) -> int:
         root = os.geteuid() == 0
         done = subprocess.run(
             [PROGRAM, *arguments],
-            env=environment(),
+            env={**environment(), **(LET_IN if arguments[:2] == LINK else {})},
             cwd=HOME,
             stdin=subprocess.DEVNULL,  # nobody can be asked
             capture_output=True,

@@ -73,6 +73,10 @@ resource "aws_launch_template" "this" {
         BEDSIDE_METRICS_DEPLOYMENT = var.name
       },
       var.topic_arn == "" ? {} : { BEDSIDE_NOTIFY_TOPIC_ARN = var.topic_arn },
+      var.identity == null ? {} : {
+        BEDSIDE_IDENTITY_ISSUER  = var.identity.issuer
+        BEDSIDE_IDENTITY_CLIENTS = var.identity.client_id
+      },
       # A removed tenant's image sets are found there. Results are sent by workers, of which there is none here.
       var.archive_datastore_id == "" ? {} : {
         BEDSIDE_ARCHIVE_DATASTORE = var.archive_datastore_id

@@ -115,6 +115,12 @@ variable "log_days" {
   default     = 30
 }
 
+variable "identity" {
+  description = "Who says who people are, as bedside.toml's section [identity] has it; null leaves that to the file."
+  type        = object({ issuer = string, client_id = string })
+  default     = null
+}
+
 variable "archive_datastore_id" {
   description = "HealthImaging datastore that tenants are removed from here; empty where they are not. Nothing is sent."
   type        = string

@@ -88,6 +88,10 @@ resource "aws_launch_template" "pool" {
         BEDSIDE_METRICS_DEPLOYMENT = var.name
       },
       var.topic_arn == "" ? {} : { BEDSIDE_NOTIFY_TOPIC_ARN = var.topic_arn },
+      var.identity == null ? {} : {
+        BEDSIDE_IDENTITY_ISSUER  = var.identity.issuer
+        BEDSIDE_IDENTITY_CLIENTS = var.identity.client_id
+      },
       var.archive_datastore_id == "" ? {} : {
         BEDSIDE_ARCHIVE_DATASTORE = var.archive_datastore_id
         BEDSIDE_ARCHIVE_ROLE      = var.archive_role_arn

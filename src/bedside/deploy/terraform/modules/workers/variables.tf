@@ -121,6 +121,12 @@ variable "waker_zip" {
   type        = string
 }
 
+variable "identity" {
+  description = "Who says who people are, as bedside.toml's section [identity] has it; null leaves that to the file."
+  type        = object({ issuer = string, client_id = string })
+  default     = null
+}
+
 variable "archive_datastore_id" {
   description = "Id of the HealthImaging datastore that results go to; empty is none."
   type        = string
