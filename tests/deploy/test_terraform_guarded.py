@@ -176,16 +176,23 @@ def test_an_import_has_what_healthimaging_documents_within_its_areas(guarded: Gu
     assert actions == {"s3:ListBucket", "s3:GetObject", "s3:PutObject"}
 
     bucket, s3 = guarded.outputs["bucket"], guarded.cloud.client("s3", guarded.role(f"{NAME}-import"))
-    for area in ("arrivals", "results", "work", "input", "inferred"):
-        key = f"{area}/ward-3/import.dcm"
-        guarded.cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x")
-        found = _refusals(
-            list=_list(s3, bucket, f"{area}/ward-3/"), get=_get(s3, bucket, key), put=_put(s3, bucket, key)
-        )
-        expected = {"arrivals": {"put"}, "results": {"put"}, "work": {"get"}}.get(
-            area, {"list", "get", "put"}
-        )
-        assert (area, found) == (area, expected)
+    own, others = f"{NAME}-t-0a1b2c3d4e5f-output", f"another{NAME}-t-0a1b2c3d4e5f-output"
+    for place in (own, others):  # of a tenant, and of no tenant here
+        guarded.cloud.client("s3").create_bucket(Bucket=place)
+    everything = {"list", "get", "put"}
+    for place in (bucket, own, others):
+        for area in ("arrivals", "results", "work", "input", "inferred"):
+            key = f"{area}/ward-3/import.dcm"
+            guarded.cloud.client("s3").put_object(Bucket=place, Key=key, Body=b"x")
+            found = _refusals(
+                list=_list(s3, place, f"{area}/ward-3/"), get=_get(s3, place, key), put=_put(s3, place, key)
+            )
+            expected = {"arrivals": {"put"}, "results": {"put"}, "work": {"get"}}.get(area, everything)
+            assert (place, area, found) == (place, area, everything if place == others else expected)
+        if place != bucket:
+            for area in ("arrivals", "results", "work", "input", "inferred"):
+                guarded.cloud.client("s3").delete_object(Bucket=place, Key=f"{area}/ward-3/import.dcm")
+            guarded.cloud.client("s3").delete_bucket(Bucket=place)
 
 
 def _several(actions: str | list[str]) -> list[str]:

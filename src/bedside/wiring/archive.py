@@ -16,7 +16,7 @@ def open_archive(settings: "Settings", blobs: BlobStore, tenants: TenantDirector
     Args:
         settings: What is in force.
         blobs: The store, of any tenant.
-        tenants: Says whose results lie in buckets of their own.
+        tenants: Says whose objects lie in buckets of their own.
 
     Raises:
         ConfigError: The store is a bucket, and there is no role for import jobs to read it with.
@@ -34,7 +34,7 @@ def open_archive(settings: "Settings", blobs: BlobStore, tenants: TenantDirector
             datastore=settings.archive.datastore,
             role=settings.archive.role,
             bucket=Bucket.of(store.url) if in_s3 else None,
-            apart=lambda tenant: tenants.buckets(tenant) is not None,
+            buckets=tenants.buckets,
         ),
         blobs,
     )

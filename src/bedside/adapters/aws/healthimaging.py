@@ -9,7 +9,7 @@ and is left there; only the kind of refusal is told.
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from bedside.adapters.aws.clients import LateClient
 from bedside.adapters.aws.errors import as_ours
 from bedside.adapters.aws.medical_imaging import make_imaging_client
 from bedside.adapters.aws.places import Bucket
+from bedside.adapters.aws.routes import Routes, own_bucket
 from bedside.adapters.aws.stow import Stow
 from bedside.domain.arrival import StoredFile
 from bedside.errors import ConfigError, NotFound, Unavailable
@@ -38,20 +39,22 @@ class ImagingOptions:
     Attributes:
         datastore: Its id.
         bucket: Where the store lies, for import jobs; None sends everything by STOW-RS.
-        apart: Whether a tenant's results lie in another bucket, which the role may not read: by STOW-RS then.
+        buckets: Returns a tenant's own buckets, where it has some: an import reads and reports there.
         role: ARN of the role with which an import job reads and writes the bucket.
         endpoint_url: Of a server that is not AWS.
         stow_instances: Most instances that go by STOW-RS where there is a bucket.
-        stow_bytes: Most bytes of those, and of one request; HealthImaging takes 1 GB at once.
+        stow_bytes: Most bytes of those, and of one request that has several.
+        stow_most_bytes: A larger instance is not sent by STOW-RS; HealthImaging takes 1 GB at once.
     """
 
     datastore: str
     bucket: Bucket | None = None
-    apart: Callable[[str], bool] = lambda _: False
+    buckets: Routes = lambda _: None
     role: str = ""
     endpoint_url: str = ""
     stow_instances: int = 20
     stow_bytes: int = 64 * MIB
+    stow_most_bytes: int = 10**9
 
 
 class HealthImaging:
@@ -81,7 +84,7 @@ class HealthImaging:
         small = (
             len(blobs) <= options.stow_instances and sum(b.size_bytes for b in blobs) <= options.stow_bytes
         )
-        if small or options.bucket is None or options.apart(parcel.tenant):
+        if small or options.bucket is None:
             return Sending(receipt=self._store(parcel, [*blobs, *parcel.study]))
         return Sending(ticket=self._start(parcel, options.bucket))
 
@@ -144,8 +147,11 @@ class HealthImaging:
         """Send by STOW-RS, in as few requests as their size allows."""
         store = self._blobs.tenant(parcel.tenant)
         stored = 0
-        refused: list[RefusedInstance] = []
-        for batch in _batches(blobs, self._options.stow_bytes):
+        most = self._options.stow_most_bytes
+        # What can never be taken is not sent thirty times.
+        refused = [_too_large(blob, parcel) for blob in blobs if blob.size_bytes > most]
+        fitting = [blob for blob in blobs if blob.size_bytes <= most]
+        for batch in _batches(fitting, self._options.stow_bytes):
             with as_ours("archive: STOW-RS"):
                 stow = Stow(self._client(), self._options.datastore)
                 receipt = stow.store([store.get(blob.key) for blob in batch])
@@ -160,15 +166,19 @@ class HealthImaging:
                 dataAccessRoleArn=self._options.role,
                 clientToken=parcel.token,
                 datastoreId=self._options.datastore,
-                inputS3Uri=f"{bucket.url(parcel.tenant, parcel.prefix)}/",
-                outputS3Uri=f"{bucket.url(parcel.tenant, _output(parcel))}/",
+                inputS3Uri=f"{self._url(bucket, parcel.tenant, parcel.prefix)}/",
+                outputS3Uri=f"{self._url(bucket, parcel.tenant, _output(parcel))}/",
             )
         return str(started["jobId"])
+
+    def _url(self, shared: Bucket, tenant: str, key: str) -> str:
+        own = self._options.buckets(tenant)
+        return (own_bucket(own, key) if own else shared).url(tenant, key)
 
     def _manifests(self, parcel: Parcel, output_uri: str) -> Receipt:
         """Read what an import job left: a summary, and a line for each file it did not take."""
         bucket = self._options.bucket
-        ours = bucket.url(parcel.tenant, _output(parcel)) if bucket else ""
+        ours = self._url(bucket, parcel.tenant, _output(parcel)) if bucket else ""
         if not bucket or not output_uri.startswith(ours):
             raise NotFound("archive: the manifests of an import job lie elsewhere than this store")
         folder = _output(parcel) + output_uri[len(ours) :].rstrip("/")
@@ -202,6 +212,13 @@ class HealthImaging:
 def _output(parcel: Parcel) -> str:
     """Return the key below which an import job leaves its manifests."""
     return f"work/archive/{parcel.job_id}"
+
+
+def _too_large(blob: _Sized, parcel: Parcel) -> RefusedInstance:
+    name = (
+        blob.sop_instance_uid if isinstance(blob, StoredFile) else blob.key.removeprefix(f"{parcel.prefix}/")
+    )
+    return RefusedInstance(instance=name, reason=f"{blob.size_bytes} bytes are too many for STOW-RS")
 
 
 def _batches(blobs: Sequence[_Sized], most_bytes: int) -> Iterator[Sequence[_Sized]]:

@@ -24,6 +24,11 @@ OUTPUT_AREAS = frozenset({"results", "shadows"})
 Routes = Callable[[str], TenantBuckets | None]
 
 
+def own_bucket(own: TenantBuckets, key: str) -> Bucket:
+    """Return which of a tenant's own buckets a key is in."""
+    return Bucket(name=own.output if key.partition("/")[0] in OUTPUT_AREAS else own.input)
+
+
 class RoutedBlobStore:
     """One tenant's objects, wherever they lie.
 

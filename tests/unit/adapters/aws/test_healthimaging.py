@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from bedside.adapters.aws.datastores import Patience, make_datastore, remove_dat
 from bedside.adapters.aws.healthimaging import HealthImaging, ImagingOptions
 from bedside.adapters.aws.medical_imaging import dicomweb_url, make_imaging_client
 from bedside.adapters.aws.places import Bucket
+from bedside.adapters.aws.routes import RoutedBlobStore
 from bedside.adapters.aws.stow import Stow
+from bedside.domain.arrival import StoredFile
+from bedside.domain.tenant import TenantBuckets
 from bedside.errors import ConfigError, NotFound, Unavailable
 from bedside.ports.archive import Parcel, Receipt, RefusedInstance
 from clouds import Cloud
@@ -64,10 +68,38 @@ def test_without_a_bucket_everything_goes_by_stow_in_requests_of_limited_size(pl
     assert place.fake.calls == ["StoreDICOM"] * 3
 
 
-def test_results_in_a_bucket_that_the_role_may_not_read_go_by_stow(place: Place) -> None:
-    assert place.archive(stow_instances=1, apart=lambda tenant: tenant == "ward").send(PARCEL).receipt
-    assert set(place.fake.calls) == {"StoreDICOM"}
-    assert place.archive(stow_instances=1, apart=lambda tenant: tenant != "ward").send(PARCEL).ticket
+def test_an_instance_that_is_too_large_for_stow_is_refused_and_the_rest_is_sent(place: Place) -> None:
+    large = b"x" * 20_000
+    file = StoredFile(sop_instance_uid="1.2.3", sha256=sha256(large).hexdigest(), size_bytes=len(large))
+    place.store.put(file.key, large)
+    receipt = place.archive(stow_most_bytes=10_000).send(replace(PARCEL, study=(file,))).receipt
+    refused = RefusedInstance(instance="1.2.3", reason="20000 bytes are too many for STOW-RS")
+    assert receipt == Receipt(stored=6, refused=(refused,))
+
+
+def test_many_results_in_a_tenants_own_buckets_are_imported_from_there(
+    place: Place, cloud: Cloud, tmp_path: Path
+) -> None:
+    own = TenantBuckets(input=cloud.bucket(), output=cloud.bucket())
+    routed = RoutedBlobStore(place.store, lambda tenant: own if tenant == "own" else None, "own")
+    files = series(tmp_path / "own", seed="own")
+    routed.put_files({f"{PARCEL.prefix}/{file.name}": file for file in files})
+    routed.put(f"{PARCEL.prefix}/notes.txt", b"no DICOM")
+    archive = place.archive(stow_instances=1, buckets=routed._routes)
+    archive._blobs = routed
+    parcel = replace(PARCEL, tenant="own")
+    ticket = archive.send(parcel).ticket
+    [job] = place.fake.imports.values()
+    assert job.request["inputS3Uri"] == f"s3://{own.output}/results/own/a1/j1/dicom/"
+    assert job.request["outputS3Uri"] == f"s3://{own.input}/work/own/archive/j1/"
+    assert archive.check(parcel, ticket) is None
+    assert archive.check(parcel, ticket) == Receipt(
+        stored=6, refused=(RefusedInstance(instance="notes.txt", reason="ValidationException"),)
+    )
+    assert place.fake.calls.count("StoreDICOM") == 0
+    assert archive.send(replace(PARCEL, token="t2")).ticket
+    shared = list(place.fake.imports.values())[1].request["inputS3Uri"]
+    assert shared.endswith("/a/results/ward/a1/j1/dicom/")
 
 
 def test_an_import_job_reads_the_dicom_folder_and_reports_into_work(place: Place) -> None:

@@ -11,6 +11,13 @@ locals {
 
   # Where it writes which instances it took and which it refused.
   written = "work"
+
+  # The shared bucket; and tenants' own by the form of their names, results in the one and the rest in the other. Names
+  # of buckets are shared by all of AWS, so that those must be this account's.
+  places = {
+    ""  = { arn = var.bucket_arn, conditions = [] }
+    Own = { arn = "arn:${data.aws_partition.this.partition}:s3:::${var.name}-t-*", conditions = [1] }
+  }
 }
 
 data "aws_iam_policy_document" "trust" {
@@ -43,30 +50,66 @@ data "aws_iam_policy_document" "trust" {
 data "aws_iam_policy_document" "import" {
   # An import finds its files by listing a prefix; nobody's drop-box is among them. What names no prefix is the
   # question whether the bucket is there.
-  statement {
-    sid       = "List"
-    actions   = ["s3:ListBucket"]
-    resources = [var.bucket_arn]
+  dynamic "statement" {
+    for_each = local.places
+    content {
+      sid       = "${statement.key}List"
+      actions   = ["s3:ListBucket"]
+      resources = [statement.value.arn]
 
-    condition {
-      test     = "StringLikeIfExists"
-      variable = "s3:prefix"
-      values   = [for area in concat(local.read, [local.written]) : "${area}/*"]
+      condition {
+        test     = "StringLikeIfExists"
+        variable = "s3:prefix"
+        values   = [for area in concat(local.read, [local.written]) : "${area}/*"]
+      }
+
+      dynamic "condition" {
+        for_each = statement.value.conditions
+        content {
+          test     = "StringEquals"
+          variable = "aws:ResourceAccount"
+          values   = [data.aws_caller_identity.this.account_id]
+        }
+      }
     }
   }
 
   # The files themselves.
-  statement {
-    sid       = "Read"
-    actions   = ["s3:GetObject"]
-    resources = [for area in local.read : "${var.bucket_arn}/${area}/*"]
+  dynamic "statement" {
+    for_each = local.places
+    content {
+      sid       = "${statement.key}Read"
+      actions   = ["s3:GetObject"]
+      resources = [for area in local.read : "${statement.value.arn}/${area}/*"]
+
+      dynamic "condition" {
+        for_each = statement.value.conditions
+        content {
+          test     = "StringEquals"
+          variable = "aws:ResourceAccount"
+          values   = [data.aws_caller_identity.this.account_id]
+        }
+      }
+    }
   }
 
   # The manifests of what was taken and what was refused, which the worker then reads.
-  statement {
-    sid       = "Report"
-    actions   = ["s3:PutObject"]
-    resources = ["${var.bucket_arn}/${local.written}/*"]
+  dynamic "statement" {
+    for_each = local.places
+    content {
+      sid       = "${statement.key}Report"
+      actions   = ["s3:PutObject"]
+      resources = ["${statement.value.arn}/${local.written}/*"]
+
+      dynamic "condition" {
+        for_each = statement.value.conditions
+        content {
+          test     = "StringEquals"
+          variable = "aws:ResourceAccount"
+          values   = [data.aws_caller_identity.this.account_id]
+        }
+      }
+    }
   }
 
   # One's own key, where the bucket has one.
