@@ -217,6 +217,7 @@ def test_what_holds_data_is_not_replaced_by_the_way(
     refused = typed("deploy", "apply", "--yes", "--no-verify")
     assert refused.code == 3 and "nothing was changed: all that is in data this" in refused.err
     assert "add --lose-data" in refused.err
+    assert not list(place.rglob("*.tfplan")), "a plan may hold a password"
     assert typed("deploy", "status", "--json").json == before
     assert typed("deploy", "apply", "--yes", "--no-verify", "--lose-data").code == 0
     assert typed("deploy", "plan", "--json").json["changes"] == []
@@ -304,6 +305,7 @@ def test_from_nothing_and_back_to_nothing(place: Path, cloud: Cloud, small: None
     assert s3.head_bucket(Bucket="ward-objects")
     unanswered = typed("deploy", "destroy")
     assert unanswered.code == 2 and "add --yes" in unanswered.err
+    assert not list(place.rglob("*.tfplan")), "a plan may hold a password"
 
     gone = typed("deploy", "destroy", "--yes")
     assert gone.code == 0, gone.err

@@ -82,16 +82,20 @@ class Terraform:
         self._follow("init", _silent)
 
     def plan(self, tell: Tell = _silent, *, destroy: bool = False) -> Planned:
-        """Compare what is wanted with what is there, and keep the plan for `apply`."""
+        """Compare what is wanted with what is there, and keep the plan for `apply`, or until `forget`."""
         self._follow("plan", tell, f"-out={PLAN_FILE}", *(("-destroy",) if destroy else ()))
         return planned(self._json("show", "-json", PLAN_FILE))
 
     def apply(self, tell: Tell = _silent) -> None:
-        """Do what the kept plan says, and forget the plan: it may hold a password."""
+        """Do what the kept plan says, and forget the plan."""
         try:
             self._follow("apply", tell, PLAN_FILE)
         finally:
-            (self.folder / PLAN_FILE).unlink(missing_ok=True)
+            self.forget()
+
+    def forget(self) -> None:
+        """Remove the kept plan, which may hold a password."""
+        (self.folder / PLAN_FILE).unlink(missing_ok=True)
 
     def outputs(self) -> dict[str, Any]:
         """Return the outputs of the last apply by name."""

@@ -6,7 +6,7 @@ import click
 
 from bedside.cli.base import Command, config_option, confirm, json_option, load_settings, yes_option
 from bedside.cli.deploy.shared import as_json as plan_json
-from bedside.cli.deploy.shared import check, lost_words, show, site_of, state_option, telling
+from bedside.cli.deploy.shared import check, forget_plan, lost_words, show, site_of, state_option, telling
 from bedside.cli.deploy.verify import PATIENCE_MIN, verified
 from bedside.cli.output import ProgressLine, note, write_json
 from bedside.errors import ConfigError
@@ -41,6 +41,7 @@ def apply(
         software = site.software()
         progress.update("comparing with what is there")
         terraform = site.open(software)
+        forget_plan(terraform)
         planned = terraform.plan(telling(progress, 0))
         lacking = site.lacks_datastore()
     if not as_json:

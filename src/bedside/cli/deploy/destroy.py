@@ -9,7 +9,7 @@ import click
 
 from bedside.cli.base import Command, config_option, json_option, yes_option
 from bedside.cli.deploy.shared import as_json as plan_json
-from bedside.cli.deploy.shared import show, site_of, state_option, telling
+from bedside.cli.deploy.shared import forget_plan, show, site_of, state_option, telling
 from bedside.cli.output import ProgressLine, note, write_json
 from bedside.errors import Unavailable, UsageError
 
@@ -41,6 +41,7 @@ def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | Non
 
     site = site_of(config_path, state)
     terraform = site.reopen()
+    forget_plan(terraform)
     held = terraform.held()
     with ProgressLine() as progress:
         progress.update("comparing with what is there")
@@ -66,7 +67,6 @@ def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | Non
             if number:
                 click.echo(f"{'more than ' * (number == COUNTED)}{number} objects are in bucket {bucket}")
     if dry_run:
-        (site.folder / "next.tfplan").unlink(missing_ok=True)
         if as_json:
             write_json(
                 {**plan_json(planned), "datastores": stores, "tenant_buckets": apart, "objects": objects}

@@ -6,7 +6,7 @@ import click
 
 from bedside.cli.base import Command, config_option, json_option
 from bedside.cli.deploy.shared import as_json as plan_json
-from bedside.cli.deploy.shared import check, lost_words, show, site_of, state_option, telling
+from bedside.cli.deploy.shared import check, forget_plan, lost_words, show, site_of, state_option, telling
 from bedside.cli.output import ProgressLine, note, write_json
 
 
@@ -24,7 +24,9 @@ def plan(state: str | None, config_path: Path | None, as_json: bool) -> None:
         progress.update("collecting the software of the machines")
         software = site.software()
         progress.update("comparing with what is there")
-        planned = site.open(software).plan(telling(progress, 0))
+        terraform = site.open(software)
+        forget_plan(terraform)
+        planned = terraform.plan(telling(progress, 0))
         lacking = site.lacks_datastore()
     if as_json:
         write_json({**plan_json(planned), "makes_datastore": lacking})

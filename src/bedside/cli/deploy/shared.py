@@ -13,7 +13,7 @@ from bedside.errors import ConfigError
 
 if TYPE_CHECKING:
     from bedside.deploy.plan import Planned
-    from bedside.deploy.runner import Tell
+    from bedside.deploy.runner import Tell, Terraform
     from bedside.deploy.site import Site, State
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., object])
@@ -52,6 +52,11 @@ def site_of(config_path: Path | None, state: str | None) -> "Site":
         configuration=loaded.path.read_bytes() if loaded.path else b"",
         only_here=only_here(loaded.settings),
     )
+
+
+def forget_plan(terraform: "Terraform") -> None:
+    """See to it that no plan stays behind, however the command ends: a plan may hold a password."""
+    click.get_current_context().call_on_close(terraform.forget)
 
 
 def check(site: "Site") -> None:
