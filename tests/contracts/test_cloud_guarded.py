@@ -5,18 +5,23 @@ Asked of ministack, which checks signatures and policies; it is no proof of AWS'
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bedside.adapters.aws.blobs import S3BlobStore
+from bedside.adapters.aws.places import Bucket
 from bedside.config import DeploySettings
+from bedside.deploy.actual import read_results
 from bedside.deploy.grants import Where, packed, permissions
 from bedside.deploy.phantom_study import PREFIX
-from bedside.errors import ConfigError
+from bedside.errors import ConfigError, Unavailable
 from bedside.ports.cloud import Cloud
 from bedside.wiring.cloud import open_cloud
 from clouds import REGION
 from guarded_cloud import GuardedCloud, run_ministack
+from ledger_samples import T0
 
 ACCOUNT = "000000000000"
 BUCKET = f"ward-{ACCOUNT}-{REGION}"
@@ -45,6 +50,40 @@ def deployer(guarded: GuardedCloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     for name, value in guarded.environment(keys).items():
         monkeypatch.setenv(name, value)
     return open_cloud(REGION)
+
+
+def test_who_asks_may_read_what_results_took_and_nothing_else_of_them(
+    guarded: GuardedCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = guarded.client("s3")
+    said = {
+        "release": {"name": "spleen", "version": "1"},
+        "created_at": "2026-11-01T10:00:00+00:00",
+        "compute": {"machine": "g4dn.xlarge", "seconds": 12.0, "usd": 0.002, "price_usd_per_hour": 0.6},
+    }
+    place = "results/ward-3/a/b"
+    admin.put_object(Bucket=BUCKET, Key=f"{place}/result.json", Body=json.dumps(said).encode())
+    admin.put_object(Bucket=BUCKET, Key=f"{place}/dicom/seg.dcm", Body=b"a patient's")
+    keys = guarded.user("ada")
+    where = Where(account=ACCOUNT, region=REGION)
+    for asked in ((), ("actual",)):
+        granted = permissions(DeploySettings(name="ward"), where, asked=asked)
+        for number, policy in enumerate(packed(granted)):
+            guarded.client("iam").put_user_policy(
+                UserName="ada", PolicyName=f"bedside-{number}", PolicyDocument=json.dumps(policy)
+            )
+        for name, value in guarded.environment(keys).items():
+            monkeypatch.setenv(name, value)
+        blobs = S3BlobStore(Bucket(name=BUCKET), "ward-3")
+        if not asked:
+            with pytest.raises(Unavailable, match="denies s3:GetObject"):
+                list(read_results(blobs, T0 - timedelta(days=9999)))
+    [study] = read_results(blobs, T0 - timedelta(days=9999))
+    assert (study.machine, study.usd) == ("g4dn.xlarge", 0.002)
+    with pytest.raises(Unavailable, match="denies s3:GetObject"):
+        blobs.get("results/a/b/dicom/seg.dcm")
+    for key in ("result.json", "dicom/seg.dcm"):
+        admin.delete_object(Bucket=BUCKET, Key=f"{place}/{key}")
 
 
 def test_whoever_deploys_can_verify_and_read_no_study(

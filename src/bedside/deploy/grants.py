@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bedside.config import DeploySettings
-from bedside.deploy.actions import ACTIONS, DATASTORE, KEY, OWN, Grant
+from bedside.deploy.actions import ACTIONS, ASKED, DATASTORE, KEY, OWN, Grant
 from bedside.deploy.policy import document, statement
 from bedside.deploy.variables import state_bucket
 from bedside.deploy.workspace import MODULES
@@ -53,9 +53,19 @@ def types_by_part(modules: Path | None = None) -> dict[str, set[str]]:
 
 
 def permissions(
-    settings: DeploySettings, where: Where, *, types: Mapping[str, Iterable[str]] | None = None
+    settings: DeploySettings,
+    where: Where,
+    *,
+    types: Mapping[str, Iterable[str]] | None = None,
+    asked: Iterable[str] = (),
 ) -> dict[str, list[Statement]]:
     """Return the statements that each part of a deployment needs, those of unused parts left out.
+
+    Args:
+        settings: What is deployed.
+        where: In which account.
+        types: Of resources, by module; None reads the modules.
+        asked: Names of `bedside.deploy.actions.ASKED` that are granted too.
 
     Raises:
         ConfigError: A module uses a type of resource that the table lacks.
@@ -90,6 +100,10 @@ def permissions(
         grants = [grant for kind in sorted(kinds) for grant in ACTIONS[kind]]
         if statements := _statements(part, grants, values, where.partition):
             found[part] = statements
+    for name in asked:
+        # A statement's name may have letters and digits only.
+        part = name.replace("-", "")
+        found[name] = _statements(part, ASKED[name], values, where.partition)
     return found
 
 

@@ -2,10 +2,12 @@
 
 import re
 
+import click
 import pytest
 
+from bedside.cli.deploy.permissions import permissions as permissions_command
 from bedside.config import DeploySettings
-from bedside.deploy.actions import ACTIONS, OWN
+from bedside.deploy.actions import ACTIONS, ASKED, OWN
 from bedside.deploy.grants import LONGEST, Where, packed, permissions, size, types_by_part
 from bedside.deploy.policy import policy
 from bedside.errors import ConfigError
@@ -101,6 +103,36 @@ def test_who_names_a_datastore_may_neither_make_nor_remove_one() -> None:
     assert imaging(DeploySettings(name="ward")) == imaging(FULL) == set()
 
 
+def test_what_reads_patients_data_is_granted_to_those_who_ask() -> None:
+    def reading(*asked: str) -> set[tuple[str, str]]:
+        made = permissions(FULL, WHERE, asked=asked)
+        return {
+            (action, resource)
+            for statements in made.values()
+            for one in statements
+            for action in one["Action"]  # type: ignore[attr-defined]
+            for resource in one["Resource"]  # type: ignore[attr-defined]
+            if action in {"s3:GetObject", "medical-imaging:GetImageSetMetadata"}
+            and "software" not in resource
+        }
+
+    before = reading()
+    place = "arn:aws:s3:::ward-*/results/*"
+    assert not [resource for _, resource in before if "results" in resource or resource.endswith("-*/*")]
+    assert reading("actual") - before == {("s3:GetObject", f"{place}/result.json")}
+    store = "arn:aws:medical-imaging:eu-west-1:123456789012:datastore/*"
+    assert reading("image-sets") - before == {
+        ("s3:GetObject", f"{place}/dicom/*"),
+        ("medical-imaging:GetImageSetMetadata", store),
+    }
+    for whole in packed(permissions(FULL, WHERE, asked=ASKED)):
+        names = [one["Sid"] for one in whole["Statement"]]  # type: ignore[attr-defined]
+        assert len(set(names)) == len(names) and all(name.isalnum() for name in names)
+        assert size(whole) <= LONGEST
+    offered = next(p for p in permissions_command.params if p.name == "asked").type
+    assert isinstance(offered, click.Choice) and set(offered.choices) == set(ASKED)
+
+
 def test_a_key_of_ones_own_is_granted_and_no_other() -> None:
     key = "arn:aws:kms:eu-west-1:123456789012:key/made-up"
 
@@ -121,5 +153,5 @@ def test_policies_are_as_few_as_iam_permits() -> None:
 
 
 def test_every_action_of_the_table_is_one_that_the_generator_takes() -> None:
-    for grant in [*OWN, *(g for grants in ACTIONS.values() for g in grants)]:
+    for grant in [*OWN, *(g for table in (ACTIONS, ASKED) for grants in table.values() for g in grants)]:
         policy(allow=[f"{grant.service}:{action}" for action in grant.actions.split()])

@@ -14,9 +14,18 @@ from bedside.cli.output import note, write_json, write_table
     examples=[
         "bedside deploy permissions --account 123456789012 -o policies",
         "bedside deploy permissions --json | jq .storage",
+        "bedside deploy permissions --with actual -o policies",
     ],
 )
 @click.option("--account", default="*", show_default="any", help="Number of the account.")
+@click.option(
+    "--with",
+    "asked",
+    multiple=True,
+    type=click.Choice(["actual", "image-sets"]),
+    help="Grant also what reads patients' data: actual is reading each result.json, for deploy cost --actual;"
+    " image-sets is finding and deleting a tenant's, for tenant delete. May be repeated.",
+)
 @click.option(
     "-o",
     "--output",
@@ -25,7 +34,9 @@ from bedside.cli.output import note, write_json, write_table
 )
 @config_option
 @json_option
-def permissions(account: str, output: Path | None, config_path: Path | None, as_json: bool) -> None:
+def permissions(
+    account: str, asked: tuple[str, ...], output: Path | None, config_path: Path | None, as_json: bool
+) -> None:
     """Show the permissions that deploying this configuration needs, part by part, and write them as policies.
 
     They are read from the Terraform modules, and need no credentials: they are for the administrator
@@ -36,7 +47,9 @@ def permissions(account: str, output: Path | None, config_path: Path | None, as_
     from bedside.deploy.policy import document
 
     settings = load_settings(config_path).settings.deploy
-    parts = needed(settings, Where(account=account, region=settings.region or "*"))
+    parts = needed(
+        settings, Where(account=account, region=settings.region or "*"), asked=dict.fromkeys(asked)
+    )
     if as_json:
         write_json({part: document(statements) for part, statements in parts.items()})
     else:

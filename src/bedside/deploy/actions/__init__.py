@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from bedside.deploy.actions import access, keeping, machines, messages, network
 from bedside.deploy.actions.grant import Grant
-from bedside.deploy.actions.own import DATASTORE, KEY, OWN
+from bedside.deploy.actions.own import ASKED, DATASTORE, KEY, OWN
 
 ACTIONS: Mapping[str, tuple[Grant, ...]] = {
     kind: grants
@@ -17,4 +17,4 @@ ACTIONS: Mapping[str, tuple[Grant, ...]] = {
     for kind, grants in part.ACTIONS.items()
 }
 
-__all__ = ["ACTIONS", "DATASTORE", "KEY", "OWN", "Grant"]
+__all__ = ["ACTIONS", "ASKED", "DATASTORE", "KEY", "OWN", "Grant"]

@@ -1,5 +1,7 @@
 """What `bedside deploy` asks of AWS itself, whatever is made."""
 
+from collections.abc import Mapping
+
 from bedside.deploy.actions.grant import BUCKET, GROUP, LOG, QUEUE, REGISTRY, Grant
 
 #: What `bedside deploy` itself asks, whatever is made: the checks, the state, and what is left.
@@ -72,3 +74,22 @@ DATASTORE = (
         "medical-imaging:{region}:{account}:datastore/*",
     ),
 )
+
+#: What is granted where somebody asks for it by name, because it reads what belongs to patients.
+ASKED: Mapping[str, tuple[Grant, ...]] = {
+    # `deploy cost --actual`: of each result the one file that says what it took, with UIDs and measurements.
+    "actual": (
+        Grant("s3", "ListBucket", BUCKET),
+        Grant("s3", "GetObject", f"{BUCKET}/results/*/result.json"),
+    ),
+    # `tenant delete` from one's own machine: results say which image sets are theirs; metadata have names.
+    "image-sets": (
+        Grant("s3", "ListBucket", BUCKET),
+        Grant("s3", "GetObject", f"{BUCKET}/results/*/dicom/*"),
+        Grant(
+            "medical-imaging",
+            "DeleteImageSet GetDICOMImportJob GetImageSetMetadata SearchImageSets",
+            "medical-imaging:{region}:{account}:datastore/*",
+        ),
+    ),
+}
