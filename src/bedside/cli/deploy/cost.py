@@ -31,17 +31,23 @@ _WORK = ("studies_per_day", "hours", "seconds", "study_mb", "kept_months")
     "--studies-per-day",
     type=click.FloatRange(min=0, min_open=True),
     default=100.0,
-    help="That arrive.",
+    help="Studies that arrive in a day.",
 )
 @click.option(
-    "--hours", type=click.FloatRange(0, 24, min_open=True), default=10.0, help="In which they arrive."
+    "--hours",
+    type=click.FloatRange(0, 24, min_open=True),
+    default=10.0,
+    help="Hours of the day in which they arrive.",
 )
 @click.option(
-    "--seconds", type=click.FloatRange(min=0, min_open=True), default=25.0, help="One takes on a machine."
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=25.0,
+    help="Seconds that a study takes on a machine.",
 )
-@click.option("--study-mb", type=click.FloatRange(min=0), default=100.0, help="Size of one.")
-@click.option("--kept-months", type=click.FloatRange(min=0), default=1.0, help="It is kept for.")
-@click.option("--region", default="", show_default="deploy.region", help="Whose prices.")
+@click.option("--study-mb", type=click.FloatRange(min=0), default=100.0, help="Megabytes of a study.")
+@click.option("--kept-months", type=click.FloatRange(min=0), default=1.0, help="Months that a study is kept.")
+@click.option("--region", default="", show_default="deploy.region", help="AWS region whose prices are meant.")
 @click.option("--offline", is_flag=True, help="Ask AWS for no price; take the table that comes with bedside.")
 @click.option("--refresh", is_flag=True, help="Ask AWS even where it was asked in the last week.")
 @click.option("--actual", is_flag=True, help="Sum up what delivered results say that they took.")
