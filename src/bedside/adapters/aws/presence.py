@@ -80,6 +80,13 @@ def _group(client: Client, name: str) -> bool:
     return bool(answer["AutoScalingGroups"])
 
 
+def _policy(client: Client, arn: str) -> bool:
+    # By its name alone: the group that its ARN names may be gone before it.
+    name = arn.rpartition(":policyName/")[2]
+    answer = client("autoscaling").describe_policies(PolicyNames=[name])
+    return any(policy["PolicyARN"] == arn for policy in answer["ScalingPolicies"])
+
+
 _KINDS: tuple[tuple[re.Pattern[str], _Ask], ...] = (
     (re.compile(r"arn:[^:]+:s3:::([^/]+)"), lambda c, n: _told(lambda: c("s3").head_bucket(Bucket=n))),
     (
@@ -130,7 +137,8 @@ _KINDS: tuple[tuple[re.Pattern[str], _Ask], ...] = (
     (re.compile(r"arn:[^:]+:ec2:[^:]+:\d*:instance/(.+)"), _machine),
     (re.compile(r"arn:[^:]+:logs:[^:]+:\d*:log-group:(.+)"), _log_group),
     (re.compile(r"arn:[^:]+:medical-imaging:[^:]+:\d*:datastore/([^/]+)"), _datastore),
-    (re.compile(r"arn:[^:]+:autoscaling:.+:autoScalingGroupName/(.+)"), _group),
+    (re.compile(r"arn:[^:]+:autoscaling:.+:autoScalingGroupName/([^:]+)"), _group),
+    (re.compile(r"(arn:[^:]+:autoscaling:[^:]+:\d*:scalingPolicy:.+)"), _policy),
 )
 
 
