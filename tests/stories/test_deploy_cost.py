@@ -3,6 +3,10 @@
 import contextlib
 import io
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,6 +72,43 @@ def test_where_aws_is_out_of_reach_the_table_is_taken_and_that_is_said(
     assert shown.code == 0 and "a month in all" in shown.out
     assert "since AWS's price list cannot be read" in shown.err
     assert not list(place.glob(".bedside/prices-*"))
+
+
+def test_without_boto3_the_table_is_taken_and_that_is_said(place: Path) -> None:
+    program = "import sys; sys.modules['boto3'] = None; from bedside.cli.main import main; sys.exit(main())"
+
+    def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        given = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")} | variables
+        command = [sys.executable, "-c", program, "deploy", "cost", *words]
+        return subprocess.run(command, capture_output=True, text=True, env=given, check=False)
+
+    told = run()
+    assert told.returncode == 0 and "a month in all" in told.stdout
+    assert (
+        "since AWS is asked by the Python package boto3, which is not installed: pip install" in told.stderr
+    )
+    unlisted = run("--region", "il-central-1")
+    assert unlisted.returncode == 3 and "no prices of region 'il-central-1'" in unlisted.stderr
+    (place / "bedside.toml").write_text("")
+    assert "of eu-west-1: table" in run(AWS_REGION="eu-west-1").stderr
+    nowhere = run()
+    assert nowhere.returncode == 3 and "no region is named" in nowhere.stderr
+
+
+def test_a_region_that_the_table_lacks_is_asked_of_aws_alone(
+    place: Path, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bedside.adapters.aws.prices import AwsPrices
+
+    def prices(_: object, region: str, keys: Collection[str]) -> dict[str, float]:
+        return {key: 0.5 for key in keys if region == "il-central-1" or not key.startswith("ec2")}
+
+    monkeypatch.setattr(AwsPrices, "prices", prices)
+    told = typed("deploy", "cost", "--region", "il-central-1")
+    assert told.code == 0 and "us-east-1 stands for il-central-1" in told.err
+    lacks = typed("deploy", "cost", "--region", "mx-central-1")
+    assert lacks.code == 3 and "of ec2/g4dn.xlarge AWS told none" in lacks.err
+    assert typed("deploy", "cost", "--region", "il-central-1", "--offline").code == 3
 
 
 def test_a_wish_that_contradicts_itself_is_refused(place: Path) -> None:

@@ -42,7 +42,8 @@ LEDGER_GB, RELEASE_GB, CONTROL_GB = 20, 5, 30
 #: Share of the study's size that a result adds, and calls of HealthImaging per archived study.
 RESULT_SHARE, IMAGING_CALLS = 0.05, 10
 CONTROL_MACHINE = "t3.small"
-ALARMS = 9
+#: As AWS counts them: an alarm on a formula is one for each metric in it.
+ALARMS = 12
 #: Metrics with one pool and one release, of each further pool, free ones (decision 116); paid by the hour.
 METRICS, POOL_METRICS, FREE_METRICS = 20, 14, 10
 LOG_GB = 1.0

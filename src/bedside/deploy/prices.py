@@ -19,6 +19,8 @@ from bedside.ports.prices import PriceSource
 FRESH_DAYS = 7
 _SPOT = "EC2's spot prices, mean of the zones"
 _SCHEMA = "bedside.prices/1"
+#: Whose prices of storage and calls are taken for a region that the table lacks.
+_STAND_IN = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,20 @@ class PriceTable:
         return replace(self, prices={**self.prices, **laid})
 
 
+def stand_in(region: str) -> PriceTable:
+    """Return a table for a region that the one with bedside lacks: what AWS is not asked for is us-east-1's.
+
+    Machines and databases have no price in it, for those are the region's own or none.
+    """
+    known = load_table(_STAND_IN)
+    prices = {
+        key: replace(price, source=f"{_STAND_IN}'s: {price.source}")
+        for key, price in known.prices.items()
+        if price.unit != "machine-hour"
+    }
+    return replace(known, region=region, prices=prices)
+
+
 def load_table(region: str) -> PriceTable:
     """Return the table that comes with bedside, for one region.
 
@@ -97,7 +113,9 @@ def load_table(region: str) -> PriceTable:
     document = json.loads(resources.files("bedside.deploy").joinpath("prices.json").read_text("utf-8"))
     if region not in document["regions"]:
         known = ", ".join(document["regions"])
-        raise ConfigError(f"no prices of region {region!r}: the table has {known}", hint="--region us-east-1")
+        raise ConfigError(
+            f"no prices of region {region!r}: the table has {known}", hint="bedside deploy cost asks AWS"
+        )
     entry = document["regions"][region]
     prices = {
         key: _price(key, value, document["sources"], entry) for key, value in document["prices"].items()

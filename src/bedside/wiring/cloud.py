@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from bedside.errors import BedsideError
+from bedside.errors import BedsideError, ConfigError
 
 if TYPE_CHECKING:
     from bedside.ports import Clock, Ledger
@@ -76,7 +76,17 @@ def reach_ledger(url: str) -> "Ledger | None":
 
 
 def open_prices() -> "PriceSource":
-    """Return the price list of the cloud; nothing is asked of it yet."""
-    from bedside.adapters.aws.prices import AwsPrices
+    """Return the price list of the cloud; nothing is asked of it yet.
+
+    Raises:
+        ConfigError: boto3 is missing.
+    """
+    try:
+        from bedside.adapters.aws.prices import AwsPrices
+    except ImportError as exc:
+        raise ConfigError(
+            f"AWS is asked by the Python package {exc.name}, which is not installed",
+            hint="pip install 'bedside[aws]'",
+        ) from exc
 
     return AwsPrices()

@@ -1,12 +1,14 @@
 """The price table, and AWS's own prices laid over it."""
 
+import json
 from collections.abc import Collection, Mapping
 from datetime import date
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
-from bedside.deploy.prices import load_table, refreshed
+from bedside.deploy.prices import load_table, refreshed, stand_in
 from bedside.errors import ConfigError, Unavailable
 
 TODAY = date(2026, 11, 28)
@@ -26,8 +28,13 @@ class Source:
         return {KEY: self.usd}
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "eu-central-1"])
+REGIONS = json.loads(resources.files("bedside.deploy").joinpath("prices.json").read_text("utf-8"))["regions"]
+
+
+@pytest.mark.parametrize("region", sorted(REGIONS))
 def test_every_price_has_a_date_a_unit_and_a_source(region: str) -> None:
+    # What a region has no price of its own for grows as its most usual machine does.
+    assert load_table(region).usd(KEY) == pytest.approx(0.526 * REGIONS[region]["factor"], abs=0.003)
     for key, price in load_table(region).prices.items():
         assert price.usd > 0, key
         assert price.unit, key
@@ -118,3 +125,15 @@ def test_a_machine_that_only_aws_knows_has_its_price_and_source() -> None:
     new = table.of("ec2/g6e.xlarge")
     assert (new.usd, new.unit, new.source) == (1.8, "machine-hour", "AWS Price List")
     assert table.of("spot/g4dn.xlarge").source.startswith("EC2's spot prices")
+
+
+def test_what_stands_in_for_an_unlisted_region_has_no_machine_and_says_whose_it_is() -> None:
+    with pytest.raises(ConfigError, match="no prices of region 'il-central-1': the table has us-east-1, "):
+        load_table("il-central-1")
+    table = stand_in("il-central-1")
+    assert (table.region, table.usd("s3/storage")) == (
+        "il-central-1",
+        load_table("us-east-1").usd("s3/storage"),
+    )
+    assert all(price.source.startswith("us-east-1's: ") for price in table.prices.values())
+    assert not [key for key in table.prices if key.startswith(("ec2/", "spot/", "rds/db"))]

@@ -1,5 +1,6 @@
 """``bedside deploy cost``."""
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import click
 
 from bedside.cli.base import Command, config_option, json_option, load_settings
 from bedside.cli.output import ProgressLine, note, write_json, write_table
-from bedside.errors import Unavailable, UsageError
+from bedside.errors import ConfigError, Unavailable, UsageError
 
 if TYPE_CHECKING:
     from bedside.config import Loaded, Settings
@@ -103,25 +104,60 @@ def _estimate(
 ) -> "tuple[Estimate, str]":
     from bedside.deploy.cost import Workload, estimate
     from bedside.deploy.estimated import machine_keys, site_plan
-    from bedside.deploy.prices import load_table, refreshed
-    from bedside.wiring.cloud import open_cloud, open_prices
+    from bedside.deploy.prices import load_table, refreshed, stand_in
+    from bedside.wiring.cloud import open_prices
 
     settings = loaded.settings.deploy
-    where = region or settings.region or open_cloud().region
-    site, table = site_plan(settings), load_table(where)
-    said = f"table of {table.date}"
-    if not offline:
+    where = region or settings.region or _usual_region()
+    site = site_plan(settings)
+    unlisted = None
+    try:
+        table = load_table(where)
+    except ConfigError as exc:
+        if offline:
+            raise
+        table, unlisted = stand_in(where), exc
+    said, keys = f"table of {table.date}", machine_keys(site)
+    try:
+        source = None if offline else open_prices()
+    except ConfigError as exc:
+        source, said = None, f"{said}, since {exc.message}: {exc.hint}"
+    if source is not None:
         with ProgressLine() as progress:
             progress.update("asking AWS for prices")
             table, said = refreshed(
                 table,
-                open_prices(),
-                keys=machine_keys(site),
+                source,
+                keys=keys,
                 cache=_base(loaded) / ".bedside" / f"prices-{where}.json",
                 today=datetime.now(tz=UTC).date(),
                 again=refresh,
             )
+    if unlisted is not None:
+        if missing := sorted(keys - set(table.prices)):
+            raise ConfigError(
+                f"{unlisted.message}; of {', '.join(missing)} AWS told none ({said})",
+                hint="bedside deploy cost --region us-east-1",
+            ) from unlisted
+        said = f"{said}, where us-east-1 stands for {where}"
     return estimate(site, Workload(**work), table), said
+
+
+def _usual_region() -> str:
+    """Return the region of the environment or the profile.
+
+    Raises:
+        ConfigError: None is named, or only a profile could name it and boto3 is missing.
+    """
+    from bedside.wiring.cloud import open_cloud
+
+    try:
+        return open_cloud().region
+    except ModuleNotFoundError as exc:
+        named = os.environ.get("AWS_DEFAULT_REGION") or os.environ.get("AWS_REGION")
+        if not named:
+            raise ConfigError("no region is named", hint="bedside deploy cost --region us-east-1") from exc
+        return named
 
 
 def _base(loaded: "Loaded") -> Path:
