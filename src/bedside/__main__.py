@@ -2,6 +2,6 @@
 
 import sys
 
-from bedside.cli.main import main
+from bedside.cli.main import program
 
-sys.exit(main())
+sys.exit(program())

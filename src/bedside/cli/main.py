@@ -4,6 +4,7 @@ Owns nothing but the way in and out. Commands are named here with their one-line
 when they are called, so that ``--help`` and a mistyped name answer at once.
 """
 
+import gc
 import sys
 import traceback
 from collections.abc import Sequence
@@ -114,6 +115,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return returned if isinstance(returned, int) and not isinstance(returned, bool) else 0
 
 
+def program() -> int:
+    """Run the process's own command, as all that the process does; the ``bedside`` script begins here."""
+    code = main()
+    gc.freeze()  # at its end Python looks for cycles among all it has loaded: 15 ms of each command
+    return code
+
+
 def _say(message: str, hint: str, code: int, invocation: Invocation) -> int:
     if invocation.verbose:
         traceback.print_exc()
@@ -141,4 +149,4 @@ def _again(arguments: Sequence[str]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

@@ -28,7 +28,6 @@ from bedside.oci.registry.registries import Registries
 from bedside.package.base.mirrors import given_mirrors
 from bedside.package.base.unpacked import clear_materials
 from bedside.package.build import Saying, Workplace, build
-from bedside.package.foreign_base import BaseSource, open_base
 from bedside.package.licences import Licence, licence_entries, licence_of
 from bedside.package.order import Order
 from bedside.package.publish import Publication, Publisher, Target, tag_of
@@ -185,6 +184,8 @@ def _order(wishes: Wishes, checked: Checked, proved: _Proved, licences: Sequence
 def _with_base(wishes: Wishes, below: Below, cache: LayerCache, registries: Registries) -> Below:
     if wishes.given["base"] == "debian":
         return below
+    from bedside.package.foreign_base import BaseSource, open_base
+
     source = BaseSource(
         text=wishes.given["base"],
         cache=cache,

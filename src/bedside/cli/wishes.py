@@ -118,7 +118,6 @@ def _platform(text: str) -> Platform:
 
 
 def _settings(given: Mapping[str, Any]) -> dict[str, object]:
-    from bedside.domain.expression import parse
     from bedside.domain.request import OUTPUTS
 
     names = [part.strip() for part in given["outputs"].split(",") if part.strip()]
@@ -129,6 +128,8 @@ def _settings(given: Mapping[str, Any]) -> dict[str, object]:
             )
     settings: dict[str, object] = {"outputs": names}
     if given["select"]:
+        from bedside.domain.expression import parse
+
         parse(given["select"])
         settings["select"] = given["select"]
     if given["precision"] != "fp32":

@@ -171,9 +171,10 @@ class LayerCache:
 
     def _stats(self) -> dict[Path, os.stat_result]:
         found = {}
-        for place in self._blobs.glob("*"):
-            with suppress(FileNotFoundError):  # another process has just finished writing it
-                found[place] = place.stat()
+        with suppress(FileNotFoundError), os.scandir(self._blobs) as blobs:
+            for one in blobs:
+                with suppress(FileNotFoundError):  # another process has just finished writing it
+                    found[Path(one.path)] = one.stat()
         return found
 
     def _note(self, record: Path, descriptor: Descriptor, diff_id: str) -> None:
