@@ -134,6 +134,11 @@ class DeploySettings(_Table):
         pattern=DOMAIN,
         description="Its name in DNS; agrees to the terms of Let's Encrypt, for HTTPS.",
     )
+    control_acme_server: str = Field(
+        "https://acme-v02.api.letsencrypt.org/directory",
+        pattern=r"^https://[A-Za-z0-9.:/_-]+$",
+        description="ACME directory of the authority that gives the certificate.",
+    )
     control_cidrs: tuple[str, ...] = Field(
         (), description="Networks that may reach it by HTTPS, e.g. 192.0.2.0/24."
     )

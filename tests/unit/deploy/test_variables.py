@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from bedside.config import DeploySettings, NightSettings, PoolSettings
-from bedside.config.deploy import NAME, NAME_CHARACTERS, RESERVED
+from bedside.config.deploy import NAME, NAME_CHARACTERS, POOL, RESERVED
 from bedside.deploy.site import asleep
 from bedside.deploy.variables import state_bucket, state_key, tfvars
 from bedside.deploy.workspace import MODULES
@@ -52,7 +52,7 @@ def test_machines_have_their_prices_by_pool_and_spot_its_own() -> None:
     }
     known = tfvars(DeploySettings(pools=pools), region="us-east-1")["machine_usd_per_h"]
     assert known == {"gpu": {"g4dn.xlarge": 0.21}, "cpu": {"c7i.xlarge": 0.1785}}
-    assert tfvars(DeploySettings(pools=pools), region="sa-east-1")["machine_usd_per_h"] == {
+    assert tfvars(DeploySettings(pools=pools), region="il-central-1")["machine_usd_per_h"] == {
         "gpu": {},
         "cpu": {},
     }
@@ -98,6 +98,27 @@ def test_a_name_that_aws_would_refuse_in_the_middle_of_an_apply_is_refused_befor
         DeploySettings(name=name)
     rule = (MODULES / "variables.tf").read_text(encoding="utf-8")
     assert all(part in rule for part in (NAME, f"<= {NAME_CHARACTERS}", f"^({'|'.join(RESERVED)})"))
+
+
+def test_each_module_takes_the_names_that_the_settings_take() -> None:
+    root = (MODULES / "variables.tf").read_text(encoding="utf-8")
+    (rule,) = re.findall(r"condition .*var\.name\b.*\n.*error_message.*", root)
+    for folder in sorted((MODULES / "modules").iterdir()):
+        text = (folder / "variables.tf").read_text(encoding="utf-8")
+        assert re.findall(r"condition .*var\.name\b.*\n.*error_message.*", text) == [rule], folder.name
+    workers = (MODULES / "modules" / "workers" / "variables.tf").read_text(encoding="utf-8")
+    assert all(f'regex("{POOL}", pool)' in text for text in (root, workers))
+
+
+@pytest.mark.parametrize("url", ["", "http://ca.example/acme", "https://ca.example/'; reboot'"])
+def test_an_authority_of_certificates_is_an_address_that_may_stand_in_a_script(url: str) -> None:
+    with pytest.raises(ValidationError):
+        DeploySettings(control_acme_server=url)
+    text = (MODULES / "modules" / "control" / "variables.tf").read_text(encoding="utf-8")
+    default = DeploySettings().control_acme_server
+    assert f'regex("{DeploySettings.model_fields["control_acme_server"].metadata[0].pattern}"' in text
+    assert text.count(f'default     = "{default}"') == 1
+    assert f'default     = "{default}"' in (MODULES / "variables.tf").read_text(encoding="utf-8")
 
 
 def test_a_pool_may_not_take_the_name_of_the_queue_of_what_arrives() -> None:

@@ -136,6 +136,7 @@ module "control" {
   name                      = var.name
   region                    = var.region
   domain                    = var.control_domain
+  acme_server               = var.control_acme_server
   machine                   = var.control_machine
   bucket                    = module.storage.bucket
   bucket_arn                = module.storage.bucket_arn

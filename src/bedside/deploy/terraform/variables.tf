@@ -134,6 +134,12 @@ variable "control_domain" {
   default     = ""
 }
 
+variable "control_acme_server" {
+  description = "ACME directory of the authority that gives the certificate: Let's Encrypt's, or that of one of your own."
+  type        = string
+  default     = "https://acme-v02.api.letsencrypt.org/directory"
+}
+
 variable "control_cidrs" {
   description = "Networks that may reach it by HTTPS, e.g. 192.0.2.0/24."
   type        = list(string)
