@@ -106,7 +106,7 @@ def run_ministack(folder: Path, *, tls: bool = False) -> Iterator[GuardedCloud]:
         probe.bind(("127.0.0.1", 0))
         another.bind(("127.0.0.1", 0))
         port, plain_port = probe.getsockname()[1], another.getsockname()[1]
-    command = [sys.executable, "-m", "hypercorn", "ministack.app:app", "--bind", f"127.0.0.1:{port}"]
+    command = [sys.executable, "-m", "hypercorn", "ministack_gaps:app", "--bind", f"127.0.0.1:{port}"]
     certificate = _certificate(folder) if tls else None
     if certificate:
         command += ["--certfile", str(certificate), "--keyfile", str(certificate.with_suffix(".key"))]
@@ -116,7 +116,13 @@ def run_ministack(folder: Path, *, tls: bool = False) -> Iterator[GuardedCloud]:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**kept, "AUTH": "true", "GATEWAY_PORT": str(port), "LOG_LEVEL": "WARNING"},
+            env={
+                **kept,
+                "PYTHONPATH": str(Path(__file__).parent),
+                "AUTH": "true",
+                "GATEWAY_PORT": str(port),
+                "LOG_LEVEL": "WARNING",
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

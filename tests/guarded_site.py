@@ -1,52 +1,59 @@
 """A whole deployment where signatures, TLS and policies are checked, for the tests about who may what.
 
-ministack knows neither a database without docker nor three calls; what is left out for that stands in
-`LEFT_OUT` and in docs/aws.md.
+The emulator is ministack, completed by `ministack_gaps`, so that nothing is left out, a second plan can be
+demanded to be empty, and nothing is left when the deployment is gone.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from clouds import REGION
 from guarded_cloud import GuardedCloud, run_ministack
+from leftovers import listed
 from terraform import Terraform, Underway, root
 from wishes import NAME, WISHES
 
-# An RDS machine would be a container; the URL of a database that exists stands for it.
-_URL = "postgresql://bedside:made-up@ledger.example:5432/bedside"  # pragma: allowlist secret
-LEDGER = {"ledger_url": _URL}
-# Metrics of groups and what a group leaves alone: EnableMetricsCollection, SuspendProcesses.
-_GROUP: Mapping[str, object] = {"enabled_metrics": [], "suspended_processes": []}
-#: Changes of modules for calls that ministack lacks: those above, and CreateDocument of Systems Manager.
-LEFT_OUT: Mapping[str, object] = {
-    "workers": {"resource": {"aws_autoscaling_group": {"pool": _GROUP}}},
-    "control": {"resource": {"aws_autoscaling_group": {"this": _GROUP}}},
-    "commands": {
-        "resource": {"aws_ssm_document": {"run": {"count": 0}}},
-        "output": {"document": {"value": f"{NAME}-run"}},
-    },
-}
+if TYPE_CHECKING:
+    from bedside.deploy.record import Proof
+    from bedside.deploy.runner import Held
+
+#: Whose the emulator is.
+ACCOUNT = "000000000000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guarding:
-    """A deployment that is being made where policies are checked."""
+class Told:
+    """What an emulator tells of a deployment.
 
-    cloud: GuardedCloud
-    terraform: Terraform
-    underway: Underway
+    Attributes:
+        proof: By tag, and by asking for all that Terraform made, as `bedside deploy destroy` asks.
+        listed: By asking each service for everything, without what was there before.
+    """
+
+    proof: "Proof"
+    listed: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guarded:
-    """A deployment where policies are checked."""
+    """A deployment where policies are checked.
+
+    Attributes:
+        before: What the emulator held before: it has a network of its own, as every account.
+        made: What the state held once all was made.
+    """
 
     cloud: GuardedCloud
+    terraform: Terraform
     outputs: dict[str, Any]
+    before: frozenset[str]
+    made: "tuple[Held, ...]"
 
     def role(self, name: str) -> tuple[str, str, str]:
         """Be one of the deployment's roles: its own policies decide, only who may put it on is widened."""
@@ -61,20 +68,67 @@ class Guarded:
         keys = sts.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
         return keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
 
+    def told(self) -> Told:
+        """Ask what there is of it."""
+        from bedside.deploy.record import proof
+        from bedside.wiring.cloud import open_cloud
+
+        with self._in_environment():
+            found = proof(open_cloud(REGION), NAME, self.made)
+        return Told(proof=found, listed=listed(self.cloud.client, ACCOUNT) - self.before)
+
+    def destroy(self) -> Underway:
+        """Begin to destroy it, its bucket first, as `bedside deploy destroy` does."""
+        from bedside.wiring.cloud import open_cloud
+
+        with self._in_environment():
+            open_cloud(REGION).empty_bucket(self.outputs["bucket"])
+        return self.terraform.begin("destroy", "-auto-approve", "-input=false")
+
+    @contextmanager
+    def _in_environment(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            for name, value in self.cloud.environment().items():
+                monkeypatch.setenv(name, value)
+            yield
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarding:
+    """A deployment that is being made where policies are checked."""
+
+    cloud: GuardedCloud
+    before: frozenset[str]
+    terraform: Terraform
+    underway: Underway
+
+    def end(self) -> Guarded:
+        """Return it once it is whole."""
+        from bedside.deploy import runner
+
+        self.underway.end()
+        terraform = self.terraform
+        program = runner.find_terraform(terraform.environment)
+        ours = runner.Terraform(program=program, folder=terraform.folder, environment=terraform.environment)
+        return Guarded(
+            cloud=self.cloud,
+            terraform=terraform,
+            outputs=terraform.outputs(),
+            before=self.before,
+            made=tuple(ours.held()),
+        )
+
 
 @contextmanager
 def run_guarded(folder: Path) -> Iterator[Guarding]:
-    """Begin to apply everything that the emulator knows, and keep it until the block ends."""
+    """Begin to apply everything, and keep it until the block ends."""
     with run_ministack(folder, tls=True) as cloud:
         emulator = {**cloud.environment(), "AWS_REGION": REGION}
         # Machines without the right to make tenants: test_tenants_module has those with it.
-        wishes = {**WISHES, **LEDGER, "manage_tenants": False}
-        terraform = root(folder / "root", wishes, emulator=emulator)
-        for module, change in LEFT_OUT.items():
-            target = terraform.folder / "modules" / module / "emulator_override.tf.json"
-            target.write_text(json.dumps(change))
+        terraform = root(folder / "root", {**WISHES, "manage_tenants": False}, emulator=emulator)
+        before = listed(cloud.client, ACCOUNT)
         underway = terraform.begin("apply", "-auto-approve", "-input=false")
         try:
-            yield Guarding(cloud=cloud, terraform=terraform, underway=underway)
+            yield Guarding(cloud=cloud, before=before, terraform=terraform, underway=underway)
         finally:
             underway.stop()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from clouds import REGION, Cloud
-from guarded_site import Guarded, Guarding, run_guarded
-from terraform import Terraform, copy_of_modules, environment
+from guarded_site import Guarded, Guarding, Told, run_guarded
+from terraform import Terraform, Underway, copy_of_modules, environment
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +21,23 @@ def guarding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarding]:
 @pytest.fixture(scope="session")
 def guarded(guarding: Guarding) -> Guarded:
     """Return what was applied, once it is whole."""
-    guarding.underway.end()
-    return Guarded(cloud=guarding.cloud, outputs=guarding.terraform.outputs())
+    return guarding.end()
+
+
+@pytest.fixture(scope="session")
+def standing(guarded: Guarded) -> Told:
+    """Return what is told of it while it stands."""
+    return guarded.told()
+
+
+@pytest.fixture(scope="session")
+def destroying(guarded: Guarded, standing: Told) -> Iterator[Underway]:
+    """Begin to destroy it; most of that too is waiting, for a minute for the database alone."""
+    underway = guarded.destroy()
+    try:
+        yield underway
+    finally:
+        underway.stop()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from guarded_site import Guarded
+from guarded_site import Guarded, Told
+from leftovers import SERVICES
+from terraform import Underway
 from wishes import DATASTORE, NAME
 
 pytestmark = [pytest.mark.needs("terraform"), pytest.mark.timeout(400)]
@@ -43,6 +45,12 @@ def _get(s3: Any, bucket: str, key: str) -> Callable[[], object]:
 
 def _list(s3: Any, bucket: str, prefix: str) -> Callable[[], object]:
     return partial(s3.list_objects_v2, Bucket=bucket, Prefix=prefix)
+
+
+def test_a_second_plan_has_nothing_to_do(guarded: Guarded) -> None:
+    # The first of this file: the others widen who may put a role on.
+    done = guarded.terraform.run("plan", "-detailed-exitcode", "-input=false", check=False)
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-3000:]
 
 
 def test_nobody_reads_or_writes_over_a_line_that_can_be_read(guarded: Guarded) -> None:
@@ -229,3 +237,11 @@ def test_a_workflow_pushes_and_neither_reads_studies_nor_manages_anybody(guarded
         "other role": partial(sts.assume_role, RoleArn=other, RoleSessionName="mine"),
     }
     assert _refusals(**closed) == set(closed)
+
+
+def test_all_that_stands_is_told(guarded: Guarded, standing: Told, destroying: Underway) -> None:
+    # The last of this file: what is told now is on its way out, and test_wound_up looks whether it went.
+    assert len(guarded.made) > 120
+    assert standing.proof.gone == 0, "each that can be asked for is there"
+    assert len(standing.proof.left) > 70
+    assert {entry.split()[0] for entry in standing.listed} == SERVICES
