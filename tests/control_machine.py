@@ -4,6 +4,7 @@ Programs are real where there is one here: nginx, certbot, openssl, pebble. What
 command, systemd, DNS) is replaced by a line of shell that does the same to files in the folder.
 """
 
+import grp
 import json
 import os
 import socket
@@ -102,7 +103,12 @@ class Machine:
         (folder / "kept" / "alone-bucket" / "control").mkdir(parents=True)
         self.certificate = folder / "certificate.sh"
         self.certificate.write_text(self._here(heredoc(script, "/usr/local/sbin/bedside-certificate")))
-        (folder / "control").write_text(heredoc(script, "/etc/bedside/control"))
+        # A group of ours stands for the user that bedside runs as.
+        group = grp.getgrgid(os.getegid()).gr_name
+        told = heredoc(script, "/etc/bedside/control").replace(
+            "key_reader='bedside'", f"key_reader='{group}'"
+        )
+        (folder / "control").write_text(told)
 
     def program(self, name: str, body: str) -> None:
         (self.programs / name).write_text(f"#!/bin/bash\n{body}\n")

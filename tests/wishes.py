@@ -25,6 +25,7 @@ WISHES = {
     "manage_tenants": True,
     "control_domain": "bedside.hospital.example",
     "control_cidrs": ["192.0.2.0/24"],
+    "dicom_from": ["192.0.2.7/32"],
     "archive": True,
     "datastore_id": DATASTORE,
     "identity": True,

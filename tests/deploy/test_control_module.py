@@ -7,21 +7,28 @@ machine starts at all, is not seen here; test_terraform.py applies the module wi
 
 import base64
 import json
+import os
 import shlex
 import shutil
 import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from bedside.adapters.dicomnet import Called, DicomReceiver, Doors, ReceiverOptions, TlsFiles, echo
+from bedside.adapters.local.blobs import FolderBlobStore
 from bedside.adapters.local.health import HealthServer
 from bedside.config import load
+from bedside.deploy.workspace import MODULES as ROOT
 from bedside.wiring.queue import listened, takes_in
+from bedside.worker.instances import InstanceKeeper
+from bedside.worker.observe import Observer
 from bedside.worker.pulse import Pulse
 from clouds import REGION, Cloud
 from conftest import find_program
@@ -29,6 +36,10 @@ from control_machine import DOMAIN, Machine, acme_server, free_port, heredoc, se
 from serving import eventually
 from terraform import Terraform, copy_of_modules, environment
 
+MODULES = ROOT / "modules"
+TLS = "/etc/bedside/tls"
+#: Of senders; only its form matters to the module.
+CLIENT_CA = "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n"
 QUEUE = {"url": "https://sqs.example/clinic-default", "arn": f"arn:aws:sqs:{REGION}:123456789012:clinic"}
 
 
@@ -56,6 +67,9 @@ def applied(tmp_path_factory: pytest.TempPathFactory, moto: Cloud) -> dict[str, 
         "ledger_url_parameter_name": "/alone/ledger/url",
         "node_archive_key": "software/node.tar",
         "topic_arn": f"arn:aws:sns:{REGION}:123456789012:alone",
+        "dicom_from": ["203.0.113.7/32", "10.20.0.0/16"],
+        "dicom_port": 2762,
+        "dicom_client_ca": CLIENT_CA,
     }
     source = {"source": f"{copy_of_modules(folder / 'all')}//modules/control"}
     provider = {"region": REGION, "skip_metadata_api_check": True}
@@ -91,7 +105,9 @@ def test_there_is_exactly_one_machine_and_it_is_closed_and_encrypted(applied: An
     assert template["credit_specification"][0]["cpu_credits"] == "standard"
     assert not template["key_name"]
     opened = [values for address, values in applied.items() if "security_group_ingress" in address]
-    assert [(rule["from_port"], rule["to_port"]) for rule in opened] == [(80, 80)]
+    found = {(rule["from_port"], rule["to_port"], rule["cidr_ipv4"]) for rule in opened}
+    senders = {(2762, 2762, cidr) for cidr in ("203.0.113.7/32", "10.20.0.0/16")}
+    assert found == {(80, 80, "0.0.0.0/0"), *senders}
 
 
 @pytest.mark.needs("terraform")
@@ -157,6 +173,16 @@ def test_what_the_machine_is_told_makes_it_take_in_and_hint_to_every_pool(
     assert settings.queue.pools == {"default": QUEUE["url"], "gpu": "https://sqs.example/gpu"}
     assert settings.notify.topic_arn.endswith(":alone")
     assert settings.store.url == "s3://alone-bucket"
+    dicom = settings.dicom
+    assert (dicom.port, dicom.address, dicom.networks) == (
+        2762,
+        "0.0.0.0",
+        ("203.0.113.7/32", "10.20.0.0/16"),
+    )
+    assert (dicom.tls_certificate, dicom.tls_key) == (f"{TLS}/fullchain.pem", f"{TLS}/privkey.pem")
+    assert heredoc(script, dicom.tls_client_ca) == CLIENT_CA
+    assert [ae.title for ae in dicom.ae] == ["BEDSIDE"]
+    assert "key_reader='bedside'" in heredoc(script, "/etc/bedside/control")
 
 
 @pytest.mark.needs("terraform")
@@ -259,7 +285,56 @@ def test_the_certificate_comes_by_acme_and_outlives_the_machine(
     other.certify("--first")
     for name in ("fullchain.pem", "privkey.pem"):
         assert (other.folder / "tls" / name).read_bytes() == (machine.folder / "tls" / name).read_bytes()
-    assert (other.folder / "tls" / "privkey.pem").stat().st_mode & 0o077 == 0
+    assert (other.folder / "tls" / "privkey.pem").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.needs("terraform", "openssl")
+def test_the_receiver_reads_the_certificate_that_nginx_has(machine: Machine, tmp_path: Path) -> None:
+    machine.certify("--first")
+    key = machine.folder / "tls" / "privkey.pem"
+    assert (key.stat().st_mode & 0o777, key.stat().st_gid) == (0o640, os.getegid())
+    files = TlsFiles(certificate=machine.folder / "tls" / "fullchain.pem", key=key)
+    root = tmp_path / "root"
+    keeper = InstanceKeeper(blobs=FolderBlobStore(root), scratch=root / ".work")
+    doors = Doors(
+        called={"BEDSIDE": Called(tenant="ward")},
+        networks=[ip_network("127.0.0.0/8")],
+        serves=lambda _: True,
+    )
+    receiver = DicomReceiver(ReceiverOptions(tls=files), doors, keeper.keep, observer=Observer())
+    try:
+        assert echo("127.0.0.1", receiver.port, "BEDSIDE", trusted=files.certificate)
+    finally:
+        receiver.close()
+
+
+@pytest.mark.needs("terraform")
+@pytest.mark.parametrize(
+    ("variables", "why"),
+    [
+        ({"dicom_from": ["203.0.113.7/32"], "dicom_tls": False}, "is not private"),
+        ({"dicom_from": ["10.0.0.0/7"], "dicom_tls": False}, "is not private"),
+        ({"dicom_from": ["10.20.0.0/16", "100.64.8.0/24"], "dicom_tls": False}, ""),
+        ({"dicom_from": ["10.20.0.1/16"]}, "networks of IPv4"),
+        ({"dicom_from": ["10.20.0.0/16"], "dicom_port": 104}, "1024 to 65535"),
+        ({"dicom_from": ["10.20.0.0/16"], "dicom_client_ca": "secret"}, "certificates in PEM form"),
+    ],
+)
+def test_studies_do_not_cross_the_internet_in_the_clear(
+    tmp_path: Path, variables: dict[str, Any], why: str
+) -> None:
+    """The module's own variables, in a module that has nothing else: no provider is asked."""
+    text = (MODULES / "control" / "variables.tf").read_text()
+    (tmp_path / "variables.tf").write_text(text[text.index('variable "dicom_from"') :])
+    (tmp_path / "terraform.tfvars.json").write_text(json.dumps(variables))
+    done = subprocess.run(
+        [str(find_program("terraform")), f"-chdir={tmp_path}", "plan", "-input=false", "-no-color"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == (1 if why else 0), done.stderr
+    assert why in " ".join(done.stderr.split())
 
 
 def _reaches(machine: Machine, root: Path) -> bool:

@@ -61,6 +61,27 @@ def test_a_control_machine_needs_a_name_that_scripts_can_bear(tmp_path: Path) ->
     assert "call the pool otherwise" in refusal(tmp_path, f"{given}[deploy.pools.control]\n")
 
 
+def test_senders_are_named_and_do_not_cross_the_internet_in_the_clear(tmp_path: Path) -> None:
+    given = 'control = true\ncontrol_domain = "bedside.ward.example"\n'
+    ward = f'{given}dicom_from = ["203.0.113.7/32"]\n'
+    assert read(tmp_path, ward).deploy.dicom_tls
+    read(tmp_path, f'{given}dicom_from = ["10.20.0.0/16", "100.64.8.0/24"]\ndicom_tls = false\n')
+    assert "203.0.113.7/32 in dicom_from is not private" in refusal(tmp_path, f"{ward}dicom_tls = false")
+    assert "needs control = true" in refusal(tmp_path, 'dicom_from = ["10.0.0.0/8"]')
+    assert "deploy.dicom_from" in refusal(tmp_path, f'{given}dicom_from = ["10.0.0.1/8"]')
+    for port in (104, 8081):
+        assert "dicom_port" in refusal(tmp_path, f"{ward}dicom_port = {port}")
+    assert "deploy.dicom_client_ca" in refusal(tmp_path, f'{ward}dicom_client_ca = "/etc/ca.pem"')
+
+
+def test_a_demand_for_certificates_is_not_lost_on_the_way_to_the_control_machine(tmp_path: Path) -> None:
+    pem = "-----BEGIN CERTIFICATE-----\\nTUlJ\\n-----END CERTIFICATE-----\\n"
+    given = 'control = true\ncontrol_domain = "bedside.ward.example"\ndicom_from = ["203.0.113.7/32"]\n'
+    here = '[dicom]\ntls_certificate = "c.pem"\ntls_key = "k.pem"\ntls_client_ca = "ca.pem"\n'
+    assert "give deploy.dicom_client_ca the same" in refusal(tmp_path, f"{given}{here}")
+    assert read(tmp_path, f'{given}dicom_client_ca = "{pem}"\n{here}').deploy.dicom_client_ca
+
+
 @pytest.mark.parametrize("name", ["", "clinic/models", "clinic@12/models@34"])
 def test_both_ways_in_which_github_names_a_repository(tmp_path: Path, name: str) -> None:
     assert read(tmp_path, f'github_repository = "{name}"').deploy.github_repository == name

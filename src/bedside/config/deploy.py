@@ -10,6 +10,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from bedside.config.dicom import is_private
+
 #: RDS and ECR take no hyphen at a name's end and no two in a row.
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 #: Shorter than AWS's shortest limit on names, less what the modules add to it.
@@ -143,6 +145,19 @@ class DeploySettings(_Table):
         (), description="Networks that may reach it by HTTPS, e.g. 192.0.2.0/24."
     )
     control_machine: str = Field("t3.small", pattern=X86, description="Its kind; the software is for x86.")
+    dicom_from: tuple[str, ...] = Field(
+        (), description="Networks that may send it studies by C-STORE; without any, nobody."
+    )
+    dicom_port: int = Field(11112, ge=1024, le=65535, description="Port that they connect to.")
+    dicom_tls: bool = Field(
+        True, description="They speak TLS, with the certificate of HTTPS; false for private networks only."
+    )
+    dicom_client_ca: str = Field(
+        "",
+        max_length=4096,
+        pattern=r"^$|^\s*-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n -]*-----END CERTIFICATE-----\s*$",
+        description="Authorities (PEM text) that senders' certificates must come from; empty asks none.",
+    )
     manage_tenants: bool = Field(
         False,
         description="Machines may make and remove tenants with their buckets and groups, by `deploy run`.",
@@ -171,7 +186,7 @@ class DeploySettings(_Table):
             raise ValueError(f"begins with {name[:3]}, which AWS keeps for parameters of its own")
         return name
 
-    @field_validator("control_cidrs")
+    @field_validator("control_cidrs", "dicom_from")
     @classmethod
     def _networks(cls, cidrs: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(IPv4Network(cidr)) for cidr in cidrs)
@@ -188,6 +203,18 @@ class DeploySettings(_Table):
                 )
         if self.control and not self.control_domain:
             raise ValueError("control = true needs control_domain, the machine's name in DNS")
+        if self.dicom_from and not self.control:
+            raise ValueError("dicom_from needs control = true: the control machine receives")
+        public = [cidr for cidr in self.dicom_from if not is_private(cidr)]
+        if public and not self.dicom_tls:
+            raise ValueError(
+                f"dicom_tls = false, and {', '.join(public)} in dicom_from is not private: studies would "
+                "cross the internet in the clear; set dicom_tls = true, or name the private networks of a VPN"
+            )
+        if self.dicom_client_ca and not self.dicom_tls:
+            raise ValueError("dicom_client_ca means nothing where dicom_tls = false")
+        if self.dicom_port == 8081:
+            raise ValueError("dicom_port = 8081: there the machine is asked for its health; take another")
         if "events" in self.pools and len(self.pools) > 1:
             raise ValueError("pools.events: the queue of what arrives has this name; call the pool otherwise")
         if self.control and "control" in self.pools:

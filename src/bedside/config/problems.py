@@ -117,6 +117,12 @@ def wrong_references(settings: Settings, places: Places) -> list[str]:
         found += _wrong_expression(rule.when, ("rule", number, "when"), places)
         for position, text in enumerate(rule.requires):
             found += _wrong_expression(text, ("rule", number, "requires", position), places)
+    if settings.deploy.dicom_from and settings.dicom.tls_client_ca and not settings.deploy.dicom_client_ca:
+        found.append(
+            f"{places.of(('dicom', 'tls_client_ca'))}: dicom.tls_client_ca is a file of this machine, and "
+            "the control machine would ask senders for no certificate: give deploy.dicom_client_ca the same "
+            "authorities, as text"
+        )
     for number, file_set in enumerate(settings.intake.file_set):
         key = ("intake", "file_set", number, "pipeline")
         found += _no_pipeline(file_set.pipeline, pipelines, key, places)

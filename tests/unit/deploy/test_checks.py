@@ -86,6 +86,10 @@ def test_a_control_machine_is_of_a_kind_that_is_there_and_somebody_may_reach_it(
     lonely = asked(account, **control)[-1]
     assert lonely.ok is None and "nobody can reach bedside.ward.example" in lonely.text
     assert asked(account, **control, control_cidrs=("192.0.2.0/24",))[-1].ok
+    opened = asked(account, **control, dicom_from=("192.0.2.7/32",))[-1]
+    assert opened.ok and opened.text == (
+        "studies by C-STORE: bedside.ward.example:11112 with TLS, from 192.0.2.7/32"
+    )
 
 
 def test_a_proof_needs_both_witnesses(tmp_path: Path) -> None:

@@ -138,6 +138,10 @@ module "control" {
   domain                    = var.control_domain
   acme_server               = var.control_acme_server
   machine                   = var.control_machine
+  dicom_from                = var.dicom_from
+  dicom_port                = var.dicom_port
+  dicom_tls                 = var.dicom_tls
+  dicom_client_ca           = var.dicom_client_ca
   bucket                    = module.storage.bucket
   bucket_arn                = module.storage.bucket_arn
   key_arn                   = var.key_arn

@@ -74,7 +74,7 @@ output "ci_role_arn" {
 }
 
 output "control" {
-  description = "The control machine: url, address (its A record in DNS), group and log_group; null without one."
+  description = "The control machine: url, address (its A record in DNS), group, log_group and dicom (HOST:PORT of C-STORE); null without one."
   value       = one(module.control[*])
 }
 

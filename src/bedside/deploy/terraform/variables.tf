@@ -157,6 +157,30 @@ variable "control_machine" {
   default     = "t3.small"
 }
 
+variable "dicom_from" {
+  description = "Networks that may send it studies by C-STORE, e.g. 192.0.2.7/32; none opens nothing."
+  type        = list(string)
+  default     = []
+}
+
+variable "dicom_port" {
+  description = "Port that they connect to."
+  type        = number
+  default     = 11112
+}
+
+variable "dicom_tls" {
+  description = "Whether they speak TLS, with the certificate of HTTPS; without it private networks only."
+  type        = bool
+  default     = true
+}
+
+variable "dicom_client_ca" {
+  description = "Authorities (PEM text) that senders' certificates must come from; empty asks senders for none."
+  type        = string
+  default     = ""
+}
+
 variable "manage_tenants" {
   description = "Whether machines may make and remove tenants' buckets and groups."
   type        = bool

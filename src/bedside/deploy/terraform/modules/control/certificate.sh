@@ -2,7 +2,7 @@
 # Gets this machine's certificate and keeps it current: once with --first when the machine is set up, then by a
 # timer. nginx has a copy of the pair, self-signed until there is a real one, so that it starts in any case.
 set -euo pipefail
-domain='' address='' kept='' acme_server=''
+domain='' address='' kept='' acme_server='' key_reader=''
 # shellcheck source=/dev/null
 source /etc/bedside/control
 
@@ -12,9 +12,18 @@ tls=/etc/bedside/tls
 webroot=/var/lib/bedside-acme
 umask 077
 
+# The receiver of C-STORE uses the same pair, and sees by itself that it is a new one.
+share() {
+  if [[ $key_reader ]]; then
+    chgrp "$key_reader" "$tls/privkey.pem"
+    chmod 0640 "$tls/privkey.pem"
+  fi
+}
+
 # The key first: nginx is told only when both are there.
 take() {
   install --mode 0600 "$live/privkey.pem" "$tls/privkey.pem"
+  share
   install --mode 0644 "$live/fullchain.pem" "$tls/fullchain.pem"
 }
 
@@ -32,6 +41,7 @@ if [[ ${1:-} == --first ]]; then
   else
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 30 \
       -subj "/CN=not yet certified" -keyout "$tls/privkey.pem" -out "$tls/fullchain.pem" 2>/dev/null
+    share
   fi
   exit
 fi

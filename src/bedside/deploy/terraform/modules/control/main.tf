@@ -14,6 +14,20 @@ locals {
   # Where nginx finds the answer of `bedside serve`.
   health = "127.0.0.1:8081"
 
+  # Studies by C-STORE: whatever the configuration says, closed unless somebody is named, and by TLS with the
+  # certificate of HTTPS.
+  dicom = length(var.dicom_from) > 0
+  dicom_settings = merge(
+    { BEDSIDE_DICOM_PORT = local.dicom ? var.dicom_port : 0 },
+    !local.dicom ? {} : {
+      BEDSIDE_DICOM_ADDRESS         = "0.0.0.0"
+      BEDSIDE_DICOM_NETWORKS        = join(",", var.dicom_from)
+      BEDSIDE_DICOM_TLS_CERTIFICATE = var.dicom_tls ? "/etc/bedside/tls/fullchain.pem" : ""
+      BEDSIDE_DICOM_TLS_KEY         = var.dicom_tls ? "/etc/bedside/tls/privkey.pem" : ""
+      BEDSIDE_DICOM_TLS_CLIENT_CA   = var.dicom_client_ca == "" ? "" : "/etc/bedside/senders.pem"
+    },
+  )
+
   nginx = templatefile("${path.module}/nginx.conf.tftpl", { name = var.name, domain = var.domain, health = local.health })
 }
 
@@ -35,6 +49,18 @@ resource "aws_vpc_security_group_ingress_rule" "acme" {
   cidr_ipv4         = "0.0.0.0/0"
 }
 
+# Modalities and PACS: the networks named, and nobody while none is.
+resource "aws_vpc_security_group_ingress_rule" "dicom" {
+  for_each = toset(var.dicom_from)
+
+  security_group_id = var.security_group_id
+  description       = "Studies by C-STORE"
+  ip_protocol       = "tcp"
+  from_port         = var.dicom_port
+  to_port           = var.dicom_port
+  cidr_ipv4         = each.value
+}
+
 resource "aws_launch_template" "this" {
   name        = local.group
   description = "bedside's control machine"
@@ -54,6 +80,9 @@ resource "aws_launch_template" "this" {
     allocation  = aws_eip.this.id
     acme_server = var.acme_server
     health      = local.health
+    # Besides nginx, who reads the certificate's key.
+    key_reader  = local.dicom && var.dicom_tls ? "bedside" : ""
+    senders_ca  = trimspace(var.dicom_client_ca)
     nginx       = trimspace(local.nginx)
     certificate = trimspace(file("${path.module}/certificate.sh"))
     log_group   = aws_cloudwatch_log_group.this.name
@@ -72,6 +101,7 @@ resource "aws_launch_template" "this" {
         BEDSIDE_METRICS_FILE       = "/var/log/bedside/metrics.log"
         BEDSIDE_METRICS_DEPLOYMENT = var.name
       },
+      local.dicom_settings,
       var.topic_arn == "" ? {} : { BEDSIDE_NOTIFY_TOPIC_ARN = var.topic_arn },
       var.identity == null ? {} : {
         BEDSIDE_IDENTITY_ISSUER  = var.identity.issuer

@@ -22,3 +22,8 @@ output "role_name" {
   description = "Name of the machine's role."
   value       = aws_iam_role.this.name
 }
+
+output "dicom" {
+  description = "HOST:PORT that studies are sent to by C-STORE; empty where nobody may."
+  value       = local.dicom ? "${var.domain}:${var.dicom_port}" : ""
+}

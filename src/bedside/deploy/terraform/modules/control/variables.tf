@@ -132,3 +132,61 @@ variable "archive_role_arn" {
   type        = string
   default     = ""
 }
+
+variable "dicom_from" {
+  description = "Networks of the modalities and PACS that may send studies by C-STORE, e.g. 192.0.2.7/32; none opens nothing."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for cidr in var.dicom_from : can(cidrhost(cidr, 0)) && !strcontains(cidr, ":") && try(cidrsubnet(cidr, 0, 0) == cidr, false)])
+    error_message = "dicom_from: networks of IPv4, e.g. [\"192.0.2.7/32\"]."
+  }
+}
+
+variable "dicom_port" {
+  description = "Port that they connect to."
+  type        = number
+  default     = 11112
+
+  validation {
+    condition     = var.dicom_port >= 1024 && var.dicom_port <= 65535 && var.dicom_port != 8081
+    error_message = "dicom_port: 1024 to 65535, and not 8081, where the machine is asked for its health."
+  }
+}
+
+variable "dicom_tls" {
+  description = "Whether they speak TLS, with the certificate of HTTPS. Without it only private networks may be named, e.g. those behind a VPN: studies would cross the internet in the clear."
+  type        = bool
+  default     = true
+
+  validation {
+    condition = var.dicom_tls || alltrue([
+      for cidr in var.dicom_from : anytrue([
+        for private in ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"] :
+        try(
+          tonumber(split("/", cidr)[1]) >= tonumber(split("/", private)[1]) &&
+          cidrhost("${split("/", cidr)[0]}/${split("/", private)[1]}", 0) == cidrhost(private, 0),
+          false,
+        )
+      ])
+    ])
+    error_message = "dicom_tls: a network in dicom_from is not private, and studies would cross the internet in the clear. Set dicom_tls = true, or name the private networks of a VPN."
+  }
+}
+
+variable "dicom_client_ca" {
+  description = "Authorities (PEM text) that senders' certificates must come from; empty asks senders for none."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.dicom_client_ca == "" || (can(regex("^\\s*-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n -]*-----END CERTIFICATE-----\\s*$", var.dicom_client_ca)) && length(var.dicom_client_ca) <= 4096)
+    error_message = "dicom_client_ca: certificates in PEM form, 4096 characters at most."
+  }
+
+  validation {
+    condition     = var.dicom_client_ca == "" || var.dicom_tls
+    error_message = "dicom_client_ca means nothing where dicom_tls is false."
+  }
+}
