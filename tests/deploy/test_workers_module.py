@@ -458,6 +458,11 @@ def _heredoc(script: str, target: str) -> str:
     return script.split(f"cat > {target} <<'END'\n", 1)[1].split("\nEND\n", 1)[0]
 
 
+def work_of(work: str) -> str:
+    """Return what the counter's stand-in does when it is asked; ``dies`` is one that cannot count."""
+    return "exit 1" if work == "dies" else f"echo {work}"
+
+
 class Machine:
     """The script that follows the group, with every program it calls replaced by one that writes it down."""
 
@@ -471,6 +476,7 @@ class Machine:
         spot: str = "",
         most: str = "1",
         hooks_to_come: int = 0,
+        step_s: int = 100,
     ) -> None:
         self.calls = folder / "calls"
         programs = folder / "programs"
@@ -491,7 +497,7 @@ class Machine:
             "disk": f'echo "disk $2" >> {self.calls}',
             "systemctl": f'echo "systemctl $*" >> {self.calls}',
             "iptables": f'[[ $1 == --check ]] && exit 1; echo "iptables $*" >> {self.calls}',
-            "python": f"echo {work}",
+            "python": f"echo begun >> {folder}/counters; while read -r _; do {work_of(work)}; done",
             # The last state stays; after it the test's machine is switched off.
             "curl": f"""case "$*" in
               *api/token*) echo token ;;
@@ -513,7 +519,7 @@ class Machine:
             "/usr/bin/python3": f"{programs}/disk",
             "disk=/usr/local/lib/bedside-disk.py": f"disk={folder}/disk",
             "/etc/bedside/ledger": f"{folder}/ledger",
-            '  sleep "$pause"\n': f"  SECONDS=$((SECONDS + 100)); [[ -s {folder}/states ]] || exit 0\n",
+            '  sleep "$pause"\n': f"  SECONDS=$((SECONDS + {step_s})); [[ -s {folder}/states ]] || exit 0\n",
         }.items():
             assert real in agent
             agent = agent.replace(real, ours)
@@ -594,7 +600,25 @@ class TestMachine:
         calls = Machine(script, tmp_path, states=states, spot=spot).run()
         assert calls[_index(calls, "systemctl stop bedside-worker") + 1] == "disk leave"
 
-    @pytest.mark.parametrize("work", ["1", ""], ids=["work", "unknown"])
+    @pytest.mark.parametrize(("work", "leaves"), [("0", False), ("$((n++ == 0))", True)])
+    def test_one_that_had_no_work_yet_waits_for_the_command_it_may_have_been_woken_for(
+        self, applied: Any, tmp_path: Path, work: str, leaves: bool
+    ) -> None:
+        script = _user_data(applied, "kept", tmp_path).read_text()
+        machine = Machine(script, tmp_path, states=["InService"] * 4, work=work, step_s=20)
+        assert any("terminate-instance" in call for call in machine.run()) is leaves
+
+    def test_who_counts_stays_loaded_and_is_begun_anew_when_it_failed(
+        self, applied: Any, tmp_path: Path
+    ) -> None:
+        script = _user_data(applied, "default", tmp_path).read_text()
+        for work, begun in (("1", 1), ("dies", 5)):
+            folder = tmp_path / work
+            folder.mkdir()
+            Machine(script, folder, states=["InService"] * 6, work=work).run()
+            assert len((folder / "counters").read_text().splitlines()) == begun
+
+    @pytest.mark.parametrize("work", ["1", "", "dies"], ids=["work", "unknown", "dies"])
     @pytest.mark.parametrize("pool", ["default", "cpu"])
     def test_a_machine_with_work_or_that_cannot_know_stays(
         self, applied: Any, tmp_path: Path, work: str, pool: str
@@ -680,16 +704,24 @@ def test_work_is_counted_in_queue_and_ledger_and_published(cloud: Cloud, tmp_pat
     ledger = SqlLedger(url)
     ledger.prepare()
 
+    counters: dict[tuple[tuple[str, str], ...], subprocess.Popen[str]] = {}
+
     def count(**variables: str) -> int:
         script = MODULES / "modules" / "workers" / "work.py"
-        done = subprocess.run(
-            [sys.executable, script, "counted", "default", configuration],
-            env={**os.environ, **cloud.environment, **variables},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return int(done.stdout)
+        key = tuple(sorted(variables.items()))
+        if key not in counters:
+            counters[key] = subprocess.Popen(
+                [sys.executable, script, "counted", "default", configuration],
+                env={**os.environ, **cloud.environment, **variables},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        asks, answers = counters[key].stdin, counters[key].stdout
+        assert asks is not None and answers is not None
+        asks.write("\n")
+        asks.flush()
+        return int(answers.readline())
 
     assert count() == 0
     cloud.client("sqs").send_message(QueueUrl=queue, MessageBody="{}", DelaySeconds=900)
@@ -720,6 +752,9 @@ def test_work_is_counted_in_queue_and_ledger_and_published(cloud: Cloud, tmp_pat
     )["Metrics"][:1]
     assert metric["MetricName"] == "QueuedJobs"
     ledger.close()
+    for counter in counters.values():
+        counter.communicate(timeout=20)
+        assert counter.returncode == 0
 
 
 @pytest.mark.needs("terraform")

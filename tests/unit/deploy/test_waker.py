@@ -42,7 +42,7 @@ def test_any_message_wakes_a_pool_at_zero(kind: str) -> None:
 def test_every_combination_obeys_the_five_laws() -> None:
     seen = set()
     for visible, in_flight, delayed, desired, maximum, waited, permitted in itertools.product(
-        (0, 1, 200), (0, 1), (0, 1), (0, 1, 3), (0, 1, 4), (None, 0.0, 599.0, 600.0), (0.0, 300.0, 900.0)
+        (0, 1, 200), (0, 1), (0, 1), (0, 1, 3), (0, 1, 4), (None, 0.0, 659.0, 660.0), (0.0, 300.0, 900.0)
     ):
         work = visible + in_flight + delayed
         action = _decide(
@@ -57,8 +57,8 @@ def test_every_combination_obeys_the_five_laws() -> None:
         )
         seen.add(action)
         asleep = work > 0 and desired == 0 and maximum > 0
-        # 900 s less 240 of the start and the minute until the next look; 300 s are no wait at all
-        long_enough = permitted < 900 or (waited is not None and waited >= 600)
+        # 900 s less 240 of the start; 300 s are no wait at all, for the next look may be a minute later
+        long_enough = permitted < 900 or (waited is not None and waited >= 660)
         assert (action is Action.WAKE) == (asleep and long_enough)
         assert (action is Action.REMEMBER) == (asleep and not long_enough and waited is None)
         assert (action is Action.FORGET) == (waited is not None and (desired > 0 or work == 0))
@@ -169,17 +169,55 @@ def test_the_night_is_not_broken_by_the_waker(cloud: dict[str, Any]) -> None:
 def test_a_permitted_wait_is_remembered_and_ends(
     cloud: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = [1_000_000.0]
-    monkeypatch.setattr(waker.time, "time", lambda: now[0])
+    now, slept = _clock(monkeypatch)
     _send(cloud, "patient")
     assert waker.handler(ARRIVED, None)["patient"] == "remember"
     assert _waiting(cloud) == "1000000"
-    now[0] += 900 - 90 - 60 - 1
+    now[0] += 900 - 90 - 71
     assert waker.handler(MINUTE, None)["patient"] == "rest"
-    assert _desired(cloud, "patient") == 0
-    now[0] += 1
+    assert (_desired(cloud, "patient"), slept) == (0, []), "there is another look before"
+    now[0] += 71
     assert waker.handler(MINUTE, None)["patient"] == "wake"
     assert (_desired(cloud, "patient"), _waiting(cloud)) == (1, "-")
+
+
+def _clock(monkeypatch: pytest.MonkeyPatch) -> tuple[list[float], list[float]]:
+    """Let time stand at its first item and pass in sleep only; return it, and what was slept."""
+    now, slept = [1_000_000.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(waker.time, "time", lambda: now[0])
+    monkeypatch.setattr(waker.time, "sleep", sleep)
+    return now, slept
+
+
+def test_a_wait_that_ends_before_the_next_look_ends_to_the_second(
+    cloud: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, slept = _clock(monkeypatch)
+    _send(cloud, "patient")
+    waker.handler(ARRIVED, None)
+    now[0] += 900 - 90 - 41
+    assert waker.handler(ARRIVED, None)["patient"] == "rest"
+    assert slept == [], "each slice of a study calls, and none of these calls stays"
+    assert waker.handler(MINUTE, None)["patient"] == "wake"
+    assert (slept, _desired(cloud, "patient")) == ([41.0], 1)
+
+
+def test_work_that_went_while_a_call_stayed_wakes_nobody(
+    cloud: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, _ = _clock(monkeypatch)
+    _send(cloud, "patient")
+    waker.handler(ARRIVED, None)
+    now[0] += 900 - 90 - 41
+    url = cloud["pools"]["patient"]["queue_url"]
+    monkeypatch.setattr(waker.time, "sleep", lambda _: cloud["sqs"].purge_queue(QueueUrl=url))
+    assert waker.handler(MINUTE, None)["patient"] == "forget"
+    assert _desired(cloud, "patient") == 0
 
 
 def test_a_series_of_many_objects_waits_as_one_study_does(cloud: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ FULL_LOOK_S = 300.0
 #: Something that another machine was told of is taken by us after this long, for that one may be dead.
 PATIENCE_S = 60.0
 #: Whether a job ended is asked this often: a hint that is held keeps its machine, which costs.
-_JOBS_S = 3.0
+_JOBS_S = 1.0
 #: Log lines about messages that stay, remembered so that each is told once.
 _REMEMBERED = 10_000
 

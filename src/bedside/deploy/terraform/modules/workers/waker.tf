@@ -14,7 +14,7 @@ resource "aws_lambda_function" "waker" {
   runtime          = "python3.13"
   architectures    = ["arm64"]
   memory_size      = 256 # less is slower for longer, and costs the same
-  timeout          = 30
+  timeout          = 100 # a call that sees a wait end before the next one stays until then
 
   environment {
     variables = {

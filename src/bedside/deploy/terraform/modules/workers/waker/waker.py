@@ -17,8 +17,8 @@ from typing import Any
 #: An event asks again about a pool that was seen awake only after this long: 200 slices are one wake-up.
 AWAKE_S = 10.0
 
-#: How long until the schedule calls again.
-LOOK_S = 60.0
+#: How long until the schedule calls again, and how much later it may call than it should.
+LOOK_S, LATE_S = 60.0, 10.0
 
 #: What the parameter that remembers the beginning of a wait holds when nobody waits.
 NOBODY_WAITS = "-"
@@ -71,13 +71,21 @@ def decide(
         return Action.REST if waited_s is None else Action.FORGET
     if maximum < 1:  # a wait goes on through the night: in the morning it has been long enough
         return Action.REST
-    # At the next look it would be too late.
-    until_s = permitted_wait_s - start_s - LOOK_S
-    if until_s <= 0:
+    until_s = permitted_wait_s - start_s
+    if until_s <= LOOK_S:  # no look may be left before it is over
         return Action.WAKE
     if waited_s is None:
         return Action.REMEMBER
     return Action.WAKE if waited_s >= until_s else Action.REST
+
+
+def left_s(*, waited_s: float, permitted_wait_s: float, start_s: float) -> float | None:
+    """Return the seconds until a wait is over, where that is before the schedule looks again; else None.
+
+    Half a minute of each start is what a wait would lose to the schedule on average.
+    """
+    left = permitted_wait_s - start_s - waited_s
+    return left if 0 < left <= LOOK_S + LATE_S else None
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, str]:
@@ -96,15 +104,25 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, str]:
     arrived = event.get("source") == "aws.s3"
     done: dict[str, str] = {}
     failed: list[Exception] = []
+
+    def look(name: str, pool: dict[str, Any]) -> float | None:
+        try:
+            done[name], ends_at = _look_after(clients, name, pool)
+        except Exception as error:  # noqa: BLE001 - one pool's trouble must not keep the others asleep
+            failed.append(error)
+            done[name], ends_at = f"failed: {type(error).__name__}: {error}", None
+        return ends_at
+
+    ending: list[tuple[float, str]] = []
     for name, pool in pools.items():
         if arrived and time.monotonic() - _seen_awake.get(name, -AWAKE_S) < AWAKE_S:
             done[name] = "seen awake"
-            continue
-        try:
-            done[name] = _look_after(clients, name, pool)
-        except Exception as error:  # noqa: BLE001 - one pool's trouble must not keep the others asleep
-            failed.append(error)
-            done[name] = f"failed: {type(error).__name__}: {error}"
+        elif (ends_at := look(name, pool)) is not None:
+            ending.append((ends_at, name))
+    # Only the schedule's call stays until then: 200 slices would be 200 calls that do.
+    for ends_at, name in sorted(ending) if not arrived else ():
+        time.sleep(max(0.0, ends_at - time.time()))
+        look(name, pools[name])
     if failed or any(action not in {"rest", "seen awake"} for action in done.values()):
         print(json.dumps({"action": "waker.looked", "pools": done}))  # noqa: T201 - Lambda's log
     if failed:
@@ -112,17 +130,20 @@ def handler(event: dict[str, Any], _context: object) -> dict[str, str]:
     return done
 
 
-def _look_after(clients: dict[str, Any], name: str, pool: dict[str, Any]) -> str:
+def _look_after(clients: dict[str, Any], name: str, pool: dict[str, Any]) -> tuple[str, float | None]:
+    """Act on one pool; return what was done, and when its wait is over where that is soon."""
     counts = _messages(clients["sqs"], pool["queue_url"])
     desired, maximum = _group(clients["autoscaling"], pool["group"])
     waiting = str(pool.get("waiting", ""))
+    waited_s = _waited_s(clients["ssm"], waiting) if waiting else None
+    permitted_s, start_s = float(pool["permitted_wait_s"]), float(pool["start_s"])
     action = decide(
         **counts,
         desired=desired,
         maximum=min(maximum, int(pool["max"])),
-        waited_s=_waited_s(clients["ssm"], waiting) if waiting else None,
-        permitted_wait_s=float(pool["permitted_wait_s"]),
-        start_s=float(pool["start_s"]),
+        waited_s=waited_s,
+        permitted_wait_s=permitted_s,
+        start_s=start_s,
     )
     if action is Action.WAKE:
         clients["autoscaling"].set_desired_capacity(
@@ -134,7 +155,10 @@ def _look_after(clients: dict[str, Any], name: str, pool: dict[str, Any]) -> str
         clients["ssm"].put_parameter(Name=waiting, Value=f"{time.time():.0f}", Type="String", Overwrite=True)
     if desired > 0 or action is Action.WAKE:
         _seen_awake[name] = time.monotonic()
-    return action.value
+    if waited_s is None or action is not Action.REST:
+        return action.value, None
+    left = left_s(waited_s=waited_s, permitted_wait_s=permitted_s, start_s=start_s)
+    return action.value, None if left is None else time.time() + left
 
 
 def _messages(sqs: Any, queue_url: str) -> dict[str, int]:
