@@ -4,6 +4,7 @@ HealthImaging is a server made of botocore's model of it here, see `healthimagin
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pydicom
@@ -11,13 +12,17 @@ import pytest
 
 import nothing_bundle
 from bedside.adapters.aws import healthimaging as adapter
+from bedside.deploy.actual import read_results
 from bedside.domain.export import ExportState
+from bedside.domain.job import JobState
+from bedside.domain.phantom import PREFIX, phantom_study_uid
 from bedside.ports.archive import Parcel
 from bedside.tenants import archived
 from bedside.worker.archive import LOOK
 from bedside.worker.stop import Stop
 from clinic import SPLEEN, Clinic, zipped
 from clouds import Cloud
+from dicom_samples import assign
 from healthimaging import ROLE, FakeHealthImaging, run_healthimaging
 
 #: Of the study that is read.
@@ -225,3 +230,35 @@ def test_a_removal_that_does_not_know_the_archive_says_so(
     kept = clinic.type("tenant", "delete", "default", "--remove", "--keep-archived", "--yes")
     assert kept.code == 0 and "stays there" in kept.err and "image sets" not in kept.err + kept.out
     assert imaging.instances(datastore) == wrote
+
+
+def test_a_phantom_is_read_and_neither_archived_nor_counted(
+    make: Made, imaging: FakeHealthImaging, tmp_path: Path
+) -> None:
+    """What `bedside deploy verify` sends says by its UID that no patient is behind it."""
+    clinic, datastore = make()
+    measured = tmp_path / "measured.log"
+    with clinic.configuration.open("a") as file:
+        file.write(f'[metrics]\nsink = "emf"\nfile = "{measured}"\n')
+    clinic.restart()
+    study = sorted(nothing_bundle.write_study(tmp_path / "study", seed="archive").iterdir())
+    for path in study:
+        assign(path, StudyInstanceUID=phantom_study_uid("1"))
+    clinic.here.blobs.tenant("default").put_file(f"input/{PREFIX}1.zip", zipped(study, tmp_path / "s.zip"))
+    clinic.take()
+    worker = clinic.here.worker("w1", clinic.models.runner, Stop(grace_s=60))
+    while worker.step():
+        pass
+    job = clinic.job()
+    assert job.state is JobState.SUCCEEDED and clinic.document(job)["phantom"] is True
+    assert clinic.ledger.export("default", job.id) is None and not imaging.instances(datastore)
+    assert list(read_results(clinic.here.blobs.tenant("default"), job.created_at - timedelta(days=1))) == []
+    counted = measured.read_text().lower() if measured.exists() else ""
+    assert "arrivals" not in counted and "succeeded" not in counted, counted
+    assert "spleen (phantom)" in clinic.type("job", "list").out
+    assert "phantom, sent by bedside deploy verify" in clinic.type("job", "show", job.id).out
+    assert clinic.type("job", "list", "--json").json["jobs"][0]["phantom"] is True
+    assert [text for text in clinic.said if "job.succeeded" in text and "phantom=yes" in text]
+    read(clinic, tmp_path / "patient", "ward-3")
+    counted = measured.read_text().lower()
+    assert imaging.instances(datastore) and "arrivals" in counted and "succeeded" in counted

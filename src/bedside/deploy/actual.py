@@ -104,7 +104,7 @@ def taken(result: Mapping[str, Any]) -> Taken:
 
 
 def read_results(blobs: BlobStore, since: datetime) -> Iterator[Taken]:
-    """Yield what each delivered result of a tenant says, of those written since a moment.
+    """Yield what each delivered result of a tenant says, of those written since a moment, but of phantoms.
 
     The store and not the ledger is asked: from a person's machine the database cannot be reached.
 
@@ -119,8 +119,10 @@ def read_results(blobs: BlobStore, since: datetime) -> Iterator[Taken]:
     with ThreadPoolExecutor(_READERS) as readers:
         for content in readers.map(blobs.get, keys):
             try:
-                yield taken(json.loads(content))
-            except (ValueError, KeyError, TypeError) as exc:
+                result = json.loads(content)
+                if not result.get("phantom"):
+                    yield taken(result)
+            except (ValueError, KeyError, TypeError, AttributeError) as exc:
                 raise Unavailable(
                     f"{RESULT_FILE}: what lies in results/ is none of bedside's", hint="bedside job list"
                 ) from exc

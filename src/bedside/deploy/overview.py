@@ -17,7 +17,7 @@ LOOKED_BACK = timedelta(hours=24)
 #: Most releases and jobs that are shown.
 SHOWN = 5
 _ENDED = re.compile(r"action=job\.(succeeded|rejected|dead)\b")
-_FIELD = re.compile(r"\b(tenant|job)=(\S+)")
+_FIELD = re.compile(r"\b(tenant|job|phantom)=(\S+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +108,8 @@ def ended_jobs(lines: Sequence[LogLine]) -> list[EndedJob]:
     for line in lines:
         if ended := _ENDED.search(line.text):
             told = dict(_FIELD.findall(line.text))
+            if "phantom" in told:  # of a verification
+                continue
             found.append(
                 EndedJob(at=line.at, how=ended[1], tenant=told.get("tenant", ""), job=told.get("job", ""))
             )

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bedside.domain.arrival import StoredFile, arrival_id
+from bedside.domain.phantom import PREFIX, phantom_study_uid
 from bedside.errors import ConfigError
 
-#: Of the key in the drop-box; whoever deploys may write keys that begin so, and no others.
-PREFIX = "bedside-verify-"
 INSTALL = "pip install 'bedside[aws,dicom]', then bedside deploy verify"
 _ANATOMY = 7
 #: Enough for a model of the abdomen to find an organ in, small enough to be sent in seconds.
@@ -59,7 +58,9 @@ def make_phantom_study(folder: Path) -> PhantomStudy:
 
     seed = secrets.randbits(40)
     phantom = make_phantom(_ANATOMY, shape=_SHAPE, spacing_mm=_SPACING_MM)
-    paths = write_study(folder / "study", phantom, seed=seed)
+    paths = write_study(
+        folder / "study", phantom, seed=seed, study_uid=phantom_study_uid(f"verification {seed}")
+    )
     name = f"{PREFIX}{seed:010x}.zip"
     files = []
     with zipfile.ZipFile(folder / name, "w", zipfile.ZIP_DEFLATED) as archive:

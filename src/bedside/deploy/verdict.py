@@ -26,7 +26,6 @@ class Plan:
         queue_url: That S3's events come to.
         groups: Names of the groups of machines that take in what arrives.
         reads: Whether a result is expected; else being taken is the end.
-        keeps_results: Whether something, an archive, may still need the result afterwards.
         patience_s: Longest wait.
     """
 
@@ -36,7 +35,6 @@ class Plan:
     queue_url: str
     groups: Sequence[str]
     reads: bool
-    keeps_results: bool
     patience_s: float
 
 

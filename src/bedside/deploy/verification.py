@@ -175,8 +175,7 @@ class Verification:
         made = [f"{_INPUT}/{self.study.name}"]
         if entry:
             made += [f"{_INFERRED}/{entry}/", f"{_REJECTED}/{entry}/"]
-        if not self.plan.keeps_results:
-            made += [f"{area}/{self.study.arrival}/" for area in (_RESULTS, _ARRIVALS)]
-            made += [file.key for file in self.study.files]
+        made += [f"{area}/{self.study.arrival}/" for area in (_RESULTS, _ARRIVALS)]
+        made += [file.key for file in self.study.files]
         for key in made:
             self.cloud.empty_bucket(self.plan.bucket, self._object(key))

@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bedside.domain.identity import canonical_json
+from bedside.domain.phantom import is_phantom
 from bedside.domain.pipeline import Pipeline, ReleaseKind, Stage, StageKind
 from bedside.errors import UsageError
 
@@ -94,6 +95,8 @@ def plans(
     delivered = with_releases(current, by_role[Role.CANARY])
     role = Role.CURRENT if delivered.version == current.version else Role.CANARY
     shadow = with_releases(delivered, by_role[Role.SHADOW])
+    if is_phantom(subject):  # proves what is in force, and is no case to compare releases by
+        return (Plan(pipeline=current, role=Role.CURRENT),)
     found = (Plan(pipeline=delivered, role=role),)
     if shadow.version == delivered.version:
         return found

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bedside.domain.job import Job
+from bedside.domain.phantom import is_phantom
 from bedside.domain.pipeline import Stage
 from bedside.domain.release import Role
 from bedside.domain.request import RunRequest
@@ -76,7 +77,7 @@ def deliver(
     spent: Spent | None = None,
     archive: bool = False,
 ) -> Result:
-    """Write a job's result, and record it; with ``archive`` to be archived, unless it is a shadow's.
+    """Write a job's result, and record it; with ``archive`` to be archived, unless a shadow's or a phantom's.
 
     Raises:
         StaleLease: The lease was lost; there is no result by this call.
@@ -90,7 +91,8 @@ def deliver(
         created_at=now,
         job=job,
     )
-    written = result_bytes(content)
+    phantom = is_phantom(job.subject)
+    written = result_bytes({**content, "phantom": True} if phantom else content)
     if any(file["path"] == RESULT_FILE for file in files):
         raise ModelFailed(f"output: a stage wrote {RESULT_FILE}, whose presence means a finished result")
     _clear(blobs, job.prefix, RESULT_FILE, heartbeat)
@@ -105,7 +107,7 @@ def deliver(
         summary={name: content[name] for name in SUMMARY_KEYS if name in content} | {"files": len(files)},
         created_at=now,
     )
-    ledger.complete(lease, result, now=now, archive=archive and job.role is not Role.SHADOW)
+    ledger.complete(lease, result, now=now, archive=archive and not phantom and job.role is not Role.SHADOW)
     return result
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bedside.domain.job import ENDED, REDRIVABLE, Failure, Job, Lease
+from bedside.domain.phantom import is_phantom
 from bedside.domain.release import Role
 from bedside.errors import BY_NAME, BedsideError, ModelFailed, StaleLease, Unavailable
 from bedside.log import Log, silent
@@ -270,7 +271,13 @@ class Worker:
 
     def _note(self, action: str, job: Job, **fields: object) -> None:
         self._parts.log(
-            action, tenant=job.tenant, job=job.id, stage=job.stage.name, attempt=job.attempts, **fields
+            action,
+            tenant=job.tenant,
+            job=job.id,
+            stage=job.stage.name,
+            attempt=job.attempts,
+            phantom="yes" if is_phantom(job.subject) else None,
+            **fields,
         )
 
 

@@ -2,7 +2,8 @@
 
 Owns which event is a notice and which a number, in one place, so that the parts of the path say what
 happened in one line each. Is called after the ledger knows, never inside its transaction; nothing here
-waits, and nothing raises. What nobody waits for, a shadow, is measured in seconds and told to nobody.
+waits, and nothing raises. What nobody waits for, a shadow, is measured in seconds and told to nobody; of a
+phantom whoever verifies is told, and nothing is counted.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,7 @@ from bedside.domain.export import Export, ExportState
 from bedside.domain.job import Failure, Job, JobState
 from bedside.domain.measure import Measurement, Metric
 from bedside.domain.notice import Notice, NoticeKind
+from bedside.domain.phantom import PREFIX, is_phantom
 from bedside.domain.release import How, Promotion, Role
 from bedside.ports import Outcome
 from bedside.ports.metrics import Metrics, Unmeasured
@@ -44,7 +46,7 @@ class Observer:
 
     def leased(self, job: Job, now: datetime) -> None:
         """A worker took a job, which could have been taken since `Job.not_before`."""
-        if job.role is not Role.SHADOW:
+        if _counts(job):
             waited = max((now - job.not_before).total_seconds(), 0.0)
             self.metrics.record(
                 Measurement.of({Metric.WAIT_SECONDS: waited}, pool=job.stage.pool, digest=job.stage.release)
@@ -59,6 +61,8 @@ class Observer:
             seconds: From the lease until the delivery.
             last: The job has no stage after it: it succeeded.
         """
+        if is_phantom(job.subject):
+            return
         values = {Metric.STAGE_SECONDS: seconds}
         if "run" in outcome.timings_s:
             values[Metric.RUN_SECONDS] = outcome.timings_s["run"]
@@ -68,7 +72,7 @@ class Observer:
             self._loaded[job.stage.release] = values[Metric.LOAD_SECONDS] = load
         if gpu := gpu_seconds(outcome.report, outcome.timings_s):
             values[Metric.GPU_SECONDS] = gpu
-        if last and job.role is not Role.SHADOW:
+        if last and _counts(job):
             values[Metric.JOBS_SUCCEEDED] = 1
         self.metrics.record(Measurement.of(values, pool=job.stage.pool, digest=job.stage.release))
 
@@ -79,7 +83,7 @@ class Observer:
             job: As the ledger has it from now on: dead, rejected, or queued for another attempt.
             failure: Why.
         """
-        if job.role is Role.SHADOW:
+        if not _counts(job):
             return
         metric, kind = _BADLY.get(job.state, (Metric.JOBS_RETRIED, None))
         self._count(metric, job)
@@ -107,7 +111,8 @@ class Observer:
 
     def taken(self, entry: Entry) -> None:
         """A drop-box entry became arrivals."""
-        self.metrics.record(Measurement.of({Metric.ARRIVALS: len(entry.arrivals)}))
+        if not entry.key.rpartition("/")[2].startswith(PREFIX):
+            self.metrics.record(Measurement.of({Metric.ARRIVALS: len(entry.arrivals)}))
 
     def rejected(self, entry: Entry) -> None:
         """Nothing of a drop-box entry could be used."""
@@ -160,3 +165,8 @@ class Observer:
             release=job.stage.release,
             **more,
         )
+
+
+def _counts(job: Job) -> bool:
+    """Whether somebody waits for a job: not so for a shadow, nor for the phantom of a verification."""
+    return job.role is not Role.SHADOW and not is_phantom(job.subject)

@@ -66,6 +66,8 @@ def test_results_of_a_store_are_read_and_other_files_are_not() -> None:
     blobs.put("results/a/seg.dcm", b"x")
     blobs.put("work/b/result.json", b"{}")
     assert [one.release for one in read_results(blobs, LONG_AGO)] == ["spleen 1.0"]
+    blobs.put("results/p/result.json", json.dumps(result() | {"phantom": True}).encode())
+    assert len(list(read_results(blobs, LONG_AGO))) == 1, "a phantom's is not counted"
     assert not list(read_results(blobs, datetime.now(tz=UTC) + timedelta(days=1)))
     blobs.put("results/c/result.json", b"{}")
     with pytest.raises(Unavailable, match="none of bedside's"):

@@ -84,6 +84,7 @@ def test_jobs_are_read_from_what_machines_wrote() -> None:
         "2026-01-15T09:30:00.000000Z action=job.leased worker=w tenant=ward-3 job=j1",
         "2026-01-15T09:31:00.000000Z action=job.succeeded worker=w tenant=ward-3 job=j1 attempt=1",
         "2026-01-15T09:32:00.000000Z action=job.dead worker=w tenant=default job=j2",
+        "2026-01-15T09:33:00.000000Z action=job.succeeded worker=w tenant=default job=j3 phantom=yes",
     ]
     lines = [
         LogLine(at=AT + timedelta(minutes=n), group="g", stream="i-1", text=text, id=str(n))

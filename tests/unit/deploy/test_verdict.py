@@ -11,7 +11,6 @@ PLAN = Plan(
     queue_url="q",
     groups=("g",),
     reads=True,
-    keeps_results=False,
     patience_s=1800,
 )
 

@@ -83,7 +83,7 @@ def verify(hospital: Hospital, tmp_path: Path) -> Callable[..., Verdict]:
     archive.write_bytes(b"a phantom")
     study = PhantomStudy(path=archive, name=f"{PREFIX}1.zip", arrival=ARRIVAL, files=FILES)
 
-    def run(*, reads: bool = True, keeps: bool = False, ledger: MemoryLedger | None = None) -> Verdict:
+    def run(*, reads: bool = True, ledger: MemoryLedger | None = None) -> Verdict:
         plan = Plan(
             deployment="ward",
             bucket="b",
@@ -91,7 +91,6 @@ def verify(hospital: Hospital, tmp_path: Path) -> Callable[..., Verdict]:
             queue_url="q",
             groups=("g",),
             reads=reads,
-            keeps_results=keeps,
             patience_s=600,
         )
         cloud = cast(Cloud, hospital)
@@ -127,14 +126,6 @@ def test_a_drop_box_that_is_never_tidied_holds_nobody_up(
     hospital.at(1, f"arrivals/{ARRIVAL}/manifest.json", f"results/{ARRIVAL}/job1/result.json")
     verdict = verify()
     assert verdict.ok and SETTLE_S <= verdict.waited_s < SETTLE_S + 10
-
-
-def test_what_an_archive_may_still_fetch_stays(hospital: Hospital, verify: Callable[..., Verdict]) -> None:
-    result = f"results/{ARRIVAL}/job1/result.json"
-    hospital.at(1, f"arrivals/{ARRIVAL}/manifest.json", result, "inferred/ENTRY/000001.zip")
-    assert verify(keeps=True).ok
-    kept = {f"results/ward-3/{ARRIVAL}/job1/result.json", f"arrivals/ward-3/{ARRIVAL}/manifest.json", OTHERS}
-    assert set(hospital.objects) == kept
 
 
 def test_without_a_pipeline_being_taken_in_is_the_end(

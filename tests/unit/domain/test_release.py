@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bedside.domain.phantom import phantom_study_uid
 from bedside.domain.pipeline import Pipeline, ReleaseKind, Stage, StageKind
 from bedside.domain.release import How, Promotion, Role, checked_share, in_force, one_before, plans
 from bedside.errors import UsageError
@@ -74,6 +75,8 @@ def test_a_shadow_runs_beside_what_is_delivered() -> None:
         (Role.CANARY, "c"),
         (Role.SHADOW, "d"),
     ]
+    phantom = planned(current, canary, shadow, subject=phantom_study_uid("1"))
+    assert [(role, digest) for role, digest, _ in phantom] == [(Role.CURRENT, current.digest)]
     ended = [replace(canary, digest=""), replace(shadow, digest="")]
     assert [role for role, _, _ in planned(current, *ended)] == [Role.CURRENT]
     same = [replace(promotion, digest=current.digest) for promotion in (canary, shadow)]

@@ -103,7 +103,6 @@ def verified(
         queue_url=outputs["queue_url"],
         groups=[groups[name] for name in _first_pool(groups)],
         reads=bool(settings.pipeline),
-        keeps_results=site.settings.archive,
         patience_s=patience_s,
     )
     ledger = reach_ledger(settings.ledger.url or site.settings.ledger_url)

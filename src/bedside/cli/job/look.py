@@ -15,13 +15,13 @@ from bedside.cli.job.shapes import (
     job_json,
     moment,
     pipeline_cell,
+    role_words,
     seconds,
     state_cell,
 )
 from bedside.cli.output import coloured, note, write_json, write_table
 from bedside.domain.export import Export
 from bedside.domain.job import Job, JobState
-from bedside.domain.release import Role
 from bedside.domain.result import RESULT_FILE, Result
 from bedside.errors import NotFound
 from bedside.ports import JobFilter
@@ -159,12 +159,13 @@ def result_document(deployment: Opened, result: Result | None) -> dict[str, obje
 
 
 def _show_job(job: Job, export: Export | None) -> None:
+    role = role_words(job)
     lines: list[tuple[str, object]] = [
         ("job", job.id),
         ("state", state_cell(job)),
         ("what", doing(job)),
         ("pipeline", f"{job.pipeline.name} ({job.pipeline.version})"),
-        ("role", "" if job.role is Role.CURRENT else job.role.value),
+        ("role", "phantom, sent by bedside deploy verify" if role == "phantom" else role),
         ("rule", job.rule),
         ("study", job.subject),
         ("arrival", f"{job.arrival_id}, version {job.arrival_version}"),

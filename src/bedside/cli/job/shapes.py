@@ -10,6 +10,7 @@ from bedside.cli.output import coloured
 from bedside.cli.words import said
 from bedside.domain.arrival import Entry
 from bedside.domain.job import Job, JobState, LedgerEvent
+from bedside.domain.phantom import is_phantom
 from bedside.domain.pipeline import Decision
 from bedside.domain.release import Role
 
@@ -58,7 +59,14 @@ def doing(job: Job) -> str:
 
 def pipeline_cell(job: Job) -> str:
     """Return a job's pipeline, and its role where its result is not simply delivered."""
-    return job.pipeline.name if job.role is Role.CURRENT else f"{job.pipeline.name} ({job.role.value})"
+    return f"{job.pipeline.name} ({role})" if (role := role_words(job)) else job.pipeline.name
+
+
+def role_words(job: Job) -> str:
+    """Return why a job is not simply delivered, in a word; empty where it is."""
+    if is_phantom(job.subject):
+        return "phantom"
+    return "" if job.role is Role.CURRENT else job.role.value
 
 
 def clock(at: datetime) -> str:
@@ -91,6 +99,7 @@ def job_json(job: Job) -> dict[str, object]:
         "releases": [stage.release for stage in job.pipeline.stages],
         "rule": job.rule,
         "role": job.role.value,
+        "phantom": is_phantom(job.subject),
         "arrival_id": job.arrival_id,
         "arrival_version": job.arrival_version,
         "study_uid": job.subject,
