@@ -109,6 +109,11 @@ class DeploySettings(_Table):
     state_bucket: str = Field(
         "", description="Bucket of Terraform's state; empty is bedside-state-ACCOUNT-REGION."
     )
+    boundary_arn: str = Field(
+        "",
+        pattern=r"^$|^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$",
+        description="Permissions boundary, a policy that no machine's role can exceed; empty is none.",
+    )
     key_arn: str = Field("", description="KMS key that encrypts what is kept; empty is AWS's own.")
     cors_origins: tuple[str, ...] = Field((), description="Web pages that may upload, e.g. the portal's.")
     rejected_days: int = Field(30, ge=1, description="Days after which rejected input is deleted.")

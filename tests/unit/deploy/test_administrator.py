@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bedside.deploy.workflows import ADMINISTRATOR
+from bedside.deploy.workspace import MODULES
 
 cfn_yaml = pytest.importorskip("cfnlint.decode.cfn_yaml")
 
@@ -46,10 +47,10 @@ def matches(patterns: Iterable[str], value: str) -> bool:
     return any(fnmatchcase(value, pattern) for pattern in patterns)
 
 
-def allowed(action: str, resource: str, **context: str) -> bool:
-    """Whether the deploy role may: some statement allows it, and none denies it."""
+def allowed(action: str, resource: str, *, policy: str = "DeployPolicy", **context: str) -> bool:
+    """Whether a policy of the template lets one: some statement allows it, and none denies it."""
     effects = set()
-    for one in RESOURCES["DeployPolicy"]["Properties"]["PolicyDocument"]["Statement"]:
+    for one in RESOURCES[policy]["Properties"]["PolicyDocument"]["Statement"]:
         if not matches(listed(one["Action"]), action):
             continue
         if "NotResource" in one and matches(listed(one["NotResource"]), resource):
@@ -64,6 +65,9 @@ def allowed(action: str, resource: str, **context: str) -> bool:
 
 def role(name: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/{name}"
+
+
+BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/github-bedside-machines"
 
 
 def test_one_branch_and_one_environment_of_one_repository_are_trusted() -> None:
@@ -100,6 +104,9 @@ def test_no_wildcard_lets_another_repository_in(name: str) -> None:
         ("iam:UpdateOpenIDConnectProviderThumbprint", f"arn:aws:iam::{ACCOUNT}:oidc-provider/x"),
         ("iam:PutRolePolicy", role("github-bedside-deploy")),
         ("iam:UpdateAssumeRolePolicy", role("github-bedside-deploy")),
+        ("iam:CreatePolicyVersion", BOUNDARY),
+        ("iam:DeletePolicy", BOUNDARY),
+        ("iam:DeleteRolePermissionsBoundary", role("bedside-worker")),
         ("iam:AttachRolePolicy", role("admin")),
         ("iam:CreateRole", role("other-worker")),
         ("iam:PassRole", role("admin")),
@@ -129,7 +136,92 @@ def test_what_the_deploy_role_may_not(action: str, resource: str) -> None:
     ],
 )
 def test_what_it_may(action: str, resource: str) -> None:
-    assert allowed(action, resource, PassedToService="ec2.amazonaws.com")
+    assert allowed(action, resource, PassedToService="ec2.amazonaws.com", PermissionsBoundary=BOUNDARY)
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary"],
+)
+def test_it_gives_rights_only_to_roles_that_its_boundary_holds(action: str) -> None:
+    assert allowed(action, role("bedside-worker"), PermissionsBoundary=BOUNDARY)
+    assert not allowed(action, role("bedside-worker"))
+    mine = f"arn:aws:iam::{ACCOUNT}:policy/bedside-all"
+    assert not allowed(action, role("bedside-worker"), PermissionsBoundary=mine)
+
+
+def test_it_changes_neither_itself_nor_the_boundary_whatever_the_deployment_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(VALUES, "DeploymentName", "github")
+    boundary = f"arn:aws:iam::{ACCOUNT}:policy/github-github-machines"
+    assert allowed("iam:PutRolePolicy", role("github-worker"), PermissionsBoundary=boundary)
+    assert not allowed("iam:PutRolePolicy", role("github-github-deploy"), PermissionsBoundary=boundary)
+    assert not allowed("iam:UpdateAssumeRolePolicy", role("github-github-deploy"))
+    assert not allowed("iam:CreatePolicyVersion", boundary)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("iam:CreateUser", f"arn:aws:iam::{ACCOUNT}:user/x"),
+        ("iam:PutRolePolicy", role("bedside-worker")),
+        ("iam:PassRole", role("bedside-worker")),
+        ("sts:AssumeRole", role("admin")),
+        ("ssm:SendCommand", "*"),
+        ("s3:GetObject", "arn:aws:s3:::payroll/january"),
+        ("ssm:GetParameter", f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter/payroll/password"),
+    ],
+)
+def test_what_no_machine_may_whatever_its_policy_says(action: str, resource: str) -> None:
+    assert not allowed(action, resource, policy="Boundary", PassedToService="medical-imaging.amazonaws.com")
+
+
+def test_the_boundary_holds_back_nothing_that_machines_need() -> None:
+    """Each action in the modules' policies of machines, functions and imports."""
+    places = {
+        "s3": "arn:aws:s3:::bedside-1/input/x",
+        "ssm": f"arn:aws:ssm:eu-west-1:{ACCOUNT}:parameter/bedside/ledger/url",
+        "iam": role("bedside-import"),
+    }
+    text = "".join(
+        file.read_text(encoding="utf-8")
+        for module in ("machine", "workers", "control", "archive", "tenants")
+        for file in (MODULES / "modules" / module).glob("*.tf")
+    )
+    documents = re.findall(r'^data "aws_iam_policy_document".*?^}', text, re.MULTILINE | re.DOTALL)
+    # Without the keys of conditions, which look like actions.
+    lines = [line for line in "".join(documents).splitlines() if " variable " not in line]
+    named = re.findall(r'"([a-z0-9-]+:[A-Z][A-Za-z]+)"', " ".join(lines))
+    needed = {action for action in named if action.partition(":")[0] not in ("aws", "sts")}
+    assert {"s3:GetObject", "iam:PassRole", "ec2:AssociateAddress"} <= needed
+    refused = {
+        action
+        for action in needed
+        if not allowed(
+            action,
+            places.get(action.partition(":")[0], "*"),
+            policy="Boundary",
+            PassedToService="medical-imaging.amazonaws.com",
+        )
+    }
+    assert refused == set()
+
+
+def test_every_role_that_a_workflow_makes_has_the_boundary() -> None:
+    """But the one of module ci, which a person makes."""
+    made = 0
+    for file in (MODULES / "modules").glob("*/*.tf"):
+        for block in re.findall(
+            r'^resource "aws_iam_role" .*?^}', file.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        ):
+            made += 1
+            assert ("var.boundary_arn" in block) == (file.parent.name != "ci"), file
+    assert made == 5
+    root = (MODULES / "main.tf").read_text(encoding="utf-8")
+    for module in ("workers", "control", "archive"):
+        (block,) = re.findall(rf'^module "{module}" .*?^}}', root, re.MULTILINE | re.DOTALL)
+        assert re.search(r"boundary_arn += var.boundary_arn", block), module
 
 
 def test_a_role_is_passed_to_services_of_the_deployment_only() -> None:
@@ -150,7 +242,7 @@ def test_the_state_is_versioned_encrypted_private_and_over_tls() -> None:
 
 
 def test_every_parameter_and_output_says_what_it_is() -> None:
-    assert set(TEMPLATE["Outputs"]) == {"Role", "Region", "StateBucketName"}
+    assert set(TEMPLATE["Outputs"]) == {"Role", "Boundary", "Region", "StateBucketName"}
     for one in (*TEMPLATE["Parameters"].values(), *TEMPLATE["Outputs"].values()):
         assert one["Description"]
     groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]

@@ -83,5 +83,6 @@ def _say_next(region: str, environment: str) -> None:
     note(f"  on GitHub, an environment {environment!r} with its reviewers (Settings, Environments)")
     note("  on AWS, by an administrator: bedside ci template > administrator.yaml, launched in the console;")
     note(f"    its Repository is what this prints: {ASK_REPOSITORY}")
+    note("  in bedside.toml, [deploy] boundary_arn = the stack's output Boundary")
     note("  gh variable set BEDSIDE_ROLE --body ROLE-ARN, the stack's output Role")
     note(f"  gh variable set BEDSIDE_REGION --body {region or 'REGION, the output Region'}")

@@ -58,7 +58,8 @@ ACTIONS: Mapping[str, tuple[Grant, ...]] = {
         Grant(
             "iam",
             "CreateRole GetRole UpdateRole UpdateAssumeRolePolicy DeleteRole ListRolePolicies "
-            "ListAttachedRolePolicies ListInstanceProfilesForRole TagRole UntagRole ListRoleTags PassRole",
+            "ListAttachedRolePolicies ListInstanceProfilesForRole TagRole UntagRole ListRoleTags PassRole "
+            "PutRolePermissionsBoundary DeleteRolePermissionsBoundary",
             ROLE,
         ),
     ),

@@ -52,6 +52,7 @@ module "archive" {
   count  = var.archive ? 1 : 0
 
   name         = var.name
+  boundary_arn = var.boundary_arn
   key_arn      = var.key_arn
   bucket_arn   = module.storage.bucket_arn
   datastore_id = var.datastore_id
@@ -105,6 +106,7 @@ module "workers" {
   source = "./modules/workers"
 
   name                      = var.name
+  boundary_arn              = var.boundary_arn
   region                    = var.region
   key_arn                   = var.key_arn
   bucket                    = module.storage.bucket
@@ -134,6 +136,7 @@ module "control" {
   count  = var.control ? 1 : 0
 
   name                      = var.name
+  boundary_arn              = var.boundary_arn
   region                    = var.region
   domain                    = var.control_domain
   acme_server               = var.control_acme_server

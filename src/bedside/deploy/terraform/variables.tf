@@ -21,6 +21,12 @@ variable "state_bucket" {
   default     = ""
 }
 
+variable "boundary_arn" {
+  description = "Policy that no machine's role can exceed (IAM's permissions boundary); empty is none."
+  type        = string
+  default     = ""
+}
+
 variable "key_arn" {
   description = "KMS key that encrypts what is kept; empty is AWS's own. Its policy must let S3 use it for the queue."
   type        = string

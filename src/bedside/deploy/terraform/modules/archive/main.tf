@@ -124,9 +124,10 @@ data "aws_iam_policy_document" "import" {
 }
 
 resource "aws_iam_role" "import" {
-  name               = "${var.name}-import"
-  description        = "HealthImaging reads bedside's studies and results"
-  assume_role_policy = data.aws_iam_policy_document.trust.json
+  name                 = "${var.name}-import"
+  description          = "HealthImaging reads bedside's studies and results"
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.boundary_arn == "" ? null : var.boundary_arn
 }
 
 resource "aws_iam_role_policy" "import" {

@@ -28,3 +28,9 @@ variable "key_arn" {
   type        = string
   default     = ""
 }
+
+variable "boundary_arn" {
+  description = "Policy that no role made here can exceed (IAM's permissions boundary); empty is none."
+  type        = string
+  default     = ""
+}

@@ -64,9 +64,10 @@ data "aws_iam_policy_document" "this" {
 }
 
 resource "aws_iam_role" "this" {
-  name               = local.group
-  description        = "bedside's control machine"
-  assume_role_policy = module.machine.trust
+  name                 = local.group
+  description          = "bedside's control machine"
+  assume_role_policy   = module.machine.trust
+  permissions_boundary = var.boundary_arn == "" ? null : var.boundary_arn
 }
 
 resource "aws_iam_role_policy" "this" {

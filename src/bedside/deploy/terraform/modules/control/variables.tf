@@ -190,3 +190,9 @@ variable "dicom_client_ca" {
     error_message = "dicom_client_ca means nothing where dicom_tls is false."
   }
 }
+
+variable "boundary_arn" {
+  description = "Policy that no role made here can exceed (IAM's permissions boundary); empty is none."
+  type        = string
+  default     = ""
+}

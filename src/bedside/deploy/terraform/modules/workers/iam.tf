@@ -145,9 +145,10 @@ data "aws_iam_policy_document" "worker" {
 resource "aws_iam_role" "worker" {
   for_each = var.pools
 
-  name               = "${local.groups[each.key]}-worker"
-  description        = "Machines of bedside's pool ${each.key}"
-  assume_role_policy = module.machine.trust
+  name                 = "${local.groups[each.key]}-worker"
+  description          = "Machines of bedside's pool ${each.key}"
+  assume_role_policy   = module.machine.trust
+  permissions_boundary = var.boundary_arn == "" ? null : var.boundary_arn
 }
 
 resource "aws_iam_role_policy" "worker" {
@@ -210,9 +211,10 @@ data "aws_iam_policy_document" "waker" {
 }
 
 resource "aws_iam_role" "waker" {
-  name               = "${var.name}-waker"
-  description        = "Raises bedside's pools from zero"
-  assume_role_policy = data.aws_iam_policy_document.lambda_trust.json
+  name                 = "${var.name}-waker"
+  description          = "Raises bedside's pools from zero"
+  assume_role_policy   = data.aws_iam_policy_document.lambda_trust.json
+  permissions_boundary = var.boundary_arn == "" ? null : var.boundary_arn
 }
 
 resource "aws_iam_role_policy" "waker" {

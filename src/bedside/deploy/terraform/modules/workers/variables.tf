@@ -150,3 +150,9 @@ variable "log_days" {
   type        = number
   default     = 30
 }
+
+variable "boundary_arn" {
+  description = "Policy that no role made here can exceed (IAM's permissions boundary); empty is none."
+  type        = string
+  default     = ""
+}
