@@ -71,6 +71,14 @@ def test_machines_and_their_quota(account: Cloud) -> None:
     assert account.quota_vcpus("dl1.24xlarge", spot=True) is None
 
 
+def test_zones_and_what_they_offer(account: Cloud) -> None:
+    zones = account.zones()
+    assert list(zones) == sorted(zones) and set(zones) > {f"{REGION}a", f"{REGION}b"}
+    offered = account.zones_of("g4dn.xlarge")
+    assert offered and set(offered) <= set(zones)
+    assert not account.zones_of("no.such")
+
+
 def test_imaging_is_not_everywhere(account: Cloud) -> None:
     assert account.has_imaging()
     assert not account.elsewhere("sa-east-1").has_imaging()

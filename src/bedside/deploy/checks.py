@@ -5,7 +5,7 @@ later by machines that never start.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bedside.config import DeploySettings, PoolSettings
 from bedside.config.authorities import rds_regions
@@ -78,9 +78,13 @@ def _control(cloud: Cloud, settings: DeploySettings) -> Iterator[Finding]:
             mend="set deploy.control_machine to a kind that the region has",
         )
         return
-    yield from _zones(
-        cloud, "control machine", (kind,), settings.availability_zones, "deploy.control_machine"
+    place = _Place(
+        who="control machine",
+        kinds=(kind,),
+        zones=settings.availability_zones,
+        kinds_key="deploy.control_machine",
     )
+    yield from _zones(cloud, place)
     if settings.control_cidrs:
         yield Finding(
             ok=True, text=f"control machine: {kind}, {domain} for {', '.join(settings.control_cidrs)}"
@@ -100,22 +104,42 @@ def _control(cloud: Cloud, settings: DeploySettings) -> Iterator[Finding]:
         )
 
 
-def _zones(cloud: Cloud, who: str, kinds: Sequence[str], most: int, setting: str) -> Iterator[Finding]:
-    """Say where a kind is not offered: AWS has some of them in some zones only, and tries each in vain."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Machines and the zones they may start in: the region's first ones.
+
+    Attributes:
+        who: In words.
+        kinds: Of machine.
+        zones: How many.
+        kinds_key: Setting of the kinds.
+        zones_key: Setting of the number.
+    """
+
+    who: str
+    kinds: Sequence[str]
+    zones: int
+    kinds_key: str
+    zones_key: str = "deploy.availability_zones"
+
+
+def _zones(cloud: Cloud, place: _Place) -> Iterator[Finding]:
+    """Say where a kind is not offered: AWS has some in some zones only, and tries the others in vain."""
     there = cloud.zones()
-    chosen = there[:most]
-    for kind in kinds:
-        offered = [zone for zone in cloud.zones_of(kind) if zone in there]
-        if set(chosen) <= set(offered):
+    chosen = there[: place.zones]
+    offered = {kind: [zone for zone in cloud.zones_of(kind) if zone in there] for kind in place.kinds}
+    lost = not any(zone in chosen for zones in offered.values() for zone in zones)
+    for kind, zones in offered.items():
+        usable = [zone for zone in chosen if zone in zones]
+        if usable == list(chosen):
             continue
-        where = f"{who}: of the zones {', '.join(chosen)} {{}} {kind}, which is in {', '.join(offered)}"
-        if usable := set(chosen) & set(offered):
-            yield Finding(ok=None, text=where.format(f"only {', '.join(sorted(usable))} offers"))
-            continue
-        needed = next((number for number, zone in enumerate(there, 1) if zone in offered), None)
-        more = f"set deploy.availability_zones = {needed}, or " if needed and needed <= MOST_ZONES else ""
+        of_them = f"only {', '.join(usable)} of" if usable else "none of"
+        needed = next((number for number, zone in enumerate(there, 1) if zone in zones), MOST_ZONES + 1)
+        more = f"set {place.zones_key} = {needed}, or " if not usable and needed <= MOST_ZONES else ""
         yield Finding(
-            ok=False, text=where.format("none offers"), mend=f"{more}set {setting} to a kind that they have"
+            ok=False if lost else None,
+            text=f"{place.who}: {of_them} {', '.join(chosen)} has {kind}, which is in {', '.join(zones)}",
+            mend=f"{more}set {place.kinds_key} to kinds that they have" if lost else "",
         )
 
 
@@ -128,9 +152,16 @@ def _machines(cloud: Cloud, settings: DeploySettings, name: str, pool: PoolSetti
             mend=f"set deploy.pools.{name}.instance_types to kinds that the region has",
         )
         return
-    # Its release disks hold it to the first of them.
-    most = pool.release_disk_zones if pool.release_disk_gb else settings.availability_zones
-    yield from _zones(cloud, f"pool {name}", pool.instance_types, most, f"deploy.pools.{name}.instance_types")
+    key = f"deploy.pools.{name}"
+    place = _Place(
+        who=f"pool {name}",
+        kinds=pool.instance_types,
+        zones=settings.availability_zones,
+        kinds_key=f"{key}.instance_types",
+    )
+    if pool.release_disk_gb:  # it is held to where its disks are
+        place = replace(place, zones=pool.release_disk_zones, zones_key=f"{key}.release_disk_zones")
+    yield from _zones(cloud, place)
     kind = "spot" if pool.spot else "on-demand"
     for machine in pool.instance_types:
         needed = pool.max * vcpus[machine]

@@ -94,6 +94,14 @@ class Cloud(Protocol):
         """Return the vCPUs of those kinds of machine that the region has; others are left out."""
         ...
 
+    def zones(self) -> Sequence[str]:
+        """Return the region's zones that are open to everybody and at work, sorted: no local ones."""
+        ...
+
+    def zones_of(self, instance_type: str) -> Sequence[str]:
+        """Return the zones that offer a kind of machine, sorted; none where the region lacks it."""
+        ...
+
     def quota_vcpus(self, instance_type: str, *, spot: bool) -> float | None:
         """Return how many vCPUs of a machine's family may run at a time; None where nobody says."""
         ...

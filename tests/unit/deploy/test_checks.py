@@ -29,6 +29,14 @@ class Account:
     def vcpus(self, instance_types: Sequence[str]) -> Mapping[str, int]:
         return {name: 4 for name in instance_types if name.startswith("g4dn")}
 
+    def zones(self) -> Sequence[str]:
+        return ("eu-west-1a", "eu-west-1b", "eu-west-1c")
+
+    def zones_of(self, instance_type: str) -> Sequence[str]:
+        """Return the last zone and a local one for g4dn.metal, the first for g4dn.2xlarge, else all."""
+        some = {"g4dn.metal": ("eu-west-1-atl-1a", "eu-west-1c"), "g4dn.2xlarge": ("eu-west-1a",)}
+        return some.get(instance_type, self.zones())
+
     def quota_vcpus(self, instance_type: str, *, spot: bool) -> float | None:
         return 0.0 if spot else 8.0
 
@@ -57,6 +65,32 @@ def test_a_quota_holds_the_most_machines_or_says_how_many_it_lacks() -> None:
     assert two.ok and two.text == "pool a: 2 × g4dn.xlarge need 8 on-demand vCPUs, the quota is 8"
     assert three.ok is False and "need 12 on-demand vCPUs, the quota is 8" in three.text
     assert three.mend.startswith("ask AWS for 12 vCPUs: https://")
+
+
+def zoned(**settings: Any) -> list[Finding]:
+    return [finding for finding in asked(Account(), **settings) if "which is in" in finding.text]
+
+
+def test_a_kind_that_no_chosen_zone_has_names_those_that_have_it() -> None:
+    (found,) = zoned(pools={"a": PoolSettings(instance_types=("g4dn.metal",))})
+    assert found.ok is False
+    assert found.text == "pool a: none of eu-west-1a, eu-west-1b has g4dn.metal, which is in eu-west-1c"
+    assert found.mend.startswith("set deploy.availability_zones = 3, or set deploy.pools.a.instance_types")
+    assert not zoned(pools={"a": PoolSettings(instance_types=("g4dn.metal",))}, availability_zones=3)[0].mend
+
+
+def test_a_kind_that_some_zones_have_stops_nothing() -> None:
+    (found,) = zoned(pools={"a": PoolSettings(instance_types=("g4dn.2xlarge",))})
+    assert (found.ok, found.mend) == (None, "") and "only eu-west-1a of eu-west-1a, eu-west-1b" in found.text
+    # Nor does one that no zone has, beside another.
+    (found,) = zoned(pools={"a": PoolSettings(instance_types=("g4dn.metal", "g4dn.xlarge"))})
+    assert found.ok is None
+    assert not zoned(pools={"a": PoolSettings()})
+
+
+def test_where_releases_disks_are_is_where_machines_start() -> None:
+    pool = PoolSettings(instance_types=("g4dn.2xlarge",), release_disk_gb=30)
+    assert not zoned(pools={"a": pool})
 
 
 def test_spot_has_a_quota_of_its_own() -> None:

@@ -97,6 +97,22 @@ class AwsCloud:
                 }
         return found
 
+    def zones(self) -> Sequence[str]:
+        """Return the region's zones that are open to everybody and at work, sorted: no local ones."""
+        open_to_all = {"opt-in-status": "opt-in-not-required", "state": "available"}
+        with self._asking("ec2", "listing zones"):
+            found = self._client("ec2").describe_availability_zones(Filters=_filters(open_to_all))
+        return sorted(zone["ZoneName"] for zone in found["AvailabilityZones"])
+
+    def zones_of(self, instance_type: str) -> Sequence[str]:
+        """Return the zones that offer a kind of machine, sorted; none where the region lacks it."""
+        with self._asking("ec2", "asking where a kind of machine is"):
+            pages = self._client("ec2").get_paginator("describe_instance_type_offerings")
+            found = pages.paginate(
+                LocationType="availability-zone", Filters=_filters({"instance-type": instance_type})
+            )
+            return sorted(offer["Location"] for page in found for offer in page["InstanceTypeOfferings"])
+
     def quota_vcpus(self, instance_type: str, *, spot: bool) -> float | None:
         """Return how many vCPUs of a machine's family may run at a time; None where nobody says."""
         letters = _FAMILY.match(instance_type)
@@ -268,6 +284,10 @@ class AwsCloud:
             return make_imaging_client(self._region)
         with asked(service, f"speaking to {service}"):
             return self._session.client(service, config=limits())
+
+
+def _filters(wanted: Mapping[str, str]) -> list[dict[str, object]]:
+    return [{"Name": name, "Values": [value]} for name, value in wanted.items()]
 
 
 def _tag(tags: Sequence[Mapping[str, str]]) -> str:

@@ -7,7 +7,9 @@ from bedside.deploy.actions.grant import BUCKET, GROUP, LOG, QUEUE, REGISTRY, Gr
 #: What `bedside deploy` itself asks, whatever is made: the checks, the state, and what is left.
 OWN = (
     Grant("sts", "GetCallerIdentity"),
-    Grant("ec2", "DescribeRegions DescribeInstanceTypes"),
+    Grant(
+        "ec2", "DescribeRegions DescribeAvailabilityZones DescribeInstanceTypes DescribeInstanceTypeOfferings"
+    ),
     Grant("servicequotas", "GetServiceQuota"),
     # Today's prices for `deploy cost`; without them it takes its table.
     Grant("pricing", "GetProducts"),
