@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nothing_bundle
@@ -31,6 +32,32 @@ def test_jobs_are_done_by_priority_then_age(clinic: Clinic, tmp_path: Path) -> N
     assert clinic.type("job", "priority", a.id, "--", "-5").code == 0
     clinic.work()
     assert order(clinic) == [c.id, b.id, d.id, a.id]
+
+
+def test_a_worker_that_no_serve_started_finds_jobs_by_itself_and_at_once(
+    clinic: Clinic, tmp_path: Path
+) -> None:
+    """It needs no hint: it looks into the ledger each `worker.poll_s`."""
+    command = [sys.executable, "-m", "bedside", "worker", "-c", clinic.configuration]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        assert _within(60, lambda: "action=worker.ready" in (tmp_path / "log").read_text())
+        time.sleep(1)  # it has looked, found nothing, and pauses
+        (job,) = send(clinic, tmp_path, "a")
+        sent = time.monotonic()
+        assert _within(10, lambda: order(clinic) == [job.id])
+        assert time.monotonic() - sent < 3, "half a second, and what a busy machine adds"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _within(seconds: float, holds: Callable[[], bool]) -> bool:
+    until = time.monotonic() + seconds
+    while not (held := holds()) and time.monotonic() < until:
+        time.sleep(0.05)
+    return held
 
 
 def test_a_rule_gives_its_jobs_a_priority(clinic: Clinic, tmp_path: Path) -> None:
