@@ -59,6 +59,9 @@ def test_a_control_machine_needs_a_name_that_scripts_can_bear(tmp_path: Path) ->
     for kind in ("t3a.small", "m7i-flex.large", "g4dn.xlarge"):
         read(tmp_path, f'control_machine = "{kind}"')
     assert "call the pool otherwise" in refusal(tmp_path, f"{given}[deploy.pools.control]\n")
+    for name in ("dead", "gpu-dead", "waker-failed"):
+        assert "call the pool otherwise" in refusal(tmp_path, f"[deploy.pools.{name}]\n")
+    assert "undead" in Settings.model_validate({"deploy": {"pools": {"undead": {}}}}).deploy.pools
 
 
 def test_senders_are_named_and_do_not_cross_the_internet_in_the_clear(tmp_path: Path) -> None:

@@ -222,6 +222,8 @@ class DeploySettings(_Table):
             raise ValueError("dicom_port = 8081: there the machine is asked for its health; take another")
         if "events" in self.pools and len(self.pools) > 1:
             raise ValueError("pools.events: the queue of what arrives has this name; call the pool otherwise")
+        if dead := [name for name in self.pools if f"-{name}".endswith(("-dead", "-failed"))]:
+            raise ValueError(f"pools.{dead[0]}: queues of what was given up end so; call the pool otherwise")
         if self.control and "control" in self.pools:
             raise ValueError("pools.control: the control machine has this name; call the pool otherwise")
         return self
