@@ -152,8 +152,9 @@ def test_nothing_reaches_a_worker_and_only_machines_reach_the_ledger(deployment:
         (door["FromPort"], *(network["CidrIp"] for network in door["IpRanges"]))
         for door in groups[f"{NAME}-control"]["IpPermissions"]
     }
-    assert doors == {(443, "192.0.2.0/24"), (80, "0.0.0.0/0")}
+    assert doors == {(443, "192.0.2.0/24"), (80, "0.0.0.0/0"), (11112, "192.0.2.7/32")}
     assert deployment.outputs["control"]["url"] == "https://bedside.hospital.example"
+    assert deployment.outputs["control"]["dicom"] == "bedside.hospital.example:11112"
     (address,) = ec2.describe_addresses(PublicIps=[deployment.outputs["control"]["address"]])["Addresses"]
     assert {"Key": "bedside:deployment", "Value": NAME} in address["Tags"]
     for permission in groups[f"{NAME}-ledger"]["IpPermissions"]:
