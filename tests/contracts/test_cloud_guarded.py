@@ -16,6 +16,7 @@ from bedside.config import DeploySettings
 from bedside.deploy.actual import read_results
 from bedside.deploy.grants import Where, packed, permissions
 from bedside.deploy.phantom_study import PREFIX
+from bedside.deploy.staying import staying
 from bedside.errors import ConfigError, Unavailable
 from bedside.ports.cloud import Cloud
 from bedside.wiring.cloud import open_cloud
@@ -109,3 +110,34 @@ def test_whoever_deploys_can_verify_and_read_no_study(
         with pytest.raises(ConfigError, match=r"s3:(GetObject|PutObject)"):
             call()
     assert guarded.client("s3").get_object(Bucket=BUCKET, Key=STUDY)["Body"].read() == b"a patient's"
+
+
+def test_a_bucket_of_states_that_may_not_be_deleted_is_emptied_and_told(
+    guarded: GuardedCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the administrator's template has it: the role of workflows may not delete the bucket."""
+    bucket = "states-of-ward"
+    guarded.client("s3").create_bucket(Bucket=bucket)
+    guarded.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    keys = guarded.user("workflow")
+    arn = f"arn:aws:s3:::{bucket}"
+    statements = [
+        {"Effect": "Allow", "Action": "s3:*", "Resource": [arn, f"{arn}/*"]},
+        {"Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": arn},
+        {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"},
+    ]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    guarded.client("iam").put_user_policy(UserName="workflow", PolicyName="p", PolicyDocument=policy)
+    for name, value in guarded.environment(keys).items():
+        monkeypatch.setenv(name, value)
+    cloud = open_cloud(REGION)
+    for body in (b"1", b"2"):
+        cloud.write(bucket, "ward/terraform.tfstate", body)
+    assert not cloud.remove_state(bucket, "ward/")
+    assert cloud.listed(bucket, "") == []
+    (stays,) = staying(cloud, "ward", bucket=bucket, bucket_is_gone=False, shares_layers=False)
+    assert stays.remove == f"aws s3 rb s3://{bucket}, by an administrator"
+    assert "is empty, and which these credentials may not delete" in stays.text
+    (setting,) = staying(cloud, "ward", bucket="", bucket_is_gone=False, shares_layers=True)
+    assert "BLOB_MOUNTING" in setting.remove
+    guarded.client("s3").delete_bucket(Bucket=bucket)

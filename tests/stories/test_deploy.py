@@ -225,6 +225,39 @@ def test_what_holds_data_is_not_replaced_by_the_way(
 
 
 @pytest.mark.needs("terraform")
+def test_what_an_administrator_made_stays_and_is_told(
+    place: Path, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stack's bucket and role carry the deployment's tag, and are not what a removal left behind."""
+    modules = tmp_path / "modules-source"
+    modules.mkdir()
+    (modules / "main.tf").write_text(WITH_DATA)
+    monkeypatch.setattr(workspace, "MODULES", modules)
+    s3, iam, bucket = cloud.client("s3"), cloud.client("iam"), "made-by-a-stack-for-ward"
+    s3.create_bucket(Bucket=bucket)
+    tags = {"TagSet": [{"Key": "bedside:deployment", "Value": "ward"}]}
+    s3.put_bucket_tagging(Bucket=bucket, Tagging=tags)
+    s3.put_object(Bucket=bucket, Key="clinic/terraform.tfstate", Body=b"{}")
+    iam.create_role(RoleName="github-ward-deploy", AssumeRolePolicyDocument="{}")
+    with (place / "bedside.toml").open("a") as file:
+        file.write(f'state_bucket = "{bucket}"\n')
+    assert typed("deploy", "apply", "--yes", "--no-verify").code == 0
+    gone = typed("deploy", "destroy", "--yes", "--json")
+    assert gone.code == 0, gone.err
+    assert gone.json["left"] == []
+    (kept, role) = gone.json["stays"]
+    assert kept["what"] == f"bucket {bucket}" and "keeps the state of clinic and" in kept["why"]
+    assert role["what"] == "role github-ward-deploy" and "delete-stack" in role["remove"]
+    assert f"stays: bucket {bucket}, which keeps" in gone.err
+    assert [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]] == [
+        "clinic/terraform.tfstate"
+    ]
+    iam.delete_role(RoleName="github-ward-deploy")
+    s3.delete_object(Bucket=bucket, Key="clinic/terraform.tfstate")
+    s3.delete_bucket(Bucket=bucket)
+
+
+@pytest.mark.needs("terraform")
 def test_machines_get_the_software_and_the_configuration_of_who_deployed(
     place: Path, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

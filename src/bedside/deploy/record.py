@@ -88,9 +88,16 @@ class Proof:
         return f"nothing is left: {self.gone} resources were asked for and are gone{rest}"
 
 
-def proof(cloud: Cloud, name: str, made: Iterable[Held]) -> Proof:
-    """Ask AWS what is left, by tag and by record."""
-    left = {item.arn for item in cloud.tagged(name)}
+def proof(cloud: Cloud, name: str, made: Iterable[Held], but: frozenset[str] = frozenset()) -> Proof:
+    """Ask AWS what is left, by tag and by record.
+
+    Args:
+        cloud: The deployment's account and region.
+        name: The deployment's.
+        made: What was recorded.
+        but: ARNs of what is not the deployment's to remove, though it may carry its tag.
+    """
+    left = {item.arn for item in cloud.tagged(name)} - but
     gone = unasked = 0
     for arn in sorted({item.arn for item in made if item.arn.startswith("arn:")}):
         match cloud.exists(arn):

@@ -14,8 +14,11 @@ from bedside.cli.output import ProgressLine, note, write_json
 from bedside.errors import Unavailable, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from bedside.deploy.runner import Held
     from bedside.deploy.site import Site
+    from bedside.deploy.staying import Stays
 
 #: Objects of a bucket are counted so far: a thousand take a request.
 COUNTED = 10_000
@@ -34,10 +37,12 @@ def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | Non
     """Remove everything, studies and results included, and prove that nothing is left.
 
     Buckets and registries are emptied first. Then AWS is asked, by tag and by bedside's own record of
-    what it made; the exit code is 5 while anything is left.
+    what it made; the exit code is 5 while anything is left. What stays on purpose is told, with the command
+    that removes it.
     """
     from bedside.deploy.record import proof
     from bedside.deploy.site import ids
+    from bedside.deploy.staying import administrators
 
     site = site_of(config_path, state)
     terraform = site.reopen()
@@ -88,18 +93,31 @@ def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | Non
             progress.update(f"removing the datastore {datastore}, which takes minutes")
             progress.update(f"{site.datastores.remove(datastore)} image sets deleted with {datastore}")
     left = terraform.held()
-    found = proof(site.cloud, site.settings.name, record.made())
+    remote = site.remote()
+    not_ours = administrators(
+        site.settings.name, account=site.cloud.caller().account, bucket=remote.bucket if remote else ""
+    )
+    found = proof(site.cloud, site.settings.name, record.made(), but=not_ours)
+    whole = not left and not found.left
+    stays = _forget(site, held) if whole else ()
     if as_json:
         write_json(
-            {**plan_json(planned), "left": found.left, "gone": found.gone, "by_tag_only": found.unasked}
+            {
+                **plan_json(planned),
+                "left": found.left,
+                "gone": found.gone,
+                "by_tag_only": found.unasked,
+                "stays": [one.to_json() for one in stays],
+            }
         )
     for arn in found.left:
         note(f"left: {arn}")
-    if left or found.left:
+    if not whole:
         raise Unavailable(found.summary, hint="bedside deploy destroy, once more")
-    _forget(site)
     if not as_json:
         click.echo(found.summary)
+    for one in stays:
+        note(one.text)
 
 
 def _ask(name: str, *, yes: bool) -> None:
@@ -127,12 +145,22 @@ def _empty(site: "Site", held: "list[Held]", progress: ProgressLine) -> None:
         progress.update(f"{site.cloud.empty_registry(registry)} manifests deleted from {registry}")
 
 
-def _forget(site: "Site") -> None:
-    """Remove the state and the working copy: they describe nothing any more."""
+def _forget(site: "Site", held: "list[Held]") -> "Sequence[Stays]":
+    """Remove the state and the working copy, which describe nothing any more; return what stays."""
+    from bedside.deploy.site import ids
+    from bedside.deploy.staying import staying
     from bedside.deploy.variables import state_folder
 
     remote = site.remote()
     folder = state_folder(site.settings.name)  # the record lies beside the state
-    if remote is not None and site.cloud.remove_state(remote.bucket, folder):
+    gone = remote is not None and site.cloud.remove_state(remote.bucket, folder)
+    if remote is not None and gone:
         note(f"the bucket {remote.bucket} is gone too: no other deployment kept its state there")
     shutil.rmtree(site.folder)
+    return staying(
+        site.cloud,
+        site.settings.name,
+        bucket=remote.bucket if remote else "",
+        bucket_is_gone=gone,
+        shares_layers=site.settings.blob_mounting and bool(ids(held, "aws_ecr_repository")),
+    )
