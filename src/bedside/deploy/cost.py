@@ -31,6 +31,8 @@ BUSY, NEVER_IDLE = 0.9, 10.0
 S3_WRITES, S3_READS = 60, 60
 #: Requests to SQS of one study, and of a month's long polling by the workers that run.
 SQS_REQUESTS = 30
+#: Events of S3 in EventBridge, which takes all of a bucket's: of a study's writes, and of as many deletions.
+S3_EVENTS = 120
 #: The waker is called each minute, day and night; each call takes about this much at 0.25 GB.
 WAKER_CALLS = 60 * 24 * DAYS_PER_MONTH
 WAKER_GB_S = 0.25 * 0.5
@@ -41,6 +43,10 @@ FREE_IMAGING_GB, FREE_IMAGING_CALLS = 20.0, 20_000.0
 LEDGER_GB, RELEASE_GB, CONTROL_GB = 20, 5, 30
 #: Share of the study's size that a result adds, and calls of HealthImaging per archived study.
 RESULT_SHARE, IMAGING_CALLS = 0.05, 10
+#: A study lies in S3 as it was sent (`inferred/`) and file by file (`arrivals/`).
+COPIES = 2
+#: Nothing of bedside deletes studies: after so many months their storage is told.
+GROWN = (1, 12)
 CONTROL_MACHINE = "t3.small"
 #: As AWS counts them: an alarm on a formula is one for each metric in it.
 ALARMS = 12
@@ -138,12 +144,21 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """Lines, and what they come to."""
+    """Lines, and what they come to.
+
+    Attributes:
+        region: Whose prices.
+        workload: What was taken to arrive.
+        machine_s_per_study: Billed seconds of machines.
+        lines: The items.
+        storage: GB in S3 and USD a month, after so many months in which nothing was deleted.
+    """
 
     region: str
     workload: Workload
     machine_s_per_study: float
     lines: Sequence[Line]
+    storage: Mapping[int, tuple[float, float]]
 
     @property
     def fixed_usd(self) -> float:
@@ -178,6 +193,9 @@ class Estimate:
             "usd_per_month": self.monthly_usd,
             "machine_s_per_study": self.machine_s_per_study,
             "fixed_by_part": self.parts(),
+            "storage_after_months": {
+                str(months): {"gb": gb, "usd_per_month": usd} for months, (gb, usd) in self.storage.items()
+            },
             "lines": [{name: getattr(line, name) for name in names} for line in self.lines],
         }
 
@@ -215,7 +233,11 @@ def estimate(site: SitePlan, work: Workload, table: PriceTable) -> Estimate:
         *_study(site, work, table),
     ]
     return Estimate(
-        region=table.region, workload=work, machine_s_per_study=sum(seconds.values()), lines=tuple(lines)
+        region=table.region,
+        workload=work,
+        machine_s_per_study=sum(seconds.values()),
+        lines=tuple(lines),
+        storage={months: storage_after(months, work, table) for months in GROWN},
     )
 
 
@@ -269,11 +291,14 @@ def _pool(name: str, pool: PoolPlan, seconds: float, table: PriceTable) -> Itera
 
 def _study(site: SitePlan, work: Workload, table: PriceTable) -> Iterator[Line]:
     kept = work.study_mb / MB_PER_GB * (1 + RESULT_SHARE) * work.kept_months
-    yield _per_study("storage", "study and result in S3", kept, "GB-month", kept * table.usd("s3/storage"))
+    lies = study_gb(work) * work.kept_months
+    yield _per_study("storage", "study and result in S3", lies, "GB-month", lies * table.usd("s3/storage"))
     yield _per_study("requests", "S3 writes", S3_WRITES, "request", S3_WRITES / 1e3 * table.usd("s3/writes"))
     yield _per_study("requests", "S3 reads", S3_READS, "request", S3_READS / 1e3 * table.usd("s3/reads"))
     usd = SQS_REQUESTS / 1e6 * table.usd("sqs/requests")
     yield _per_study("requests", "SQS", SQS_REQUESTS, "request", usd)
+    usd = S3_EVENTS / 1e6 * table.usd("eventbridge/events")
+    yield _per_study("requests", "S3's events in EventBridge", S3_EVENTS, "event", usd)
     if site.archive:
         studies = work.studies_per_day * DAYS_PER_MONTH
         stored = max(0.0, kept - FREE_IMAGING_GB / studies) if studies else 0.0
@@ -282,6 +307,17 @@ def _study(site: SitePlan, work: Workload, table: PriceTable) -> Iterator[Line]:
         calls = max(0.0, IMAGING_CALLS - FREE_IMAGING_CALLS / studies) if studies else 0.0
         usd = calls / 1e3 * table.usd("healthimaging/calls")
         yield _per_study("archive", "HealthImaging calls beyond the free ones", calls, "call", usd)
+
+
+def study_gb(work: Workload) -> float:
+    """Return how many GB of S3 a study and its result take."""
+    return work.study_mb / MB_PER_GB * (COPIES + RESULT_SHARE)
+
+
+def storage_after(months: int, work: Workload, table: PriceTable) -> tuple[float, float]:
+    """Return the GB in S3 after so many months without deletions, and what a month of them costs."""
+    gb = study_gb(work) * work.studies_per_day * DAYS_PER_MONTH * months
+    return gb, gb * table.usd("s3/storage")
 
 
 def _per_study(part: str, what: str, quantity: float, unit: str, usd: float) -> Line:

@@ -109,8 +109,14 @@ def test_two_pools_are_two_machines() -> None:
 
 def test_storage_and_requests_of_a_study() -> None:
     found = estimate(SITE, replace(WORK, study_mb=200, kept_months=12), TABLE)
-    assert usd(found, "storage") == pytest.approx(0.2 * 1.05 * 12 * 0.023)
-    assert usd(found, "requests") == pytest.approx(60 * 0.005e-3 + 60 * 0.0004e-3 + 30 * 0.4e-6)
+    # As it was sent, and file by file; and the result.
+    assert usd(found, "storage") == pytest.approx(0.2 * 2.05 * 12 * 0.023)
+    assert usd(found, "requests", "EventBridge") == pytest.approx(120 * 1e-6)
+    # 3,000 studies a month, of which nothing is deleted, whatever a single one is taken to be kept.
+    assert found.storage[1] == pytest.approx((0.2 * 2.05 * 3000, 0.2 * 2.05 * 3000 * 0.023))
+    assert found.storage[12] == pytest.approx(tuple(12 * value for value in found.storage[1]))
+    assert found.to_json()["storage_after_months"]["12"]["gb"] == pytest.approx(14_760)
+    assert usd(found, "requests") == pytest.approx(60 * 0.005e-3 + 60 * 0.0004e-3 + 30 * 0.4e-6 + 120 * 1e-6)
 
 
 def test_the_free_part_of_healthimaging_is_free() -> None:

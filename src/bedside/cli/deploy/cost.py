@@ -95,7 +95,9 @@ def cost(
         f"USD {estimate.study_usd:.4f} a study at {did.studies_per_day:g} a day over {did.hours:g} hours "
         f"({estimate.machine_s_per_study:.0f} machine seconds each, {did.seconds:g} of them at work)"
     )
-    click.echo(f"USD {estimate.monthly_usd:.2f} a month in all")
+    click.echo(f"USD {estimate.monthly_usd:.2f} a month in all, with {did.kept_months:g} months of storage")
+    for months, (gb, usd) in estimate.storage.items():
+        note(f"where nothing is deleted S3 holds {gb:.4g} GB after {months} months: USD {usd:.2f} a month")
     note(f"prices of {estimate.region}: {said}")
 
 
