@@ -31,14 +31,19 @@ def ensure(s3: Any, bucket: str, region: str, account: str) -> bool:
         if code_of(exc) not in {"404", "NoSuchBucket"}:
             raise
     else:
-        # An empty one was perhaps made and not closed, when somebody was cut off; closing twice does no harm.
-        if not s3.list_objects_v2(Bucket=bucket, MaxKeys=1).get("KeyCount"):
+        # An empty one was perhaps made and not closed, when somebody was cut off. One that an administrator made
+        # is closed, and to be changed by nobody.
+        if _is_empty(s3, bucket) and s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
             _close(s3, bucket)
         return False
     place = {} if region == _UNNAMED_REGION else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     s3.create_bucket(Bucket=bucket, **place)
     _close(s3, bucket)
     return True
+
+
+def _is_empty(s3: Any, bucket: str) -> bool:
+    return not s3.list_objects_v2(Bucket=bucket, MaxKeys=1).get("KeyCount")
 
 
 def _close(s3: Any, bucket: str) -> None:
@@ -51,27 +56,27 @@ def _close(s3: Any, bucket: str) -> None:
             "RestrictPublicBuckets": True,
         },
     )
-    # A state that a crash or a person spoiled can be taken back.
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     s3.put_bucket_encryption(
         Bucket=bucket,
         ServerSideEncryptionConfiguration={
             "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
         },
     )
-    if not s3.meta.endpoint_url.startswith("https:"):
-        return  # an emulator without TLS: the policy would lock us out of our own state
-    arn = f"arn:{s3.meta.partition}:s3:::{bucket}"
-    statement = {
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [arn, f"{arn}/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    s3.put_bucket_policy(
-        Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    )
+    if s3.meta.endpoint_url.startswith("https:"):
+        arn = f"arn:{s3.meta.partition}:s3:::{bucket}"
+        statement = {
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [arn, f"{arn}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+        # Else an emulator without TLS: the policy would lock us out of our own state.
+        s3.put_bucket_policy(
+            Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        )
+    # A state that a crash or a person spoiled can be taken back. Last, for it tells that the rest was done.
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
 
 def remove(s3: Any, bucket: str, key: str) -> bool:

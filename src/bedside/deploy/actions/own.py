@@ -18,7 +18,7 @@ OWN = (
     Grant(
         "s3",
         "CreateBucket ListBucket ListBucketVersions DeleteBucket PutBucketPublicAccessBlock "
-        "PutBucketVersioning "
+        "GetBucketVersioning PutBucketVersioning "
         "PutEncryptionConfiguration PutBucketPolicy",
         "s3:::{state}",
     ),

@@ -12,9 +12,11 @@ from bedside.adapters.aws import state_bucket
 class Recorder:
     """Takes every call; there is no bucket yet, unless one holds so many objects."""
 
-    def __init__(self, url: str, *, holds: int | None = None, partition: str = "aws") -> None:
+    def __init__(
+        self, url: str, *, holds: int | None = None, versioning: str = "", partition: str = "aws"
+    ) -> None:
         self.meta = SimpleNamespace(endpoint_url=url, partition=partition)
-        self.holds = holds
+        self.holds, self.versioning = holds, versioning
         self.calls: dict[str, dict[str, Any]] = {}
 
     def head_bucket(self, **_: Any) -> None:
@@ -23,6 +25,9 @@ class Recorder:
 
     def list_objects_v2(self, **_: Any) -> dict[str, int | None]:
         return {"KeyCount": self.holds}
+
+    def get_bucket_versioning(self, **_: Any) -> dict[str, str]:
+        return {"Status": self.versioning} if self.versioning else {}
 
     def __getattr__(self, name: str) -> Any:
         return lambda **arguments: self.calls.update({name: arguments})
@@ -50,6 +55,10 @@ def test_one_that_was_made_and_not_closed_is_closed_and_somebodys_own_is_left_as
     assert not state_bucket.ensure(cut_off, "b", "eu-west-1", "1")
     assert {"put_public_access_block", "put_bucket_versioning", "put_bucket_policy"} <= set(cut_off.calls)
     assert "create_bucket" not in cut_off.calls
+    assert list(cut_off.calls)[-1] == "put_bucket_versioning", "which tells that the rest was done"
+    of_an_administrator = Recorder("https://s3.eu-west-1.amazonaws.com", holds=0, versioning="Enabled")
+    assert not state_bucket.ensure(of_an_administrator, "b", "eu-west-1", "1")
+    assert not of_an_administrator.calls, "who deploys may not change it"
     in_use = Recorder("https://s3.eu-west-1.amazonaws.com", holds=1)
     assert not state_bucket.ensure(in_use, "b", "eu-west-1", "1")
     assert not in_use.calls
