@@ -57,7 +57,10 @@ def allowed(action: str, resource: str, *, policy: str = "DeployPolicy", **conte
             continue
         if "Resource" in one and not matches(listed(one["Resource"]), resource):
             continue
-        wanted = one.get("Condition", {}).get("StringEquals", {})
+        conditions = one.get("Condition", {})
+        if any(("prefix" in context) == (absent == "true") for absent in conditions.get("Null", {}).values()):
+            continue
+        wanted = conditions.get("StringEquals", {})
         if all(context.get(key.partition(":")[2]) in listed(values) for key, values in wanted.items()):
             effects.add(one["Effect"])
     return effects == {"Allow"}
@@ -67,6 +70,8 @@ def role(name: str) -> str:
     return f"arn:aws:iam::{ACCOUNT}:role/{name}"
 
 
+#: Of the deployment's studies and results.
+DATA = f"arn:aws:s3:::bedside-{ACCOUNT}-eu-west-1"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/github-bedside-machines"
 
 
@@ -111,6 +116,10 @@ def test_no_wildcard_lets_another_repository_in(name: str) -> None:
         ("iam:CreateRole", role("other-worker")),
         ("iam:PassRole", role("admin")),
         ("s3:GetObject", "arn:aws:s3:::payroll/january"),
+        ("s3:GetObject", f"{DATA}/results/ward/x/result.json"),
+        ("s3:PutObject", f"{DATA}/input/ward/study.zip"),
+        ("s3:DeleteObject", f"{DATA}/inferred/ward/study.zip"),
+        ("s3:GetObject", f"{STATE}/other/terraform.tfstate"),
         ("s3:PutBucketVersioning", STATE),
         ("s3:DeleteBucket", STATE),
         ("organizations:LeaveOrganization", "*"),
@@ -131,6 +140,9 @@ def test_what_the_deploy_role_may_not(action: str, resource: str) -> None:
         ("ecr:PutImage", f"arn:aws:ecr:eu-west-1:{ACCOUNT}:repository/bedside"),
         ("autoscaling:CreateAutoScalingGroup", "*"),
         ("s3:CreateBucket", "arn:aws:s3:::bedside-data"),
+        ("s3:ListBucket", DATA),
+        ("s3:PutLifecycleConfiguration", DATA),
+        ("s3:PutObject", f"{DATA}/software/0a1b.tar"),
         ("s3:PutObject", f"{STATE}/bedside/terraform.tfstate"),
         ("s3:DeleteObject", f"{STATE}/bedside/terraform.tfstate.tflock"),
     ],
@@ -222,6 +234,11 @@ def test_every_role_that_a_workflow_makes_has_the_boundary() -> None:
     for module in ("workers", "control", "archive"):
         (block,) = re.findall(rf'^module "{module}" .*?^}}', root, re.MULTILINE | re.DOTALL)
         assert re.search(r"boundary_arn += var.boundary_arn", block), module
+
+
+def test_what_the_bucket_holds_is_not_listed() -> None:
+    assert not allowed("s3:ListBucket", DATA, prefix="input/")
+    assert allowed("s3:ListBucket", STATE, prefix="bedside/"), "Terraform looks for its state"
 
 
 def test_a_role_is_passed_to_services_of_the_deployment_only() -> None:
