@@ -1,8 +1,10 @@
 """``bedside doctor`` as a user types it."""
 
 import json
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ import pytest
 from bedside.cli import doctor
 from bedside.cli.checks import Status
 from bedside.cli.main import main
+from bedside.config import DicomSettings, Settings
 from clouds import Cloud
+from dicom_sender import free_port
 from nothing_bundle import write_bundle
 
 
@@ -122,3 +126,22 @@ def test_a_command_without_the_worker_extra_ends_with_what_to_install(here: Path
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 3, done.stderr
     assert "hint: pip install 'bedside[worker]'" in done.stderr
+
+
+def test_a_receiver_that_nobody_started_and_a_certificate_that_does_not_fit(tmp_path: Path) -> None:
+    port = free_port()
+    settings = Settings(dicom=DicomSettings(port=port))
+    idle = doctor.receiver(settings)
+    assert (idle.status, idle.mend) == (Status.WARN, "bedside serve")
+    assert idle.detail == f"nobody listens at 127.0.0.1:{port}, which is free"
+    with socket.create_server(("127.0.0.1", port)) as other:  # somebody who speaks no DICOM
+        threading.Thread(target=lambda: other.accept()[0].close(), daemon=True).start()
+        strange = doctor.receiver(settings)
+    assert (strange.status, strange.detail) == (
+        Status.FAIL,
+        f"BEDSIDE at 127.0.0.1:{port}: nobody answers",
+    )
+    files = {"tls_certificate": str(tmp_path / "c.pem"), "tls_key": str(tmp_path / "k.pem")}
+    (tmp_path / "c.pem").write_text("no certificate")
+    closed = doctor.receiver(Settings(dicom=DicomSettings(port=port, **files)))
+    assert closed.status is Status.FAIL and closed.detail.startswith("dicom.tls_certificate: ")

@@ -84,7 +84,7 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
     if loaded.settings.identity.issuer:
         yield _identity(loaded.settings)
     if loaded.settings.dicom.port:
-        yield _receiver(loaded.settings)
+        yield receiver(loaded.settings)
     yield _containers(loaded.settings)
     yield from configuration(loaded)
     yield from _left_over(loaded)
@@ -219,13 +219,14 @@ def _identity(settings: "Settings") -> Finding:
         return fail("identity", exc.message, exc.hint)
 
 
-def _receiver(settings: "Settings") -> Finding:
+def receiver(settings: "Settings") -> Finding:
     """Judge the receiver: one that is not started yet is no fault where its port is free."""
-    from bedside.wiring.dicom import port_is_free, receiver_state
+    from bedside.wiring.dicom import check_certificate, port_is_free, receiver_state
 
     wanted = settings.dicom
     where = f"{wanted.address}:{wanted.port}"
     try:
+        check_certificate(settings)
         if port_is_free(wanted.address, wanted.port):
             return warn("DICOM receiver", f"nobody listens at {where}, which is free", "bedside serve")
         return ok("DICOM receiver", receiver_state(settings))

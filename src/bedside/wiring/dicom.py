@@ -89,6 +89,21 @@ def port_is_free(address: str, port: int) -> bool:
     return True
 
 
+def check_certificate(settings: "Settings") -> None:
+    """Read what TLS needs, as the receiver does when it starts.
+
+    Raises:
+        ConfigError: It cannot be used, or pynetdicom is missing.
+    """
+    try:
+        from bedside.adapters.dicomnet import check_tls
+    except ImportError as exc:
+        raise _missing(exc) from exc
+    files = _tls(settings.dicom)
+    if files is not None:
+        check_tls(files)
+
+
 def receiver_state(settings: "Settings") -> str:
     """Ask the receiver of these settings for C-ECHO, and return in words what it said.
 
@@ -109,10 +124,6 @@ def receiver_state(settings: "Settings") -> str:
     address = wanted.address
     if any_address.is_unspecified:
         address = "127.0.0.1" if any_address.version == 4 else "::1"
-    if tls is not None and not tls.certificate.exists():
-        raise ConfigError(
-            f"dicom.tls_certificate: there is no {tls.certificate}", hint=f"ls -l {tls.certificate}"
-        )
     if tls is not None and tls.client_ca:
         return f"{where} listens; it asks for a certificate, which this command has not"
     admitted = echo(address, wanted.port, title, trusted=tls.certificate if tls else None)

@@ -21,6 +21,17 @@ def test_from_starting_to_stuck() -> None:
     assert pulse.look().condition is Condition.STUCK and not pulse.look().ok
 
 
+def test_a_receiver_that_is_gone_is_an_illness() -> None:
+    pulse = Pulse(Clock())
+    listens = [True]
+    pulse.include(lambda: listens[0])
+    pulse.beat()
+    assert pulse.look().ok and pulse.look().to_json()["dicom"] == "listening"
+    listens[0] = False
+    assert pulse.look().condition is Condition.DEAF and not pulse.look().ok
+    assert pulse.look().to_json()["dicom"] == "deaf"
+
+
 def test_what_is_out_of_reach_is_waited_for_and_found_again() -> None:
     clock = Clock()
     pulse = Pulse(clock, stuck_s=60)

@@ -265,6 +265,8 @@ class DicomReceiver:
         return status
 
     def _kept(self, sender: Sender, event: Event, content: memoryview) -> int:
+        if not self._doors.serves(sender.tenant):
+            raise Unavailable("the tenant was closed while its studies came")
         request = event.request
         sent = SentInstance(
             sop_class_uid=str(request.AffectedSOPClassUID or ""),

@@ -72,6 +72,15 @@ class RenewedTls:
             return self._context
 
 
+def check_tls(files: TlsFiles) -> None:
+    """Read them once.
+
+    Raises:
+        ConfigError: They cannot be read, or do not fit.
+    """
+    RenewedTls(files)
+
+
 def _state(files: TlsFiles) -> tuple[tuple[int, int, int], ...]:
     found = []
     for path in files.every:

@@ -167,6 +167,11 @@ variable "dicom_from" {
   description = "Networks that may send it studies by C-STORE, e.g. 192.0.2.7/32; none opens nothing."
   type        = list(string)
   default     = []
+
+  validation {
+    condition     = length(var.dicom_from) == 0 || var.control
+    error_message = "dicom_from needs control = true: the control machine receives."
+  }
 }
 
 variable "dicom_port" {

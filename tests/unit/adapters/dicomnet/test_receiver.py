@@ -164,6 +164,18 @@ def test_who_may_not_send_is_refused_with_the_reason(ward_of: Callable[..., Ward
     }
 
 
+def test_a_tenant_that_is_closed_meanwhile_gets_nothing_more(
+    ward_of: Callable[..., Ward], tmp_path: Path
+) -> None:
+    ward = ward_of()
+    paths = series(tmp_path / "a")
+    with associated(ward.port, paths) as opened:
+        assert send(opened, paths[0]) == [0x0000]
+        ward.served.remove("ward")
+        assert send(opened, paths[1]) == [0xA700]
+    assert len(ward.inbox()) == 1
+
+
 def test_a_stranger_learns_no_title(ward_of: Callable[..., Ward], tmp_path: Path) -> None:
     ward = ward_of(networks=(ip_network("192.0.2.0/24"), ip_network("2001:db8::/32")))
     paths = series(tmp_path / "a")
