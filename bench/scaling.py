@@ -15,7 +15,19 @@ from dataclasses import replace
 from typing import Any
 
 from bedside.deploy.prices import load_table
-from simulation import COLD_CPU, DAY, HOUR, WARM, WARM_CPU, Outcome, Rules, Start, simulate
+from simulation import (
+    COLD_CPU,
+    DAY,
+    DISK,
+    DISK_CPU,
+    HOUR,
+    WARM,
+    WARM_CPU,
+    Outcome,
+    Rules,
+    Start,
+    simulate,
+)
 
 OPENS = 8 * HOUR
 DAYS = 20
@@ -67,12 +79,14 @@ SETTINGS = {
     "as it comes (idle 300)": Rules(),
     "idle 0": Rules(idle_s=0),
     "wait 900, idle 0": QUICK,
+    "wait 900, idle 0, release disk": replace(QUICK, start=DISK),
     "wait 900, idle 0, warm pool": replace(QUICK, start=WARM),
 }
 #: Also on a machine with a fraction of a GPU (g6f.xlarge: 3 GB of it); nobody's list has its spot price.
-EIGHTH = ("wait 900, idle 0", "wait 900, idle 0, warm pool")
+EIGHTH = ("wait 900, idle 0", "wait 900, idle 0, release disk", "wait 900, idle 0, warm pool")
 CPU_SETTINGS = {
     "wait 900, idle 0, CPU": replace(QUICK, start=COLD_CPU),
+    "wait 900, idle 0, CPU, release disk": replace(QUICK, start=DISK_CPU),
     "wait 900, idle 0, CPU, warm pool": replace(QUICK, start=WARM_CPU),
 }
 

@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bedside.deploy.cost import LEAST_BILLED_S, LEAVING_S, OFTEN_S, SELDOM_S, START_S
+from bedside.deploy.machine_time import (
+    FREE_NEW_S,
+    FREE_STOPPED_S,
+    LEAD_S,
+    LEAST_BILLED_S,
+    LEAVING_S,
+    OFTEN_S,
+    SELDOM_S,
+    START_S,
+)
 
 WAKER = "src/bedside/deploy/terraform/modules/workers/waker/waker.py"
 HOUR, DAY, MINUTE = 3600.0, 86400.0, 60.0
@@ -51,12 +60,14 @@ class Start:
     lead_s: float
 
 
-#: Kinds of start; `deploy/cost.py` has the billed seconds, main.tf the leads. Free: API and pending, 23 s for
-#: a new machine, 15 for a stopped one.
-COLD = Start(free_s=23, billed_s=START_S["gpu"], lead_s=240)
-COLD_CPU = Start(free_s=23, billed_s=START_S["cpu"], lead_s=150)
-WARM = Start(free_s=15, billed_s=START_S["warm"], lead_s=90)
-WARM_CPU = Start(free_s=15, billed_s=START_S["warm cpu"], lead_s=90)
+#: Kinds of start; `deploy/cost.py` has the seconds, and the leads that main.tf has.
+COLD, COLD_CPU, DISK, DISK_CPU = (
+    Start(free_s=FREE_NEW_S, billed_s=START_S[kind], lead_s=LEAD_S[kind])
+    for kind in ("gpu", "cpu", "disk", "disk cpu")
+)
+WARM, WARM_CPU = (
+    Start(free_s=FREE_STOPPED_S, billed_s=START_S[kind], lead_s=LEAD_S[kind]) for kind in ("warm", "warm cpu")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +157,12 @@ class Simulation:
                     self._wake()
                 case "minute":
                     self._wake()
+                    self._stay()
                     self._grow()
                     if left or self._machines:
                         self._plan(self._now + MINUTE, "minute", None)
+                case "over":
+                    self._wake()
                 case "ready":
                     subject.free, subject.busy_at = True, self._now
                     self._plan(self._now + self.rules.every_s, "count", subject)
@@ -215,6 +229,18 @@ class Simulation:
         elif action is waker.Action.WAKE:
             self._since = None
             self._launch()
+
+    def _stay(self) -> None:
+        """Look again when the wait is over, if that is before the next minute: the call stays for it."""
+        if self._since is None:
+            return
+        left = waker.left_s(
+            waited_s=self._now - self._since,
+            permitted_wait_s=self.rules.permitted_wait_s,
+            start_s=self.rules.start.lead_s,
+        )
+        if left is not None:
+            self._plan(self._now + left, "over", None)
 
     def _grow(self) -> None:
         """Do what the alarm on waiting jobs does each minute; workers count them, so one must be there."""

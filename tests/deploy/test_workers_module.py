@@ -22,7 +22,7 @@ import pytest
 
 from bedside.adapters.sql import SqlLedger
 from bedside.config import MetricsSettings, NotifySettings, load
-from bedside.deploy.cost import LEAD_S
+from bedside.deploy.machine_time import LEAD_S
 from bedside.deploy.waker import waker_zip
 from bedside.deploy.workspace import MODULES
 from bedside.domain.export import first_export, waiting

@@ -59,8 +59,8 @@ class PoolSettings(_Table):
         None,
         ge=0,
         description=(
-            "How much of it is the start; unsaid: 90 with a warm pool, 120 with a GPU and a release disk "
-            "(110 without a GPU), else 240 with a GPU and 150 without."
+            "How much of it is the start; unsaid: with a GPU 240, 120 with a release disk and 100 with a "
+            "warm pool; without one 150, 110 and 90."
         ),
     )
     disk_gb: int = Field(100, ge=30, description="Size of the encrypted disk.")

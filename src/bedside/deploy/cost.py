@@ -1,32 +1,18 @@
 """What a deployment will cost: a fixed part per month, and a part per study.
 
-Plain values in, lines out; knows prices and no settings. Machine seconds come from a formula, not from
-hope: a machine that started for one study also waits `idle_s` for the next one, and is paid for while it
-starts. `bench/scaling.py` checks the formula against the real scaling rules, study by study.
+Plain values in, lines out; knows prices and no settings. Machine seconds are `machine_time`'s.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bedside.deploy.machine_time import PoolPlan, Workload, machine_seconds
 from bedside.deploy.prices import PriceTable
 
 HOURS_PER_MONTH = 730.0
 DAYS_PER_MONTH = 30.0
 MB_PER_GB = 1000.0
-#: AWS bills at least this much of each start of a machine.
-LEAST_BILLED_S = 60.0
-#: Billed seconds from a machine's start to its first job; docs/cost.md says what they are made of.
-START_S = {"gpu": 180.0, "cpu": 80.0, "warm": 50.0, "warm cpu": 35.0}
-#: What the waker takes for a whole start (`start_s` of the Terraform module), and half of its minute.
-LEAD_S, HALF_LOOK_S = {"gpu": 240.0, "cpu": 150.0, "warm": 90.0, "warm cpu": 90.0}, 30.0
-#: A machine counts its work as often as it may idle, within these (two seconds of the first are the count).
-OFTEN_S, SELDOM_S = 7.0, 60.0
-#: From the end of what it did, less that, until it is billed no more.
-LEAVING_S = 20.0
-#: A machine loaded more than this, or one whose idle time sees so many arrivals, practically never leaves.
-BUSY, NEVER_IDLE = 0.9, 10.0
 #: Writes and reads in S3 of one study: its slices or ZIP in, its arrival, its result's files out.
 S3_WRITES, S3_READS = 60, 60
 #: Requests to SQS of one study, and of a month's long polling by the workers that run.
@@ -56,53 +42,6 @@ LOG_GB = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolPlan:
-    """One pool of workers, as the Terraform variables have it.
-
-    Attributes:
-        machine: Kind of EC2 machine.
-        spot: Whether AWS may take it back.
-        warm_pool: Stopped machines kept ready.
-        idle_s: A machine without work for this long removes itself.
-        permitted_wait_s: How long a first study may wait for its result.
-        disk_gb: Size of its disk.
-        gpu: Whether it has one, which takes longer to start.
-        start_s: How much of the permitted wait is taken for the start; None is what its kind takes.
-    """
-
-    machine: str = "g4dn.xlarge"
-    spot: bool = False
-    warm_pool: int = 0
-    idle_s: float = 300
-    permitted_wait_s: float = 0
-    disk_gb: int = 100
-    gpu: bool = True
-    start_s: float | None = None
-
-    @property
-    def kind(self) -> str:
-        """Return the key of `START_S`."""
-        return ("warm" if self.gpu else "warm cpu") if self.warm_pool else ("gpu" if self.gpu else "cpu")
-
-    @property
-    def billed_start_s(self) -> float:
-        """Billed seconds from the machine's start to its first job."""
-        return START_S[self.kind]
-
-    @property
-    def gathering_s(self) -> float:
-        """How long studies gather at zero machines after the first one, on average."""
-        lead_s = LEAD_S[self.kind] if self.start_s is None else self.start_s
-        return max(0.0, self.permitted_wait_s - lead_s - HALF_LOOK_S)
-
-    @property
-    def idle_seen_s(self) -> float:
-        """How long it idles on average: a count may have seen its last work half a period before the end."""
-        every_s = min(SELDOM_S, max(OFTEN_S, self.idle_s))
-        return every_s / 2 if self.idle_s < every_s else self.idle_s - every_s / 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SitePlan:
     """A deployment: its pools and what stands there all month."""
 
@@ -112,17 +51,6 @@ class SitePlan:
     control: bool = False
     control_machine: str = CONTROL_MACHINE
     archive: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workload:
-    """What arrives: studies per day over some hours, how big, how long each takes once a machine runs."""
-
-    studies_per_day: float = 100
-    hours: float = 10
-    study_mb: float = 100
-    seconds: float = 25
-    kept_months: float = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,25 +128,6 @@ class Estimate:
         }
 
 
-def machine_seconds(pool: PoolPlan, work: Workload) -> float:
-    """Return the billed machine seconds per study of a pool from zero, studies arriving at random.
-
-    A machine starts so that the first study has its result within ``permitted_wait_s``, works off what
-    gathered, and goes when ``idle_s`` passed without a study. With Poisson arrivals of rate r, jobs of s
-    seconds and load u = r s, one start serves (n + k) / (1 - u) studies, n of them gathered before it and
-    k = exp(r idle) - 1 found it idle, and idles k / r seconds in all (renewal argument).
-    """
-    rate = work.studies_per_day / (work.hours * 3600)
-    if rate * work.seconds >= BUSY or rate * pool.idle_seen_s > NEVER_IDLE:
-        return max(work.seconds, 1 / rate)  # as good as always on while studies arrive
-    start_s = pool.billed_start_s
-    found_idle = math.expm1(rate * pool.idle_seen_s)
-    gathered = 1 + rate * (pool.gathering_s + start_s)
-    studies = (gathered + found_idle) / (1 - rate * work.seconds)
-    billed = start_s + studies * work.seconds + found_idle / rate + LEAVING_S
-    return max(billed, LEAST_BILLED_S) / studies
-
-
 def estimate(site: SitePlan, work: Workload, table: PriceTable) -> Estimate:
     """Estimate a deployment. Every study is taken to pass each pool once.
 
@@ -278,6 +187,9 @@ def _pool(name: str, pool: PoolPlan, seconds: float, table: PriceTable) -> Itera
     if pool.warm_pool:
         size = pool.warm_pool * pool.disk_gb
         yield _month("disks", f"stopped machines of pool {name}", size, table, "ebs/gp3")
+    if pool.release_disk_gb:
+        size = pool.release_disk_gb * pool.release_disk_zones
+        yield _month("disks", f"releases of pool {name}", size, table, "ebs/gp3")
     kind = "spot" if pool.spot else "ec2"
     what = f"{pool.machine}{' on spot' if pool.spot else ''}, pool {name}"
     hourly = table.usd(f"{kind}/{pool.machine}")

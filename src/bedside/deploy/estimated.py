@@ -4,28 +4,33 @@ Owns only the translation. A plan is not stopped by a price that the table lacks
 in its place.
 """
 
-from bedside.config import DeploySettings
-from bedside.deploy.cost import Estimate, PoolPlan, SitePlan, Workload, estimate
+from bedside.config import DeploySettings, PoolSettings
+from bedside.deploy.cost import Estimate, SitePlan, estimate
+from bedside.deploy.machine_time import PoolPlan, Workload
 from bedside.deploy.prices import load_table
 from bedside.errors import ConfigError
 
 
+def pool_plan(pool: PoolSettings) -> PoolPlan:
+    """Return a pool as the estimate takes it: by its preferred kind of machine."""
+    return PoolPlan(
+        machine=pool.instance_types[0],
+        spot=pool.spot,
+        warm_pool=pool.warm_pool,
+        idle_s=pool.idle_s,
+        permitted_wait_s=pool.permitted_wait_s,
+        start_s=pool.start_s,
+        gpu=pool.gpu,
+        disk_gb=pool.disk_gb,
+        release_disk_gb=pool.release_disk_gb,
+        release_disk_zones=pool.release_disk_zones,
+    )
+
+
 def site_plan(settings: DeploySettings) -> SitePlan:
-    """Return the settings as the estimate takes them: each pool by its preferred kind of machine."""
+    """Return the settings as the estimate takes them."""
     return SitePlan(
-        pools={
-            name: PoolPlan(
-                machine=pool.instance_types[0],
-                spot=pool.spot,
-                warm_pool=pool.warm_pool,
-                idle_s=pool.idle_s,
-                permitted_wait_s=pool.permitted_wait_s,
-                start_s=pool.start_s,
-                gpu=pool.gpu,
-                disk_gb=pool.disk_gb,
-            )
-            for name, pool in settings.pools.items()
-        },
+        pools={name: pool_plan(pool) for name, pool in settings.pools.items()},
         ledger_class=settings.ledger_class,
         own_ledger=not settings.ledger_url,
         control=settings.control,

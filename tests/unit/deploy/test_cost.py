@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bedside.deploy.cost import Estimate, PoolPlan, SitePlan, Workload, estimate, machine_seconds
+from bedside.deploy.cost import Estimate, SitePlan, estimate
+from bedside.deploy.machine_time import PoolPlan, Workload, machine_seconds
 from bedside.deploy.prices import load_table
 from bedside.errors import ConfigError
 
@@ -48,8 +49,8 @@ def test_the_total_is_the_fixed_part_and_the_studies() -> None:
 
 def test_one_study_a_day_pays_for_its_start_and_its_idle_time() -> None:
     work = Workload(studies_per_day=0.001, seconds=25)
-    # counted each minute, so that its idle time is seen half a minute early on average
-    assert machine_seconds(POOL, work) == pytest.approx(180 + 25 + 300 - 30 + 20, rel=1e-3)
+    # the last count that sees a study of 25 s does so half of that before its end, on average
+    assert machine_seconds(POOL, work) == pytest.approx(180 + 25 + 300 - 12.5 + 12, rel=1e-3)
 
 
 def test_a_machine_is_paid_for_a_minute_at_least() -> None:
@@ -74,17 +75,27 @@ def test_waiting_for_company_shares_the_start() -> None:
 
 
 def test_each_kind_of_machine_has_its_own_start() -> None:
-    kinds = [replace(POOL, gpu=gpu, warm_pool=warm) for gpu in (True, False) for warm in (0, 1)]
-    assert [pool.billed_start_s for pool in kinds] == [180, 50, 80, 35]
-    # from 900 s a start of 240, 90, 150, 90 s is taken, and half of the waker's minute
+    kept: list[dict[str, int]] = [{}, {"release_disk_gb": 40}, {"warm_pool": 1}]
+    kinds = [replace(POOL, gpu=gpu, **what) for gpu in (True, False) for what in kept]
+    assert [pool.billed_start_s for pool in kinds] == [180, 60, 50, 80, 49, 35]
+    # from 900 s a start of 240, 120, 100, 150, 110, 90 s is taken
     waiting = [replace(pool, permitted_wait_s=900).gathering_s for pool in kinds]
-    assert waiting == [630, 780, 720, 780]
+    assert waiting == [660, 780, 800, 750, 790, 810]
+    assert replace(POOL, permitted_wait_s=300).gathering_s == 0, "the next look may be too late"
 
 
 def test_the_goal_of_a_hundred_studies_a_day_is_reached_with_a_warm_pool() -> None:
     quick = PoolPlan(warm_pool=1, idle_s=0, permitted_wait_s=900)
     seconds = machine_seconds(quick, Workload(seconds=12))
     assert seconds / 3600 * TABLE.usd("ec2/g4dn.xlarge") < 0.005
+
+
+def test_the_goal_on_spot_is_reached_with_a_release_disk() -> None:
+    quick = PoolPlan(release_disk_gb=40, spot=True, idle_s=0, permitted_wait_s=900)
+    seconds = machine_seconds(quick, Workload(seconds=12))
+    assert seconds / 3600 * TABLE.usd("spot/g4dn.xlarge") < 0.002
+    without = machine_seconds(replace(quick, release_disk_gb=0), Workload(seconds=12))
+    assert without / 3600 * TABLE.usd("spot/g4dn.xlarge") > 0.002
 
 
 def test_machine_seconds_become_money() -> None:
@@ -100,6 +111,13 @@ def test_spot_is_paid_by_its_own_price() -> None:
 def test_a_stopped_machine_costs_its_disk() -> None:
     warm = estimate(SitePlan(pools={"default": replace(POOL, warm_pool=2, disk_gb=50)}), WORK, TABLE)
     assert warm.parts()["disks"] == pytest.approx(2 * 50 * 0.08)
+
+
+def test_a_release_disk_is_paid_all_month_in_each_of_its_zones() -> None:
+    kept = replace(POOL, release_disk_gb=40, release_disk_zones=2)
+    found = estimate(SitePlan(pools={"default": kept}), WORK, TABLE)
+    assert found.parts()["disks"] == pytest.approx(2 * 40 * 0.08)
+    assert usd(found, "machines", "their disks") > 0, "besides each machine's own"
 
 
 def test_two_pools_are_two_machines() -> None:

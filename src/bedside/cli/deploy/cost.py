@@ -104,8 +104,9 @@ def cost(
 def _estimate(
     loaded: "Loaded", region: str, work: dict[str, float], *, offline: bool, refresh: bool
 ) -> "tuple[Estimate, str]":
-    from bedside.deploy.cost import Workload, estimate
+    from bedside.deploy.cost import estimate
     from bedside.deploy.estimated import machine_keys, site_plan
+    from bedside.deploy.machine_time import Workload
     from bedside.deploy.prices import load_table, refreshed, stand_in
     from bedside.wiring.cloud import open_prices
 

@@ -127,11 +127,11 @@ def _woken(remote: "Remote", region: str, *, yes: bool) -> "Machine":
 
 
 def _question(settings: "DeploySettings", pool: str, prices: dict[str, float]) -> str:
-    from bedside.deploy.cost import LEAD_S
+    from bedside.deploy.estimated import pool_plan
 
     wish = settings.pools[pool]
     kind = wish.instance_types[0]
-    start_s = wish.start_s or LEAD_S[("gpu" if wish.gpu else "cpu") if not wish.warm_pool else "warm"]
+    start_s = pool_plan(wish).lead_s
     said = "its price is not in the table"
     if kind in prices:
         hour = prices[kind]

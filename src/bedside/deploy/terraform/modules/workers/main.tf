@@ -27,7 +27,7 @@ locals {
   # release disk finds it there, another one installs and pulls. docs/cost.md has what these are made of.
   start_s = {
     for pool, wish in var.pools : pool =>
-    wish.start_s != null ? wish.start_s : wish.warm_pool > 0 ? 90 : wish.release_disk_gb > 0 ? (wish.gpu ? 120 : 110) : wish.gpu ? 240 : 150
+    wish.start_s != null ? wish.start_s : wish.warm_pool > 0 ? (wish.gpu ? 100 : 90) : wish.release_disk_gb > 0 ? (wish.gpu ? 120 : 110) : wish.gpu ? 240 : 150
   }
 
   # Spot gives two minutes. Otherwise longer than most jobs, so that a new version ends none.
