@@ -211,9 +211,17 @@ def test_size_of_a_group(account: Cloud, cloud: Emulator, name: str) -> None:
         DesiredCapacity=2,
         AvailabilityZones=["us-east-1a"],
     )
-    assert account.group(name) == Group(desired=2, in_service=2, max=3)
-    with pytest.raises(NotFound):
-        account.group(f"{name}-no")
+    assert account.group(name) == Group(desired=2, in_service=2, max=3, machines=2)
+    account.rest_group(name)
+    assert account.group(name) == Group(desired=0, in_service=0, max=0)
+    for asked in (account.group, account.rest_group):
+        with pytest.raises(NotFound):
+            asked(f"{name}-no")
+
+
+def test_logs_are_removed_once(account: Cloud, cloud: Emulator, name: str) -> None:
+    cloud.client("logs").create_log_group(logGroupName=f"/{name}")
+    assert [account.remove_logs(f"/{name}") for _ in range(2)] == [True, False]
 
 
 def test_a_refusal_names_the_action_and_the_fix(account: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

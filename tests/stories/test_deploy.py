@@ -11,13 +11,16 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import nothing_bundle
+from bedside.adapters.aws.account import AwsCloud
 from bedside.adapters.aws.datastores import ImagingDatastores, Patience
 from bedside.deploy import plan as plan_of
 from bedside.deploy import site, workspace
+from bedside.deploy.runner import Terraform
 from bedside.deploy.software import Software
 from bedside.wiring import cloud as wired
 from clinic import typed
@@ -88,6 +91,30 @@ variable "node_archive_key" { type = string }
 resource "terraform_data" "this" { input = var.node_archive_key }
 output "key" { value = terraform_data.this.output }
 output "bucket" { value = "BUCKET" }
+"""
+WITH_MACHINES = """
+data "aws_subnets" "this" {}
+data "aws_ssm_parameter" "image" {
+  name = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
+}
+resource "aws_launch_template" "this" {
+  name          = "${var.name}-cpu"
+  image_id      = data.aws_ssm_parameter.image.value
+  instance_type = "t3.small"
+}
+resource "aws_autoscaling_group" "this" {
+  name                      = "${var.name}-cpu"
+  min_size                  = 0
+  max_size                  = 2
+  desired_capacity          = 0
+  wait_for_capacity_timeout = "0"
+  vpc_zone_identifier       = [data.aws_subnets.this.ids[0]]
+  launch_template {
+    id = aws_launch_template.this.id
+  }
+  lifecycle { ignore_changes = [desired_capacity] }
+}
+resource "aws_cloudwatch_log_group" "this" { name = "/aws/rds/instance/${var.name}-ledger/postgresql" }
 """
 WITH_DATASTORE = """
 variable "datastore_id" { type = string }
@@ -267,7 +294,9 @@ def test_machines_get_the_software_and_the_configuration_of_who_deployed(
     (modules / "main.tf").write_text(WITH_SOFTWARE.replace("BUCKET", bucket))
     monkeypatch.setattr(workspace, "MODULES", modules)
 
-    def build(folder: Path, configuration: bytes) -> Software:  # without a package index
+    def build(
+        folder: Path, configuration: bytes, ledger_ca: bytes = b""
+    ) -> Software:  # without a package index
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "made.tar"
         path.write_bytes(configuration)
@@ -348,6 +377,37 @@ def test_from_nothing_and_back_to_nothing(place: Path, cloud: Cloud, small: None
     assert not [b for b in s3.list_buckets()["Buckets"] if "ward" in b["Name"] or "state" in b["Name"]]
     assert not (place / ".bedside" / "deploy" / "ward").exists()
     assert typed("deploy", "status").code == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.needs("terraform")
+def test_machines_go_before_buckets_are_emptied_and_logs_that_come_back_go_too(
+    place: Path, cloud: Cloud, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workspace.MODULES / "machines.tf").write_text(WITH_MACHINES)
+    assert typed("deploy", "apply", "--yes", "--state", "local", "--no-verify").code == 0
+    scaling, logs = cloud.client("autoscaling"), cloud.client("logs")
+    scaling.set_desired_capacity(AutoScalingGroupName="ward-cpu", DesiredCapacity=2)
+    empty, applies, at_work = AwsCloud.empty_bucket, Terraform.apply, []
+
+    def emptied(self: AwsCloud, name: str, prefix: str = "") -> int:
+        group = self.group("ward-cpu")
+        at_work.append((group.machines, group.max))
+        return empty(self, name, prefix)
+
+    def removed(self: Terraform, *arguments: Any) -> None:
+        applies(self, *arguments)
+        logs.create_log_group(logGroupName="/aws/rds/instance/ward-ledger/postgresql")  # as RDS does, late
+
+    assert scaling.describe_auto_scaling_groups()["AutoScalingGroups"][0]["Instances"]
+    monkeypatch.setattr(AwsCloud, "empty_bucket", emptied)
+    monkeypatch.setattr(Terraform, "apply", removed)
+    gone = typed("deploy", "destroy", "--yes")
+    assert gone.code == 0, gone.err
+    assert at_work == [(0, 0)], "nobody could write into it any more"
+    assert "1 groups of logs had come back" in gone.err
+    assert not logs.describe_log_groups(logGroupNamePrefix="/aws/rds/instance/ward-")["logGroups"]
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bedside.toml").write_text(f'[deploy]\nname = "hospice"\nregion = "{REGION}"\n')
     monkeypatch.chdir(tmp_path)
 
-    def build(folder: Path, configuration: bytes) -> Software:
+    def build(folder: Path, configuration: bytes, ledger_ca: bytes = b"") -> Software:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "made.tar"
         path.write_bytes(configuration)

@@ -40,11 +40,15 @@ class Depth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """A group of machines: how many there shall be, how many work, and the most there may be."""
+    """A group of machines: how many there shall be, how many work, and the most there may be.
+
+    With those that still start or finish their work there are ``machines``.
+    """
 
     desired: int
     in_service: int
     max: int
+    machines: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +198,18 @@ class Cloud(Protocol):
         Raises:
             NotFound: There is no such group.
         """
+        ...
+
+    def rest_group(self, name: str) -> None:
+        """Let a group have no machine any more; those that work are drained.
+
+        Raises:
+            NotFound: There is no such group.
+        """
+        ...
+
+    def remove_logs(self, name: str) -> bool:
+        """Remove a group of logs; return whether there was one."""
         ...
 
     def alarms(self, deployment: str) -> Sequence[Alarm]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from botocore import exceptions
 
-from bedside.adapters.aws import emptying, looking, presence, state_bucket
+from bedside.adapters.aws import emptying, kinds, looking, presence, state_bucket
 from bedside.adapters.aws.asked import asked
 from bedside.adapters.aws.clients import limits, open_session
 from bedside.adapters.aws.errors import code_of
@@ -34,7 +34,6 @@ _QUOTAS = {
 _FAMILY = re.compile(r"[a-z]+")
 _STANDARD = frozenset("acdhimrtz")
 _IMAGING = "/aws/service/global-infrastructure/services/medical-imaging/regions"
-_MISSING_TYPE = "InvalidInstanceType"
 
 
 class AwsCloud:
@@ -83,35 +82,18 @@ class AwsCloud:
 
     def vcpus(self, instance_types: Sequence[str]) -> Mapping[str, int]:
         """Return the vCPUs of those kinds of machine that the region has; others are left out."""
-        found: dict[str, int] = {}
         with self._asking("ec2", "asking for kinds of machine"):
-            for name in dict.fromkeys(instance_types):
-                try:
-                    answer = self._client("ec2").describe_instance_types(InstanceTypes=[name])
-                except exceptions.ClientError as exc:
-                    if code_of(exc) == _MISSING_TYPE:
-                        continue
-                    raise
-                found |= {
-                    kind["InstanceType"]: kind["VCpuInfo"]["DefaultVCpus"] for kind in answer["InstanceTypes"]
-                }
-        return found
+            return kinds.vcpus(self._client("ec2"), instance_types)
 
     def zones(self) -> Sequence[str]:
         """Return the region's zones that are open to everybody and at work, sorted: no local ones."""
-        open_to_all = {"opt-in-status": "opt-in-not-required", "state": "available"}
         with self._asking("ec2", "listing zones"):
-            found = self._client("ec2").describe_availability_zones(Filters=_filters(open_to_all))
-        return sorted(zone["ZoneName"] for zone in found["AvailabilityZones"])
+            return kinds.zones(self._client("ec2"))
 
     def zones_of(self, instance_type: str) -> Sequence[str]:
         """Return the zones that offer a kind of machine, sorted; none where the region lacks it."""
         with self._asking("ec2", "asking where a kind of machine is"):
-            pages = self._client("ec2").get_paginator("describe_instance_type_offerings")
-            found = pages.paginate(
-                LocationType="availability-zone", Filters=_filters({"instance-type": instance_type})
-            )
-            return sorted(offer["Location"] for page in found for offer in page["InstanceTypeOfferings"])
+            return kinds.zones_of(self._client("ec2"), instance_type)
 
     def quota_vcpus(self, instance_type: str, *, spot: bool) -> float | None:
         """Return how many vCPUs of a machine's family may run at a time; None where nobody says."""
@@ -255,7 +237,31 @@ class AwsCloud:
             raise NotFound(f"no group of machines {name}", hint="bedside deploy apply")
         (group,) = found["AutoScalingGroups"]
         working = sum(machine["LifecycleState"] == "InService" for machine in group["Instances"])
-        return Group(desired=group["DesiredCapacity"], in_service=working, max=group["MaxSize"])
+        return Group(
+            desired=group["DesiredCapacity"],
+            in_service=working,
+            max=group["MaxSize"],
+            machines=len(group["Instances"]),
+        )
+
+    def rest_group(self, name: str) -> None:
+        """Let a group have no machine any more; those that work are drained."""
+        self.group(name)  # else AWS calls one that is missing a wrong request
+        with self._asking("autoscaling", f"letting {name} have no machine"):
+            self._client("autoscaling").update_auto_scaling_group(
+                AutoScalingGroupName=name, MinSize=0, MaxSize=0, DesiredCapacity=0
+            )
+
+    def remove_logs(self, name: str) -> bool:
+        """Remove a group of logs; return whether there was one."""
+        with self._asking("logs", f"removing the logs {name}"):
+            try:
+                self._client("logs").delete_log_group(logGroupName=name)
+            except exceptions.ClientError as exc:
+                if code_of(exc) == "ResourceNotFoundException":
+                    return False
+                raise
+        return True
 
     def alarms(self, deployment: str) -> Sequence[Alarm]:
         """Return a deployment's alarms in order of name."""
@@ -284,10 +290,6 @@ class AwsCloud:
             return make_imaging_client(self._region)
         with asked(service, f"speaking to {service}"):
             return self._session.client(service, config=limits())
-
-
-def _filters(wanted: Mapping[str, str]) -> list[dict[str, object]]:
-    return [{"Name": name, "Values": [value]} for name, value in wanted.items()]
 
 
 def _tag(tags: Sequence[Mapping[str, str]]) -> str:

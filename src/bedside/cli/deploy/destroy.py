@@ -36,13 +36,15 @@ COUNTED = 10_000
 def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | None, as_json: bool) -> None:
     """Remove everything, studies and results included, and prove that nothing is left.
 
-    Buckets and registries are emptied first. Then AWS is asked, by tag and by bedside's own record of
-    what it made; the exit code is 5 while anything is left. What stays on purpose is told, with the command
-    that removes it.
+    Machines are sent home first, then buckets and registries emptied. After the removal AWS is asked, by tag
+    and by bedside's own record of what it made; the exit code is 5 while anything is left. What stays on
+    purpose is told, with the command that removes it.
     """
+    from bedside.deploy.ending import remove_late_logs, send_home
     from bedside.deploy.record import proof
     from bedside.deploy.site import ids
     from bedside.deploy.staying import administrators
+    from bedside.wiring.cloud import open_clock
 
     site = site_of(config_path, state)
     terraform = site.reopen()
@@ -84,6 +86,8 @@ def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | Non
     record.add(held)
     with ProgressLine() as progress:
         if planned.changes:
+            # Whoever still works would write into what is emptied next.
+            send_home(site.cloud, open_clock(), ids(held, "aws_autoscaling_group"), progress.update)
             _empty(site, held, progress)
             terraform.apply(telling(progress, len(planned.changes)))
         for bucket in apart:  # after the machines, which could still write to them
@@ -93,6 +97,8 @@ def destroy(dry_run: bool, state: str | None, yes: bool, config_path: Path | Non
             progress.update(f"removing the datastore {datastore}, which takes minutes")
             progress.update(f"{site.datastores.remove(datastore)} image sets deleted with {datastore}")
     left = terraform.held()
+    if late := remove_late_logs(site.cloud, record.made(), left):
+        note(f"{late} groups of logs had come back, and are gone again")
     remote = site.remote()
     not_ours = administrators(
         site.settings.name, account=site.cloud.caller().account, bucket=remote.bucket if remote else ""
