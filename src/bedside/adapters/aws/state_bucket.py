@@ -31,8 +31,8 @@ def ensure(s3: Any, bucket: str, region: str, account: str) -> bool:
         if code_of(exc) not in {"404", "NoSuchBucket"}:
             raise
     else:
-        # An empty one was perhaps made and not closed, when somebody was cut off. One that an administrator made
-        # is closed, and to be changed by nobody.
+        # An empty one was perhaps made and not closed, when somebody was cut off. That of an administrator is
+        # closed, and to be changed by nobody.
         if _is_empty(s3, bucket) and s3.get_bucket_versioning(Bucket=bucket).get("Status") != "Enabled":
             _close(s3, bucket)
         return False
