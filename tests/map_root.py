@@ -9,7 +9,8 @@ from bedside.oci.map import MapSpec, map_environment, paths
 from bedside.oci.map.spec import model_folder
 from bedside.oci.tar import arranged
 from bedside.package.base.unpacked import write_entries
-from bedside.package.runtime_files import contract_recipe, model_recipe, runtime_recipe
+from bedside.package.models import model_recipe
+from bedside.package.runtime_files import contract_recipe, runtime_recipe
 
 
 def write_root(root: Path, bundle: Path, **more: object) -> MapSpec:

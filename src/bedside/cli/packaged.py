@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bedside.oci.descriptor import Platform
 from bedside.oci.parts import Assembled
-from bedside.package.order import Order, Stack
+
+if TYPE_CHECKING:
+    from bedside.package.order import Order, Stack
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ class Packaged:
         }
 
 
-def member_of(one: Assembled, order: Order, stacks: Sequence[Stack]) -> Member:
+def member_of(one: Assembled, order: "Order", stacks: "Sequence[Stack]") -> Member:
     """Return a MAP for one platform as it was assembled from an order and its stack."""
     platform = one.descriptor.platform or Platform()
     stack = next(each for each in stacks if each.base.platform == platform)

@@ -16,9 +16,9 @@ from bedside.model.layout import unpack_bundle
 from bedside.oci.descriptor import sha256_digest
 from bedside.oci.parts import Entry
 from bedside.oci.storage import write_file
-from bedside.package.build import Saying
 from bedside.package.golden import Study, golden_entries, read_golden, write_golden
 from bedside.package.prove import prove
+from bedside.package.workplace import Saying
 
 _RECORD = "proof.json"
 

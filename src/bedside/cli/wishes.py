@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 from bedside.errors import UsageError
 from bedside.model.bundle import Bundle, open_bundle
 from bedside.oci.cache import cache_folder
+from bedside.oci.compress import Compression
 from bedside.oci.descriptor import Platform
 from bedside.oci.map.spec import model_folder
-from bedside.package.base.mirrors import given_mirrors
+from bedside.package.base.mirrors import Mirrors, given_mirrors
 from bedside.package.publish import Target, check_tag, parse_target, tag_of
-from bedside.package.stack import Below
-from bedside.package.wheels.lock import Variant
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
@@ -40,6 +39,11 @@ class Wishes:
     environment: Mapping[str, str]
 
     @property
+    def compression(self) -> Compression:
+        """Of the layers that are made."""
+        return Compression(self.given["compression"])
+
+    @property
     def cache(self) -> Path:
         """Bedside's cache folder."""
         chosen = self.given.get("cache_folder")
@@ -54,7 +58,8 @@ class Checked:
     platforms: tuple[Platform, ...]
     targets: tuple[Target, ...]
     name: str
-    below: Below
+    mirrors: Mirrors | None
+    requirements: tuple[str, ...]
     settings: Mapping[str, object] = field(default_factory=dict)
     key: "EllipticCurvePrivateKey | None" = None
 
@@ -89,12 +94,8 @@ def check(wishes: Wishes) -> Checked:
         platforms=tuple(_platform(text) for text in dict.fromkeys(given["platforms"])),
         targets=targets,
         name=f"{repository}:{tag}",
-        below=Below(
-            variant=Variant(given["variant"]),
-            base_lock=given["base_lock"],
-            mirrors=given_mirrors(given["mirrors"]) if given["mirrors"] else None,
-            requirements=tuple(requirements.read_text().splitlines()) if requirements else (),
-        ),
+        mirrors=given_mirrors(given["mirrors"]) if given["mirrors"] else None,
+        requirements=tuple(requirements.read_text().splitlines()) if requirements else (),
         settings=_settings(given),
         key=_signing_key(wishes),
     )

@@ -146,10 +146,10 @@ class LayerCache:
         return freed
 
     def _sweep(self, limit_bytes: int) -> int:
-        found = self._stats()
-        total, freed = sum(one.st_size for one in found.values()), 0
+        total = sum(found.st_size for _, found in self._stats())
         if total <= limit_bytes:
             return 0  # as a rule; reading what uses which takes 25 ms where 400 layers are known
+        freed = 0
         uses: dict[str, float] = {}
         records: dict[str, list[Path]] = {}
         for record in self._records.glob("*"):
@@ -159,6 +159,7 @@ class LayerCache:
                 continue
             uses[blob] = max(uses.get(blob, 0.0), record.stat().st_mtime)
             records.setdefault(blob, []).append(record)
+        found = {Path(place): stat for place, stat in self._stats()}
         for place in sorted(found, key=lambda place: uses.get(place.name, found[place].st_mtime)):
             used_at = uses.get(place.name, found[place].st_mtime)
             if total - freed <= limit_bytes or used_at > self._now() - IN_USE_S:
@@ -169,13 +170,11 @@ class LayerCache:
             freed += found[place].st_size
         return freed
 
-    def _stats(self) -> dict[Path, os.stat_result]:
-        found = {}
+    def _stats(self) -> Iterator[tuple[str, os.stat_result]]:
         with suppress(FileNotFoundError), os.scandir(self._blobs) as blobs:
             for one in blobs:
                 with suppress(FileNotFoundError):  # another process has just finished writing it
-                    found[Path(one.path)] = one.stat()
-        return found
+                    yield one.path, one.stat()
 
     def _note(self, record: Path, descriptor: Descriptor, diff_id: str) -> None:
         written_ns = self.blob(descriptor.digest).stat().st_mtime_ns

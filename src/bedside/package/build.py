@@ -5,16 +5,14 @@ one changed layer and one small one, whatever the rest weighs. Publishes nothing
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from bedside import __version__
-from bedside.errors import Unavailable, UsageError
+from bedside.errors import Unavailable
 from bedside.model.bundle import Bundle
 from bedside.model.layout import digest_of, open_layout
-from bedside.oci.cache import LayerCache
 from bedside.oci.compress import Compression
 from bedside.oci.descriptor import sha256_digest
 from bedside.oci.layer import bake, layer_key
@@ -22,33 +20,11 @@ from bedside.oci.manifest import Making, assemble, index
 from bedside.oci.map import MapSpec, map_config
 from bedside.oci.map.image import map_labels
 from bedside.oci.map.spec import model_folder
-from bedside.oci.parts import Assembled, Entry, Layer, Part, Recipe
+from bedside.oci.parts import Assembled, Entry, Layer, Recipe
+from bedside.package.models import model_recipes
 from bedside.package.order import Order, Stack
-from bedside.package.runtime_files import contract_recipe, model_recipe
-
-#: Told what is done now, and its share of the whole where that is known.
-Saying = Callable[[str, float | None], None]
-
-
-def _nobody(*_: object) -> None:
-    """Tell nobody."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workplace:
-    """Where a MAP is made, and who hears of it.
-
-    Attributes:
-        cache: Holds layers from one build to the next.
-        scratch: Folder for archives that must be unpacked.
-        say: Told what is done now.
-        take: Given each layer as soon as it is made.
-    """
-
-    cache: LayerCache
-    scratch: Path
-    say: Saying = _nobody
-    take: Callable[[Part], None] = _nobody
+from bedside.package.runtime_files import contract_recipe
+from bedside.package.workplace import Workplace
 
 
 def build(order: Order, stacks: Sequence[Stack], place: Workplace) -> Assembled:
@@ -64,7 +40,7 @@ def build(order: Order, stacks: Sequence[Stack], place: Workplace) -> Assembled:
         ConfigError: A bundle, base or wheel is not what it says.
         Unavailable: The disk is full, a mirror is not there, or a bundle changed while it was packed.
     """
-    models = _models(order.bundles, place.scratch)
+    models = model_recipes(order.bundles, place.scratch)
     members = []
     for stack in stacks:
         spec = map_spec(order, stack)
@@ -137,14 +113,6 @@ def check_unchanged(bundle: Bundle) -> None:
             f"({bundle.digest[:19]}… became {found[:19]}…)",
             hint="bedside package again, when nothing writes to it",
         )
-
-
-def _models(bundles: Sequence[Bundle], scratch: Path) -> list[Recipe]:
-    folders = [model_folder(bundle.name) for bundle in bundles]
-    for folder in folders:
-        if folders.count(folder) > 1:
-            raise UsageError(f"two bundles are called {folder}; a MAP holds each name once")
-    return [model_recipe(bundle, scratch) for bundle in bundles]
 
 
 def _layers(recipes: Sequence[Recipe | Layer], compression: Compression, place: Workplace) -> Iterator[Layer]:

@@ -16,10 +16,7 @@ from tempfile import TemporaryDirectory
 
 from bedside import __version__
 from bedside.errors import ConfigError
-from bedside.model.bundle import Bundle
-from bedside.model.layout import matters, unpack_bundle
 from bedside.oci.map import MapSpec, map_entries, paths
-from bedside.oci.map.spec import model_folder
 from bedside.oci.parts import Entry, EntryKind, Recipe
 from bedside.package.base.interpreter import Interpreter
 from bedside.package.base.unpacked import write_entries
@@ -71,35 +68,10 @@ def contract_recipe(spec: MapSpec) -> Recipe:
     )
 
 
-def model_recipe(bundle: Bundle, scratch: Path) -> Recipe:
-    """Return the layer of one model: the bundle's files that matter, below its own folder.
-
-    Args:
-        bundle: A folder or an archive.
-        scratch: Folder where an archive is unpacked when the layer is made; lives until then.
-    """
-    name = model_folder(bundle.name)
-    return Recipe(
-        key=_digest(["model", RULES, name, bundle.digest]),
-        comment=f"model {bundle.name} {bundle.version}",
-        entries=partial(_model_entries, bundle, name, scratch),
-    )
-
-
 def tools_program(python: str) -> bytes:
     """Return ``/var/holoscan/tools``: -I and -S keep all packages out of it, which is why it is fast."""
     source = (_package() / "runtime" / "tools.py").read_text(encoding="utf-8")
     return f"#!{python} -IS\n{source}".encode()
-
-
-def _model_entries(bundle: Bundle, name: str, scratch: Path) -> Iterator[Entry]:
-    root = bundle.path
-    if not root.is_dir():
-        root = unpack_bundle(root, scratch / name)
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root).as_posix()
-        if path.is_file() and matters(relative):
-            yield Entry(path=f"{paths.entry_path(paths.MODELS)}/{name}/{relative}", content=path)
 
 
 def _package() -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bedside.cli import packaging
+from bedside.cli import proved
 from bedside.cli.main import main
 from bedside.cli.moving import Moving
 from bedside.cli.output import ProgressLine
@@ -46,7 +46,7 @@ def test_a_key_that_is_not_there_is_said_before_anything_is_made(
 def test_the_light_install_says_what_the_proof_needs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packaging, "find_spec", lambda name: None if name == "torch" else find_spec(name))
+    monkeypatch.setattr(proved, "find_spec", lambda name: None if name == "torch" else find_spec(name))
     code = main(["package", str(bundle_in(tmp_path / "bundle")), "--cache", str(tmp_path)])
     said = capsys.readouterr().err
     assert code == 3

@@ -18,9 +18,11 @@ from bedside.oci.open import read_container_image
 from bedside.oci.parts import Assembled, Entry, Origin, Part, Recipe
 from bedside.oci.registry.registries import Registries
 from bedside.package.base.values import Base
-from bedside.package.build import Workplace, build
+from bedside.package.build import build
+from bedside.package.models import bake_models
 from bedside.package.order import Order, Stack
 from bedside.package.publish import Publication, Target, localised, parse_target, publish, tag_of
+from bedside.package.workplace import Workplace
 from map_samples import bundle_in
 
 
@@ -107,6 +109,18 @@ def test_bundle_that_changes_while_it_is_packed_is_refused(tmp_path: Path) -> No
         made("cache")
     weights.write_bytes(was)
     assert made("cache").descriptor == made("another").descriptor, "what was packed then is no layer of this"
+
+
+def test_models_are_made_ahead_and_then_found(tmp_path: Path) -> None:
+    bundle = open_bundle(bundle_in(tmp_path / "a"))
+    taken: list[Part] = []
+    place = Workplace(cache=LayerCache(tmp_path / "cache"), scratch=tmp_path, take=taken.append)
+    bake_models([bundle], Compression.GZIP, place)
+    (model,) = taken
+    made = build(Order(bundles=(bundle,), name="tiny:1"), [stack()], place)
+    assert taken == [model, *made.parts[1:]]
+    assert made.parts[2] == model
+    assert model.path is not None
 
 
 def test_two_bundles_of_one_name_are_refused(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from bedside.oci.map import MapSpec
 from bedside.oci.parts import Entry
 from bedside.oci.tar import arranged
 from bedside.package.base.unpacked import write_entries
-from bedside.package.runtime_files import contract_recipe, model_recipe, runtime_recipe
+from bedside.package.models import model_recipe
+from bedside.package.runtime_files import contract_recipe, runtime_recipe
 from nothing_bundle import write_bundle
 
 SPEC = MapSpec(title="t", version="1", bedside_version="1", bundle_digest="d", models=("m",))

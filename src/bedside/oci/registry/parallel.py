@@ -28,7 +28,9 @@ class Parallel:
         self._begun: dict[str, Future[None]] = {}
 
     def start(self, *parts: Part) -> None:
-        """Begin with blobs that were not begun yet, the longest first."""
+        """Begin with blobs that were not begun yet, the longest first; raises as `finish` after an error."""
+        if self._stop.is_set():
+            self.finish()
         for part in sorted(parts, key=lambda part: -part.descriptor.size_bytes):
             if part.descriptor.digest not in self._begun:
                 self._begun[part.descriptor.digest] = self._pool.submit(self._do, part)

@@ -54,7 +54,7 @@ def test_an_error_in_the_end_is_raised_too(make_image) -> None:
 
 
 def test_an_error_stops_the_rest_though_nobody_asks_yet(make_image) -> None:
-    first, second, third = make_image(layers=2).parts
+    first, second, third, fourth = make_image(layers=3).parts
     failed, seen = threading.Event(), []
 
     def action(part) -> None:
@@ -72,5 +72,6 @@ def test_an_error_stops_the_rest_though_nobody_asks_yet(make_image) -> None:
         parallel.start(second, third)
         failed.set()
         assert stop.wait(30)
-        parallel.finish()
+        parallel.start(fourth)
+        raise AssertionError("began with one more")
     assert seen == [first]
