@@ -130,28 +130,33 @@ def test_a_killed_receiver_keeps_what_it_acknowledged_and_the_sender_goes_on(
     assert serving.stop() == 0
 
 
-def test_a_bucket_takes_what_is_sent_and_the_sender_hears_when_it_does_not(
+def test_a_machine_without_workers_takes_into_a_bucket_what_its_queue_then_tells_of(
     cloud: Cloud, port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """As the control machine does; and a sender hears when the bucket is gone."""
     for name, value in cloud.environment.items():
         monkeypatch.setenv(name, value)
     bucket = cloud.bucket()
     monkeypatch.setenv("BEDSIDE_STORE_URL", f"s3://{bucket}")
-    monkeypatch.setenv("BEDSIDE_INTAKE_QUIET_S", "60")
+    monkeypatch.setenv("BEDSIDE_QUEUE_URL", cloud.queue(announces=bucket))
+    monkeypatch.setenv("BEDSIDE_INTAKE_QUIET_S", "2")
     serving = Serving(tmp_path / "deployment", 'command = ["true"]')
     paths = sorted(nothing_bundle.write_study(tmp_path / "study").iterdir())
     try:
         serving.start("--workers", "0")
         assert eventually(lambda: serving.said("dicom.listening"), within_s=30)
-        for _ in range(2):
-            sent = storescu(port, *paths)
+        for part in (paths[:2], paths):
+            sent = storescu(port, *part)
             assert sent.returncode == 0, sent.stderr
         store = S3BlobStore(Bucket.of(f"s3://{bucket}"), "default")
         keys = [blob.key for blob in store.list("input/")]
         assert len(keys) == len(paths) and len({key.split("/")[1] for key in keys}) == 1
+        assert eventually(lambda: serving.said("entry.taken"), within_s=30), "\n".join(serving.lines)
+        assert [job.state for job in serving.jobs()] == [JobState.QUEUED]
+
         client = cloud.client("s3")
-        for key in keys:
-            client.delete_object(Bucket=bucket, Key=f"input/default/{key.removeprefix('input/')}")
+        for found in client.list_objects_v2(Bucket=bucket)["Contents"]:
+            client.delete_object(Bucket=bucket, Key=found["Key"])
         client.delete_bucket(Bucket=bucket)
         began = time.monotonic()
         with associated(port, paths) as opened:
