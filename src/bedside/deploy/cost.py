@@ -38,6 +38,8 @@ CONTROL_MACHINE = "t3.small"
 ALARMS = 12
 #: Metrics with one pool and one release, of each further pool, free ones (decision 116); paid by the hour.
 METRICS, POOL_METRICS, FREE_METRICS = 20, 14, 10
+#: Beside these, where studies are sent by C-STORE.
+RECEIVER_METRICS = 4
 LOG_GB = 1.0
 
 
@@ -50,6 +52,7 @@ class SitePlan:
     own_ledger: bool = True
     control: bool = False
     control_machine: str = CONTROL_MACHINE
+    receiver: bool = False
     archive: bool = False
 
 
@@ -175,6 +178,7 @@ def _standing(site: SitePlan, work: Workload, table: PriceTable) -> Iterator[Lin
     yield _month("observability", "alarms", ALARMS, table, "cloudwatch/alarm")
     yield _month("observability", "logs", LOG_GB, table, "cloudwatch/logs")
     metrics = METRICS + POOL_METRICS * (len(site.pools) - 1) - FREE_METRICS
+    metrics += RECEIVER_METRICS if site.receiver else 0
     share = work.hours * DAYS_PER_MONTH / HOURS_PER_MONTH
     yield _month("observability", "metrics beyond the free ones", metrics * share, table, "cloudwatch/metric")
     calls = max(0.0, WAKER_CALLS - FREE_CALLS)

@@ -35,6 +35,7 @@ def site_plan(settings: DeploySettings) -> SitePlan:
         own_ledger=not settings.ledger_url,
         control=settings.control,
         control_machine=settings.control_machine,
+        receiver=bool(settings.dicom_from),
         archive=settings.archive,
     )
 

@@ -27,6 +27,8 @@ def test_a_control_machine_is_paid_for_all_month() -> None:
     assert small.parts()["control machine"] == pytest.approx(730 * 0.0208)
     assert small.fixed_usd - plain.fixed_usd == pytest.approx(730 * (0.0208 + 0.005) + 30 * 0.08 + 0.1)
     assert estimate_of(medium, "us-east-1").fixed_usd > small.fixed_usd
+    senders = DeploySettings(control=True, control_domain=domain, dicom_from=("192.0.2.7/32",))
+    assert 0 < estimate_of(senders, "us-east-1").fixed_usd - small.fixed_usd < 4 * 0.3
 
 
 def test_aws_is_asked_for_this_deployments_machines_and_no_others() -> None:

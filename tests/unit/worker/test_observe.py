@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from bedside.deploy.cost import METRICS, POOL_METRICS
+from bedside.deploy.cost import METRICS, POOL_METRICS, RECEIVER_METRICS
 from bedside.domain.job import Job, JobState
 from bedside.domain.measure import Metric
 from bedside.domain.notice import NoticeKind
@@ -252,6 +252,7 @@ def test_an_estimate_counts_the_metrics_that_there_are() -> None:
     assert kinds + elsewhere == METRICS
     pooled = sum("Pool" in each for found in dimensions().values() for each in found)
     assert pooled + 1 == POOL_METRICS
+    assert len(RECEIVER & dimensions().keys()) == RECEIVER_METRICS
 
 
 def test_a_job_of_odd_names_is_told_without_them() -> None:
