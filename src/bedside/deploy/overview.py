@@ -89,7 +89,8 @@ class Overview:
         why = ""
         if not working and not coming:
             closed = self.groups and all(group.max == 0 for group in self.groups.values())
-            why = ": it is night" if closed else "; the waker asks for one within a minute"
+            asks = "the waker asks for one within a minute, or as late as permitted_wait_s lets it"
+            why = ": it is night" if closed else f"; {asks}"
         return f"{waiting} messages wait and {busy} are in work; {machines}{why}"
 
     def _read(self) -> str:

@@ -47,7 +47,9 @@ def test_a_control_machine_works_for_no_pool_and_is_missed_when_it_is_not_there(
     there = Group(desired=1, in_service=1, max=1)
     assert said(control=there)[:2] == ["nothing waits; no machine works", "the control machine is there"]
     waiting = said(Depth(visible=1, in_flight=0, delayed=0), control=there)
-    assert waiting[0].endswith("; the waker asks for one within a minute")
+    assert waiting[0].endswith(
+        "; the waker asks for one within a minute, or as late as permitted_wait_s lets it"
+    )
     gone = said(control=Group(desired=1, in_service=0, max=1))[1]
     assert gone.startswith("the control machine is not there") and "logs --part control" in gone
 
@@ -55,7 +57,8 @@ def test_a_control_machine_works_for_no_pool_and_is_missed_when_it_is_not_there(
 def test_work_without_machines_is_told_with_what_comes_next() -> None:
     three = Depth(visible=2, in_flight=1, delayed=1)
     assert said(three)[0] == (
-        "3 messages wait and 1 are in work; no machine works; the waker asks for one within a minute"
+        "3 messages wait and 1 are in work; no machine works; the waker asks for one within a minute, "
+        "or as late as permitted_wait_s lets it"
     )
     coming = Group(desired=2, in_service=1, max=2)
     assert said(three, group=coming)[0].endswith("in work; 1 machines work, 1 more are coming")
