@@ -155,3 +155,13 @@ def test_policies_are_as_few_as_iam_permits() -> None:
 def test_every_action_of_the_table_is_one_that_the_generator_takes() -> None:
     for grant in [*OWN, *(g for table in (ACTIONS, ASKED) for grants in table.values() for g in grants)]:
         policy(allow=[f"{grant.service}:{action}" for action in grant.actions.split()])
+
+
+def test_the_database_may_be_looked_for_by_more_than_its_name() -> None:
+    """RDS judges a search without a name as one over all machines; the provider searches by AWS's own id."""
+    looking = [
+        one["Resource"]
+        for one in permissions(FULL, WHERE)["ledger"]
+        if "rds:DescribeDBInstances" in one["Action"]  # type: ignore[operator]
+    ]
+    assert looking == [["arn:aws:rds:eu-west-1:123456789012:db:*"]]

@@ -12,11 +12,13 @@ ACTIONS: Mapping[str, tuple[Grant, ...]] = {
     "aws_db_instance": (
         Grant(
             "rds",
-            "CreateDBInstance ModifyDBInstance DeleteDBInstance DescribeDBInstances ListTagsForResource "
+            "CreateDBInstance ModifyDBInstance DeleteDBInstance ListTagsForResource "
             "AddTagsToResource RemoveTagsFromResource",
             "rds:{region}:{account}:db:{name}-* rds:{region}:{account}:subgrp:{name}-* "
             "rds:{region}:{account}:pg:{name}-*",
         ),
+        # The provider looks for the id that AWS gave the machine, not for its name: asked about all machines.
+        Grant("rds", "DescribeDBInstances", "rds:{region}:{account}:db:*"),
     ),
     "aws_db_parameter_group": (
         Grant(
