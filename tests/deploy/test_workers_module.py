@@ -398,6 +398,115 @@ def test_a_machine_trusts_the_authorities_that_were_sent_with_its_software(
         assert (file.read_text(), variables.read_text()) == ("an authority", f"PGSSLROOTCERT='{file}'\n")
 
 
+class Fresh:
+    """A machine's set-up as far as its user, in a folder that stands for its root; `kept` is the disk."""
+
+    def __init__(self, script: str, folder: Path) -> None:
+        self.folder = folder
+        self.kept = folder / "var/lib/bedside-disk"
+        self.calls = folder / "calls"
+        self.programs = folder / "programs"
+        self.programs.mkdir()
+        part = script[script.index("kept=''\n") : script.index("install --owner bedside")]
+        part = re.sub(
+            r"cat > /usr/local/lib/bedside-disk.py.*?^END\n", "", part, flags=re.DOTALL | re.MULTILINE
+        )
+        self.part = re.sub(r"(?<![\w./}$])/(etc|opt|var|usr)/", rf"{folder}/\1/", part)
+        wheel = "(mkdir w; touch w/b.whl w/bedside.toml; tar cf - w)"
+        for name, body in {
+            "dnf": 'for w; do [[ $w != *cachedir=* ]] || { mkdir -p "${w##*=}/a/packages"; '
+            'touch "${w##*=}/a/packages/p.rpm"; }; done',
+            "rpm": "exit 0",
+            "python3": "exit 0",
+            "python3.11": 'mkdir -p "$3/bin"; ln -sf /bin/true "$3/bin/pip"',
+            "useradd": "exit 0",
+            "aws": f"[[ $2 == head-object ]] && echo '\"tag-1\"' || "
+            f'(cd {folder} && rm -rf w && {wheel} > "${{@: -1}}")',
+            "install": 'a=(); while (($#)); do [[ $1 == --owner || $1 == --group ]] && shift || a+=("$1"); '
+            'shift; done; exec /usr/bin/install "${a[@]}"',
+        }.items():
+            self.program(name, body)
+
+    def program(self, name: str, body: str) -> None:
+        """Put a stand-in before a program."""
+        (self.programs / name).write_text(f'#!/bin/bash\necho "{name} $*" >> {self.calls}\n{body}\n')
+        (self.programs / name).chmod(0o755)
+
+    def starts(self, *, key: str = "software/" + "a" * 64 + ".tar", image: str = "ami-1") -> list[str]:
+        """Set up a new machine, with the disk as the last one left it; return the programs it called."""
+        for place in ("etc", "opt", "usr", "var/lib/bedside"):
+            shutil.rmtree(self.folder / place, ignore_errors=True)
+        for place in ("etc/bedside", "opt", "usr/local/lib", "usr/bin", "var/lib/bedside"):
+            (self.folder / place).mkdir(parents=True, exist_ok=True)
+        (self.folder / "usr/bin/python3").symlink_to(self.programs / "python3")
+        self.kept.mkdir(exist_ok=True)
+        self.calls.write_text("")
+        text = (
+            f"set -euo pipefail\nregion=r bucket=b archive_key={key} log_group=g\n"
+            f"metadata() {{ echo {image}; }}\nsleep() {{ :; }}\n{self.part}\n"
+            f"test -e {self.folder}/opt/bedside/bin/pip"
+        )
+        path = f"{self.programs}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", "-c", text], env={"PATH": path}, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return self.calls.read_text().splitlines()
+
+    def fetched(self, **changes: str) -> tuple[bool, bool]:
+        """Set up a new machine; return whether it asked the mirror, and the bucket."""
+        calls = self.starts(**changes)
+        return any(c.startswith("dnf") for c in calls), any(c.startswith("aws s3 cp") for c in calls)
+
+
+@pytest.mark.needs("terraform", "bash")
+class TestStartWithAReleaseDisk:
+    @pytest.fixture
+    def fresh(self, applied: Any, tmp_path: Path) -> Fresh:
+        """Return a machine of the pool that keeps its releases."""
+        (tmp_path / "root").mkdir()
+        return Fresh(_user_data(applied, "kept", tmp_path).read_text(), tmp_path / "root")
+
+    def test_what_the_first_machine_fetched_the_next_finds(self, fresh: Fresh) -> None:
+        assert fresh.fetched() == (True, True)
+        (fresh.kept / "releases" / "maps").touch()
+        assert fresh.fetched() == (False, False)
+        assert any(call.startswith("rpm --upgrade --replacepkgs") for call in fresh.starts())
+        assert (fresh.folder / "var/lib/bedside/releases/maps").exists()
+        assert not (fresh.folder / "var/lib/bedside/.work").is_symlink(), "studies lie elsewhere"
+
+    def test_another_version_or_image_is_installed_anew_and_takes_the_olds_place(self, fresh: Fresh) -> None:
+        fresh.starts()
+        other = "software/" + "b" * 64 + ".tar"
+        assert fresh.fetched(key=other) == (False, True)
+        assert [place.name for place in (fresh.kept / "software").iterdir()] == ["b" * 64]
+        assert fresh.fetched(key=other, image="ami-2") == (True, False)
+        assert [place.name for place in (fresh.kept / "packages").iterdir()] == ["ami-2"]
+
+    def test_an_archive_without_its_content_in_its_name_is_known_by_its_tag(self, fresh: Fresh) -> None:
+        assert fresh.fetched(key="mine.tar") == (True, True)
+        assert fresh.fetched(key="mine.tar") == (False, False)
+        fresh.program("aws", (fresh.programs / "aws").read_text().replace("tag-1", "tag-2"))
+        assert fresh.fetched(key="mine.tar") == (False, True)
+
+    def test_what_was_broken_off_is_begun_again(self, fresh: Fresh) -> None:
+        fresh.starts()
+        (next((fresh.kept / "software").iterdir()) / "whole").unlink()
+        (fresh.kept / "packages/ami-1/first/whole").unlink()
+        assert fresh.fetched() == (True, True)
+
+    def test_packages_that_cannot_be_installed_are_fetched(self, fresh: Fresh) -> None:
+        fresh.starts()
+        fresh.program("rpm", "exit 1")
+        assert fresh.fetched() == (True, False)
+
+    def test_without_the_disk_everything_is_the_machines_own(self, fresh: Fresh) -> None:
+        fresh.program("python3", "exit 1")
+        assert fresh.fetched() == (True, True)
+        assert not list(fresh.kept.iterdir())
+        assert not (fresh.folder / "opt/bedside").is_symlink()
+
+
 @pytest.mark.needs("terraform", "bash")
 def test_an_alarm_tells_of_machines_that_start_and_cannot_be_set_up(applied: Any, tmp_path: Path) -> None:
     script = _user_data(applied, "cpu", tmp_path).read_text()
