@@ -35,7 +35,8 @@ def test_without_aws_installed_the_refusal_says_so(tmp_path, monkeypatch) -> Non
     from bedside.wiring.registries import _ecr
 
     monkeypatch.setitem(sys.modules, "boto3", None)
-    monkeypatch.delitem(sys.modules, "bedside.adapters.aws.ecr", raising=False)
+    for module in ("ecr", "clients"):  # another test may have loaded them with it
+        monkeypatch.delitem(sys.modules, f"bedside.adapters.aws.{module}", raising=False)
     answer = _ecr().ask(ECR, "a")
     assert answer.credentials is None
     assert answer.notes == ("AWS: not asked, pip install 'bedside[aws]'",)

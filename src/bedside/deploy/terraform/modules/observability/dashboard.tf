@@ -97,6 +97,19 @@ locals {
       ]
     },
     {
+      title = "Received by C-STORE: instances, and who was refused"
+      stat  = "Sum"
+      metrics = [
+        for metric in ["InstancesReceived", "InstancesRefused", "SendersRefused"] :
+        { metric = metric, pool = "", label = metric, stat = "Sum" }
+      ]
+    },
+    {
+      title   = "Bytes received by C-STORE"
+      stat    = "Sum"
+      metrics = [{ metric = "ReceivedBytes", pool = "", label = "ReceivedBytes", stat = "Sum" }]
+    },
+    {
       title = "Archive, workers, notices"
       stat  = "Sum"
       metrics = [
