@@ -20,7 +20,7 @@ from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from bedside.adapters.dicomnet.doors import Doors, Refusal
 from bedside.adapters.dicomnet.options import ReceiverOptions
 from bedside.adapters.dicomnet.senders import Sender, contexts_for, data_bytes
-from bedside.adapters.dicomnet.server import BEYOND, Connection, Server
+from bedside.adapters.dicomnet.server import BEYOND, Connection, Server, hang_up
 from bedside.adapters.dicomnet.tls import RenewedTls
 from bedside.dicom.received import IMPLEMENTATION_UID, IMPLEMENTATION_VERSION_NAME
 from bedside.errors import BedsideError, ConfigError, InputRejected, Unavailable
@@ -91,6 +91,7 @@ class DicomReceiver:
             (evt.EVT_PDU_RECV, self._came),
             (evt.EVT_C_STORE, self._stored),
             (evt.EVT_REJECTED, self._full),
+            (evt.EVT_CONN_CLOSE, self._left),
         ]
         where = f"{options.address}:{options.port}"
         try:
@@ -135,15 +136,22 @@ class DicomReceiver:
         self.stop_listening()
         assert self._stopped_s is not None
         until = self._stopped_s + self._options.grace_s
-        while self._senders and time.monotonic() < until:
+        while any(sender.tenant for sender in self._open().values()) and time.monotonic() < until:
             time.sleep(_POLL_S)
-        for association in list(self._senders):
-            association.abort()
+        for association, sender in self._open().items():
+            if sender.tenant:
+                association.abort()
+            else:
+                hang_up(association)
         until = time.monotonic() + _BREAKING_S
         while self._senders and time.monotonic() < until:
             time.sleep(_POLL_S)
 
     # Associations
+
+    def _open(self) -> dict[Association, Sender]:
+        with self._lock:
+            return dict(self._senders)
 
     def _opened(self, association: Association) -> None:
         address = association.requestor.address_info
@@ -169,6 +177,14 @@ class DicomReceiver:
             return
         sender.tenant, sender.calling = answer, calling
         event.assoc.acceptor.supported_contexts = contexts_for(request.presentation_context_definition_list)
+
+    def _left(self, event: Event) -> None:
+        """Let go at once of who went before asking for anything: a probe, mostly.
+
+        pynetdicom would go on waiting for the request, and count it among the associations.
+        """
+        if event.assoc.requestor.primitive is None:
+            event.assoc.dul.to_user_queue.put(None)  # type: ignore[arg-type]
 
     def _full(self, event: Event) -> None:
         """Take note of what pynetdicom refused by itself: more senders than may come."""

@@ -9,6 +9,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from socketserver import TCPServer
 from typing import Any, cast
@@ -110,6 +111,14 @@ class Connection(RequestHandler):
             association.join()
         finally:
             self.server.ended(association)
+
+
+def hang_up(association: Association) -> None:
+    """End the connection of a sender that was not let in; its own thread notices."""
+    connection = association.dul.socket
+    if connection is not None and connection.socket is not None:
+        with suppress(OSError):
+            connection.socket.shutdown(socket.SHUT_RDWR)
 
 
 def receive(connection: AssociationSocket, max_pdu_bytes: int, count: int) -> bytearray:
