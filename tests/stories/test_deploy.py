@@ -197,6 +197,9 @@ def test_the_words_of_each_verb(
     assert "4 on-demand vCPUs; the quota is not known" in plan.err
     assert plan.out.splitlines()[:-1] == ["deployment", "  + data this", "1 to make"]
     assert plan.out.splitlines()[-1].startswith(COST) and "us-east-1" in plan.out.splitlines()[-1]
+    for verb in ("status", "verify"):
+        told = typed("deploy", verb)
+        assert told.code == 2 and "it was not applied yet\nhint: bedside deploy apply" in told.err, verb
     assert typed("deploy", "apply").err.endswith("hint: add --yes\n")
     assert "making terraform_data.this" in typed("deploy", "apply", "--yes").err
     assert typed("deploy", "plan", "--json").json["changes"] == []

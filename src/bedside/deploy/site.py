@@ -104,6 +104,20 @@ class Site:
         """
         return self._open(self._key_before(), make=False)
 
+    def applied(self) -> Terraform:
+        """Open what is there.
+
+        Raises:
+            NotFound: As `reopen` says, or it was planned and never applied.
+        """
+        terraform = self.reopen()
+        if not terraform.held():
+            raise NotFound(
+                f"deployment {self.settings.name!r} in {self.cloud.region} is empty: it was not applied yet",
+                hint="bedside deploy apply",
+            )
+        return terraform
+
     def remote(self) -> RemoteState | None:
         """Return where the state is in S3; None where it is in the working copy."""
         if (self.state or self._before() or "s3") == "local":

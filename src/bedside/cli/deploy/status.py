@@ -35,7 +35,7 @@ def status(state: str | None, config_path: Path | None, as_json: bool) -> None:
     from bedside.wiring.cloud import open_clock, open_logs
 
     site = site_of(config_path, state)
-    terraform = site.reopen()
+    terraform = site.applied()
     held, outputs = terraform.held(), terraform.outputs()
     logs = open_logs(site.cloud.region)
     control = str((outputs.get("control") or {}).get("group", ""))

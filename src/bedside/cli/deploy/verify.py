@@ -77,7 +77,7 @@ def verify(
     settings = load_settings(config_path).settings
     name = checked_tenant(tenant, settings.system.tenants)
     site = site_of(config_path, state)
-    outputs = site.reopen().outputs()
+    outputs = site.applied().outputs()
     told = verified(site, settings, outputs, tenant=name, patience_s=60 * patience_min)
     if as_json:
         write_json(told.document)
