@@ -16,7 +16,8 @@ from bedside.dicom.create import SeriesSpec, write_series
 from bedside.dicom.scan import Series, scan
 from bedside.dicom.volume import read_volume
 from bedside.domain.codes import label_for
-from bedside.domain.request import OUTPUTS, RunRequest
+from bedside.domain.outputs import OUTPUTS
+from bedside.domain.request import RunRequest
 from bedside.domain.volume import ModelOutput, Segmentation, Volume
 
 #: LPS millimetres; no two numbers alike, so that no swap or flip goes unseen.

@@ -214,7 +214,7 @@ def write_times(document: Mapping[str, object]) -> None:
 
 
 def _outputs(text: str) -> tuple[str, ...]:
-    from bedside.domain.request import OUTPUTS
+    from bedside.domain.outputs import OUTPUTS
 
     names = tuple(part.strip() for part in text.split(",") if part.strip())
     unknown = [name for name in names if name not in OUTPUTS]

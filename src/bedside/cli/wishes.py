@@ -119,7 +119,7 @@ def _platform(text: str) -> Platform:
 
 
 def _settings(given: Mapping[str, Any]) -> dict[str, object]:
-    from bedside.domain.request import OUTPUTS
+    from bedside.domain.outputs import OUTPUTS
 
     names = [part.strip() for part in given["outputs"].split(",") if part.strip()]
     for name in names:

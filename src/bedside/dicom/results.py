@@ -24,7 +24,8 @@ from bedside.dicom.scan import Series
 from bedside.dicom.seg import make_seg
 from bedside.dicom.sr import make_sr
 from bedside.dicom.surface import make_surface
-from bedside.domain.request import OUTPUTS, RunRequest
+from bedside.domain.outputs import OUTPUTS
+from bedside.domain.request import RunRequest
 from bedside.domain.volume import ModelOutput, Volume
 from bedside.errors import UsageError
 

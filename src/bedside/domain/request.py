@@ -5,11 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from bedside.domain.outputs import DEFAULT_OUTPUTS
 from bedside.domain.pipeline import Stage
-
-#: Outputs a stage can be asked for.
-OUTPUTS = ("seg", "sr", "surface", "preview", "nifti")
-DEFAULT_OUTPUTS = ("seg", "sr", "surface", "preview")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +21,7 @@ class RunRequest:
         release_version: Its version, likewise.
         content_at: Date and time of derived objects, UTC.
         select: Expression that chooses the series; empty takes the only one that fits the model.
-        outputs: Of `OUTPUTS`.
+        outputs: Of `bedside.domain.outputs.OUTPUTS`.
         labels: Overrides of label names, codes and colours by voxel value; JSON values as in
             ``bedside.toml``.
         accept: Overrides of the input guard (modality, body_part, spacing_mm); JSON values.

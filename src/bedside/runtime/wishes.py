@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from bedside.dicom.attributes import check_expression
 from bedside.domain.expression import parse
-from bedside.domain.request import DEFAULT_OUTPUTS, OUTPUTS
+from bedside.domain.outputs import DEFAULT_OUTPUTS, OUTPUTS
 from bedside.errors import ConfigError, UsageError
 
 #: Folder or file by what it is for: variables of both generations, and what the image says.

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bedside.domain.request import DEFAULT_OUTPUTS
+from bedside.domain.outputs import DEFAULT_OUTPUTS
 from bedside.errors import BedsideError, ConfigError, UsageError
 from bedside.oci.map import MapSpec
 from bedside.oci.map.image import map_environment
