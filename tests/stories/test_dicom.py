@@ -1,9 +1,7 @@
 """Studies sent by C-STORE, with dcmtk's tools as senders, as a hospital's would."""
 
-import json
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +13,9 @@ import pytest
 import nothing_bundle
 from bedside.adapters.aws.blobs import S3BlobStore
 from bedside.adapters.aws.places import Bucket
+from bedside.cli import doctor
+from bedside.cli.checks import Status
+from bedside.config import DicomSettings, Settings
 from bedside.domain.job import JobState
 from clouds import Cloud
 from dicom_sender import associated, free_port, send, storescu
@@ -39,10 +40,10 @@ def serving(tmp_path: Path) -> Iterator[Serving]:
     found.close()
 
 
-def bedside(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bedside", *arguments], cwd=folder, capture_output=True, text=True, timeout=120
-    )
+def judged(port: int, **files: str) -> tuple[Status, str]:
+    """Return what `bedside doctor` says of the receiver."""
+    finding = doctor.receiver(Settings(dicom=DicomSettings(port=port, **files)))
+    return finding.status, finding.detail
 
 
 def test_a_series_sent_in_two_associations_is_one_study_and_read(
@@ -63,9 +64,7 @@ def test_a_series_sent_in_two_associations_is_one_study_and_read(
     assert serving.jobs() == []  # nobody knows yet whether more will come
     assert eventually(lambda: httpx.get(f"http://127.0.0.1:{health}/health").status_code == 200, within_s=30)
     assert httpx.get(f"http://127.0.0.1:{health}/health").json()["dicom"] == "listening"
-    told = json.loads(bedside(serving.folder, "doctor", "--json").stdout)
-    (finding,) = (f for f in told["findings"] if f["what"] == "DICOM receiver")
-    assert (finding["status"], finding["detail"]) == ("ok", f"BEDSIDE at 127.0.0.1:{port} answers")
+    assert judged(port) == (Status.OK, f"BEDSIDE at 127.0.0.1:{port} answers")
     assert eventually(lambda: serving.settled(1), within_s=120), "\n".join(serving.lines)
 
     (job,) = serving.jobs()
@@ -183,8 +182,8 @@ def test_tls_with_a_certificate_that_is_renewed(
     with socket.create_connection(("127.0.0.1", port)):  # silent, and nobody waits for its handshake
         assert storescu(port, "+tla", "+cf", first[1], paths[0]).returncode == 0
     assert storescu(port, paths[1]).returncode != 0  # in the clear
-    told = bedside(serving.folder, "doctor", "--json").stdout
-    assert f"BEDSIDE at 127.0.0.1:{port} with TLS answers" in told
+    files = {"tls_key": str(used[0]), "tls_certificate": str(used[1])}
+    assert judged(port, **files) == (Status.OK, f"BEDSIDE at 127.0.0.1:{port} with TLS answers")
     used[0].write_bytes(second[0].read_bytes())  # the key is there first, and fits no certificate
     assert storescu(port, "+tla", "+cf", first[1], paths[1]).returncode == 0
     used[1].write_bytes(second[1].read_bytes())
