@@ -54,10 +54,13 @@ def associated(port: int, paths: Iterable[Path], **options: Any) -> Iterator[Ass
 
 def send(opened: Association, *paths: Path) -> list[int]:
     """Send files; return the status of each, -1 where none came."""
-    return [
-        int(getattr(opened.send_c_store(path), "Status", -1)) if opened.is_established else -1
-        for path in paths
-    ]
+    statuses = []
+    for path in paths:
+        try:
+            statuses.append(int(getattr(opened.send_c_store(path), "Status", -1)))
+        except RuntimeError:  # it ended by itself
+            statuses.append(-1)
+    return statuses
 
 
 def storescu(port: int, *arguments: str | Path, called: str = "BEDSIDE") -> subprocess.CompletedProcess[str]:

@@ -338,6 +338,19 @@ def test_at_the_end_open_associations_may_finish(ward_of: Callable[..., Ward], t
     assert len(ward.inbox()) == len(paths)
 
 
+def test_who_does_not_end_within_the_grace_is_broken_off(
+    ward_of: Callable[..., Ward], tmp_path: Path
+) -> None:
+    ward = ward_of(grace_s=0.2, timeout_s=60)
+    paths = series(tmp_path / "a")
+    opened = association(ward.port, paths)
+    assert send(opened, paths[0]) == [0x0000]
+    ward.receiver.close()
+    assert eventually(lambda: opened.is_aborted, within_s=10)
+    assert ward.said("dicom.received")[0]["cut"] == "yes"
+    assert len(ward.inbox()) == 1
+
+
 def test_an_echo_is_answered_and_a_port_that_is_taken_is_said(ward_of: Callable[..., Ward]) -> None:
     ward = ward_of()
     assert ward.receiver.listening
