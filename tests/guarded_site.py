@@ -45,11 +45,13 @@ class Guarded:
     """A deployment where policies are checked.
 
     Attributes:
+        keys: Of whoever deployed it.
         before: What the emulator held before: it has a network of its own, as every account.
         made: What the state held once all was made.
     """
 
     cloud: GuardedCloud
+    keys: tuple[str, str]
     terraform: Terraform
     outputs: dict[str, Any]
     before: frozenset[str]
@@ -88,7 +90,7 @@ class Guarded:
     @contextmanager
     def _in_environment(self) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as monkeypatch:
-            for name, value in self.cloud.environment().items():
+            for name, value in self.cloud.environment(self.keys).items():
                 monkeypatch.setenv(name, value)
             yield
 
@@ -98,6 +100,7 @@ class Guarding:
     """A deployment that is being made where policies are checked."""
 
     cloud: GuardedCloud
+    keys: tuple[str, str]
     before: frozenset[str]
     terraform: Terraform
     underway: Underway
@@ -112,6 +115,7 @@ class Guarding:
         ours = runner.Terraform(program=program, folder=terraform.folder, environment=terraform.environment)
         return Guarded(
             cloud=self.cloud,
+            keys=self.keys,
             terraform=terraform,
             outputs=terraform.outputs(),
             before=self.before,
@@ -121,14 +125,35 @@ class Guarding:
 
 @contextmanager
 def run_guarded(folder: Path) -> Iterator[Guarding]:
-    """Begin to apply everything, and keep it until the block ends."""
+    """Begin to apply everything, and keep it until the block ends.
+
+    Whoever applies has the policies that `bedside deploy permissions` writes, and no other.
+    """
     with run_ministack(folder, tls=True) as cloud:
-        emulator = {**cloud.environment(), "AWS_REGION": REGION}
+        keys = _deployer(cloud)
+        emulator = {**cloud.environment(keys), "AWS_REGION": REGION}
         # Machines without the right to make tenants: test_tenants_module has those with it.
         terraform = root(folder / "root", {**WISHES, "manage_tenants": False}, emulator=emulator)
         before = listed(cloud.client, ACCOUNT)
         underway = terraform.begin("apply", "-auto-approve", "-input=false")
         try:
-            yield Guarding(cloud=cloud, before=before, terraform=terraform, underway=underway)
+            yield Guarding(cloud=cloud, keys=keys, before=before, terraform=terraform, underway=underway)
         finally:
             underway.stop()
+
+
+def _deployer(cloud: GuardedCloud) -> tuple[str, str]:
+    """Make a user who may do what is written for this deployment."""
+    from bedside.config import DeploySettings
+    from bedside.deploy.grants import Where, packed, permissions
+
+    told = {
+        name: wish for name, wish in WISHES.items() if name in DeploySettings.model_fields and name != "pools"
+    }
+    written = packed(permissions(DeploySettings.model_validate(told), Where(account=ACCOUNT, region=REGION)))
+    keys = cloud.user("eva")
+    for number, policy in enumerate(written):
+        cloud.client("iam").put_user_policy(
+            UserName="eva", PolicyName=f"bedside-{number}", PolicyDocument=json.dumps(policy)
+        )
+    return keys

@@ -53,6 +53,31 @@ def test_a_second_plan_has_nothing_to_do(guarded: Guarded) -> None:
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-3000:]
 
 
+def test_who_made_it_may_make_nothing_of_another_name_and_read_no_study(guarded: Guarded) -> None:
+    s3, iam, rds, ssm = (
+        guarded.cloud.client(service, guarded.keys) for service in ("s3", "iam", "rds", "ssm")
+    )
+    bucket = guarded.outputs["bucket"]
+    admin = "arn:aws:iam::aws:policy/AdministratorAccess"
+    closed = {
+        "study": _get(s3, bucket, "input/ward-3/x"),
+        "bucket": partial(s3.create_bucket, Bucket="another"),
+        "role": partial(iam.create_role, RoleName="another", AssumeRolePolicyDocument="{}"),
+        "profile": partial(iam.create_instance_profile, InstanceProfileName="another"),
+        "admin": partial(iam.attach_user_policy, UserName="eva", PolicyArn=admin),
+        "database": partial(rds.delete_db_instance, DBInstanceIdentifier="another"),
+        "document": partial(ssm.get_document, Name="another-run"),
+        "parameter": partial(ssm.get_parameter, Name="/another/ledger/url"),
+    }
+    assert _refusals(**closed) == set(closed)
+    own = {
+        "role": partial(iam.get_role, RoleName=f"{NAME}-waker"),
+        "document": partial(ssm.get_document, Name=f"{NAME}-run"),
+        "database": partial(rds.describe_db_instances, DBInstanceIdentifier=f"{NAME}-ledger"),
+    }
+    assert not _refusals(**own)
+
+
 def test_nobody_reads_or_writes_over_a_line_that_can_be_read(guarded: Guarded) -> None:
     bucket, queue = guarded.outputs["bucket"], guarded.outputs["queue_url"]
     keys = guarded.role(f"{NAME}-default-worker")
@@ -128,6 +153,13 @@ def test_a_worker_receives_hints_and_takes_out_its_own_machine_alone(guarded: Gu
         ),
     }
     assert _refusals(**closed) == set(closed)
+
+
+def test_a_worker_tells_how_it_is_in_one_namespace(guarded: Guarded) -> None:
+    cloudwatch = guarded.cloud.client("cloudwatch", guarded.role(f"{NAME}-default-worker"))
+    put = partial(cloudwatch.put_metric_data, MetricData=[{"MetricName": "JobsDead", "Value": 0}])
+    namespaces = ("bedside", "AWS/SQS", "bedside/other")
+    assert [_refused(partial(put, Namespace=each)) for each in namespaces] == [False, True, True]
 
 
 def test_the_waker_counts_and_raises_pools_and_reads_nothing(guarded: Guarded) -> None:
