@@ -5,11 +5,13 @@ it was put. Machines do not start and functions are not called by moto: `deploye
 `deployed_waker` bring to life what the deployment holds of them, and nothing else.
 """
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +22,7 @@ import pytest
 
 import moto_gaps
 from bedside.deploy.workspace import workspace_folder
-from clouds import teach_moto_account_settings
+from clouds import REGION, teach_moto_account_settings
 from deployed_waker import Waker
 from healthimaging import FakeHealthImaging, run_healthimaging
 from terraform import Terraform, environment
@@ -47,7 +49,7 @@ class Deployment:
     cloud: TlsCloud
     imaging: FakeHealthImaging
     outputs: dict[str, Any] = field(default_factory=dict)
-    waker: Waker = field(init=False)
+    waker: Waker = field(init=False, repr=False)
     _applying: "subprocess.Popen[str] | None" = None
     _said: IO[str] | None = None
 
@@ -108,6 +110,38 @@ class Deployment:
             check=False,
             timeout=PATIENCE_S,
         )
+
+    def send_software(self, configuration: str) -> None:
+        """Send what machines install: an archive of one's own, as `deploy.node_archive_key` permits.
+
+        The wheels are missing, for machines run the bedside that is tested.
+        """
+        content, stream = configuration.encode(), io.BytesIO()
+        with tarfile.open(fileobj=stream, mode="w") as archive:
+            entry = tarfile.TarInfo("bedside.toml")
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+        bucket, key = self.outputs["bucket"], WISHES["node_archive_key"]
+        self.cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=stream.getvalue())
+
+    @property
+    def keys_url(self) -> str:
+        """Where the emulated pool's keys are; under the issuer's own name AWS would be asked."""
+        return f"{self.cloud.url}/{self.outputs['user_pool_id']}/.well-known/jwks.json"
+
+    def sign_in(self, person: str, *groups: str) -> str:
+        """Make an account in the deployment's pool, in these groups; return its token, without a password."""
+        from moto.cognitoidp.models import cognitoidp_backends
+        from moto.core import DEFAULT_ACCOUNT_ID
+
+        pool, cognito = self.outputs["user_pool_id"], self.cloud.client("cognito-idp")
+        cognito.admin_create_user(UserPoolId=pool, Username=person)
+        for group in groups:
+            cognito.create_group(UserPoolId=pool, GroupName=group)
+            cognito.admin_add_user_to_group(UserPoolId=pool, Username=person, GroupName=group)
+        kept = cognitoidp_backends[DEFAULT_ACCOUNT_ID][REGION].user_pools[pool]
+        token, _ = kept.create_id_token(self.outputs["client_id"], person, "one session")
+        return str(token)
 
     def stop(self) -> None:
         """End an apply that nobody waits for any more."""

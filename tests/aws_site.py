@@ -1,41 +1,46 @@
-"""A deployment on emulated AWS whose machines are processes, each with what a real machine is given.
+"""The applied deployment at work: machines are processes, each with what the deployment gives a real one.
 
-A bucket announces to a queue, the ledger is a PostgreSQL server, and a machine is the command that its
-service starts, with the variables that its user data writes. What machines share they reach through
-services only: each has its own root folder, and its own connections.
+Bucket, queues, groups and the ledger's parameter are those that Terraform's outputs name. A machine is an
+instance that its group started: its user data runs to the end, and its service's command is started with the
+files that came of it (see `deployed_machine`). Here is no docker, no GPU and no RDS, so three things differ:
+containers run by the kernel alone, on the CPU, and the ledger's parameter holds the URL of a PostgreSQL
+server of the tests. What machines share they reach through services only.
 """
 
 import io
 import os
-import re
 import signal
+import ssl
 import subprocess
-import sys
 import threading
 import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 import httpx
 
 import nothing_bundle
+from applied import Deployment
+from aws_pool import Pool
 from bedside.adapters.aws.blobs import S3BlobStore
 from bedside.adapters.aws.places import Bucket
 from bedside.adapters.sql import SqlLedger
-from bedside.deploy.workspace import MODULES
 from bedside.domain.arrival import Entry, EntryState
 from bedside.domain.job import Job
 from bedside.ports import JobFilter
-from clouds import Cloud
+from deployed_machine import Node
 from serving import children_of, eventually
 
-#: What the workers' module writes into a machine's environment, beside the ledger's URL and the region.
-GIVEN = frozenset(
-    re.findall(r"^ +(BEDSIDE_\w+) +=", (MODULES / "modules/workers/main.tf").read_text(), re.MULTILINE)
-)
-
-NO_ARCHIVE = {"BEDSIDE_ARCHIVE_DATASTORE": "", "BEDSIDE_ARCHIVE_ROLE": ""}
+#: What a test's machine has otherwise than the deployment says, by what it says.
+ELSE_THERE = {
+    ("BEDSIDE_WORKER_ENGINE", "docker"): "none",
+    ("BEDSIDE_WORKER_DEVICE", "cuda"): "cpu",
+    ("BEDSIDE_SERVE_HEALTH", "127.0.0.1:8081"): "",
+    ("BEDSIDE_DICOM_PORT", "11112"): "0",
+}
+_NUMBERS = count(1)
 
 #: As whoever deploys writes it, but for times that fit a test.
 CONFIGURATION = """
@@ -58,101 +63,88 @@ lease_s = {lease_s}
 
 @dataclass(kw_only=True)
 class Site:
-    """One deployment.
+    """One story on the deployment: its tenant, its machines and its ledger are of this story alone.
 
     Attributes:
         folder: Takes a folder for each machine.
-        cloud: The emulator; this process's environment points at it.
+        deployment: What was applied; this process's environment points at it.
         ledger_url: Of an empty database.
         pipelines: Pipelines and rules, TOML.
-        tenants: Who is served.
-        archive: Variables of the archive; none is no archive.
+        tenants: Who is served; the bucket holds what the other stories have left.
         cache: Of container images that were unpacked; shared so that each is unpacked once.
         quiet_s: Unchanged this long is complete.
         lease_s: Of the workers.
-        bucket: Announces to the queue; made here unless it is there.
-        queue: Its URL; made here unless it is there.
     """
 
     folder: Path
-    cloud: Cloud
+    deployment: Deployment
     ledger_url: str
     pipelines: str
-    tenants: tuple[str, ...] = ("default",)
-    archive: Mapping[str, str] = field(default_factory=dict)
+    tenants: tuple[str, ...] = field(default_factory=lambda: (f"story-{next(_NUMBERS)}",))
     cache: Path
     quiet_s: float = 0.3
     lease_s: float = 3.0
-    bucket: str = ""
-    queue: str = ""
     machines: "list[Machine]" = field(default_factory=list)
     _stores: dict[str, S3BlobStore] = field(default_factory=dict)
-    _browser: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=60))
 
     def __post_init__(self) -> None:
-        self.bucket = self.bucket or self.cloud.bucket()
-        self.queue = self.queue or self.cloud.queue(announces=self.bucket)
-        self.dead_letters = f"{self.queue}-dead"
+        self.cloud, outputs = self.deployment.cloud, self.deployment.outputs
+        self.bucket, self.queue = outputs["bucket"], outputs["queue_url"]
+        self.dead_letters = outputs["dead_letter_url"]
+        self.pool = Pool(cloud=self.cloud, group=outputs["groups"]["default"])
+        self.control = Pool(cloud=self.cloud, group=outputs["control"]["group"])
+        self.tenant = self.tenants[0]
+        trusted = ssl.create_default_context(cafile=self.cloud.certificate)
+        self._browser = httpx.Client(trust_env=False, timeout=60, verify=trusted)
+        for queue in (self.queue, self.dead_letters):
+            self.cloud.drop_messages(queue)
+        self.pool.empty()
+        self.cloud.client("ssm").put_parameter(
+            Name=outputs["ledger_url_parameter"], Value=self.ledger_url, Type="SecureString", Overwrite=True
+        )
         self.folder.mkdir(parents=True)
-        self.configuration = self.folder / "bedside.toml"
         self.configure()
         self.ledger = SqlLedger(self.ledger_url)
         self.ledger.prepare()
 
     def configure(self) -> None:
-        """Write the configuration that machines which start from now on have."""
-        self.configuration.write_text(
-            CONFIGURATION.format(
-                tenants=list(self.tenants),
-                quiet_s=self.quiet_s,
-                lease_s=self.lease_s,
-                pipelines=self.pipelines,
-            )
+        """Send the archive that machines install; those that start from now on have this configuration."""
+        text = CONFIGURATION.format(
+            tenants=list(self.tenants),
+            quiet_s=self.quiet_s,
+            lease_s=self.lease_s,
+            pipelines=self.pipelines,
         )
+        self.deployment.send_software(text)
 
-    def environment(self, root: Path) -> dict[str, str]:
-        """Return what a machine's environment file holds."""
-        given = {
-            "BEDSIDE_STORE_URL": f"s3://{self.bucket}",
-            "BEDSIDE_QUEUE_URL": self.queue,
-            "BEDSIDE_QUEUE_POOLS": f"default={self.queue}",
-            "BEDSIDE_SYSTEM_ROOT": str(root),
-            "BEDSIDE_WORKER_POOLS": "default",
-            "BEDSIDE_WORKER_ENGINE": "none",  # docker there; a test cannot count on one
-            "BEDSIDE_WORKER_DEVICE": "cpu",
-            "BEDSIDE_WORKER_GRACE_S": "20",
-            "BEDSIDE_METRICS_SINK": "emf",
-            "BEDSIDE_METRICS_FILE": str(root.parent / "metrics.log"),
-            "BEDSIDE_METRICS_DEPLOYMENT": "site",
-            **(self.archive or NO_ARCHIVE),
-        }
-        assert given.keys() == GIVEN, f"the module gives machines {sorted(GIVEN ^ given.keys())}"
-        return {**given, "BEDSIDE_LEDGER_URL": self.ledger_url, "BEDSIDE_CACHE": str(self.cache)}
-
-    def start(self, *, workers: int = 1) -> "Machine":
-        """Start a machine, and wait until it looked at the drop-boxes once: from then on, events count.
-
-        Args:
-            workers: None is a machine that does intake only, as the one of portal and receiver does.
-        """
-        (machine,) = self.start_all(1, workers=workers)
+    def start(self) -> "Machine":
+        """Start a machine, and wait until it looked at the drop-boxes once: from then on, events count."""
+        (machine,) = self.start_all(1)
         return machine
 
-    def start_all(self, count: int, *, workers: int = 1) -> "list[Machine]":
-        """Start several machines at once."""
+    def start_all(self, count: int) -> "list[Machine]":
+        """Start several machines of the pool at once."""
+        return self._started([self.pool] * count, "worker.ready")
+
+    def start_control(self) -> "Machine":
+        """Start the control machine, which does intake and no job."""
+        (machine,) = self._started([self.control], "serve.ready")
+        return machine
+
+    def _started(self, pools: list[Pool], word: str) -> "list[Machine]":
         first = len(self.machines) + 1
-        started = [Machine(self, self.folder / f"machine-{first + n}", workers) for n in range(count)]
+        started = [Machine(self, self.folder / f"{first + n}", pool) for n, pool in enumerate(pools)]
         self.machines += started
-        word = "worker.ready" if workers else "serve.ready"
         for machine in started:
             assert eventually(lambda machine=machine: machine.said(word), within_s=60), machine.told()  # type: ignore[misc]
         return started
 
-    def store(self, tenant: str = "default") -> S3BlobStore:
+    def store(self, tenant: str = "") -> S3BlobStore:
         """Return a tenant's store, as somebody who may sign URLs has it."""
+        tenant = tenant or self.tenant
         return self._stores.setdefault(tenant, S3BlobStore(Bucket(name=self.bucket), tenant))
 
-    def upload(self, name: str, content: bytes, tenant: str = "default") -> None:
+    def upload(self, name: str, content: bytes, tenant: str = "") -> None:
         """Send an object as a browser does: to a signed URL, without credentials."""
         url = self.store(tenant).presign_put(f"input/{name}", 60, size_bytes=len(content))
         self._browser.put(url, content=content).raise_for_status()
@@ -162,13 +154,13 @@ class Site:
         study = nothing_bundle.write_study(self.folder / "sent" / seed, behaviour=behaviour, seed=seed)
         self.upload(f"{seed}.zip", zipped(study.iterdir()))
 
-    def jobs(self, tenant: str = "default") -> list[Job]:
-        return list(self.ledger.jobs(tenant, JobFilter(), limit=1000))
+    def jobs(self, tenant: str = "") -> list[Job]:
+        return list(self.ledger.jobs(tenant or self.tenant, JobFilter(), limit=1000))
 
-    def entries(self, tenant: str = "default") -> list[Entry]:
-        return list(self.ledger.entries(tenant, limit=1000))
+    def entries(self, tenant: str = "") -> list[Entry]:
+        return list(self.ledger.entries(tenant or self.tenant, limit=1000))
 
-    def settled(self, count: int, tenant: str = "default") -> bool:
+    def settled(self, count: int, tenant: str = "") -> bool:
         """Whether so many entries came, and all of them left the drop-box."""
         entries = self.entries(tenant)
         return len(entries) >= count and all(entry.state is not EntryState.TAKEN for entry in entries)
@@ -177,16 +169,8 @@ class Site:
         return [event.action for event in self.ledger.events(job.tenant, job_id=job.id)]
 
     def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """Type a command on a machine of its own, which has the deployment's settings."""
-        return subprocess.run(
-            [sys.executable, "-m", "bedside", *words, "-c", str(self.configuration)],
-            cwd=self.folder,
-            env={**os.environ, **self.environment(self.folder / "desk")},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        """Type a command on the machine that was started last."""
+        return self.machines[-1].command(*words)
 
     def told(self) -> str:
         """Return what the machines said last."""
@@ -203,21 +187,47 @@ class Site:
 class Machine:
     """One machine: its service's command, heard line by line."""
 
-    def __init__(self, site: Site, folder: Path, workers: int) -> None:
-        folder.mkdir()
-        command = ["serve", "--workers", str(workers), "--config", str(site.configuration)]
+    def __init__(self, site: Site, folder: Path, pool: Pool) -> None:
+        self.pool = pool
+        self.node = Node(cloud=site.cloud, instance=pool.take(), root=folder)
+        self.node.set_up()
+        given = self.node.environment
+        for (name, there), here in ELSE_THERE.items():
+            if name in given:
+                assert given[name] == there, f"the deployment gives {name}={given[name]}"
+                given[name] = here
+        self.environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            **given,
+            "BEDSIDE_CACHE": str(site.cache),
+            "BEDSIDE_IDENTITY_KEYS_URL": site.deployment.keys_url,
+            "SSL_CERT_FILE": str(site.cloud.certificate),
+        }
         self.lines: list[str] = []
         self.process = subprocess.Popen(
-            # ExecStart of bedside-worker.service
-            [sys.executable, "-m", "bedside", *command],
+            self.node.command,
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={**os.environ, "OMP_NUM_THREADS": "1", **site.environment(folder / "root")},
+            env=self.environment,
             start_new_session=True,
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
+
+    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Type a command, with the service's settings."""
+        program, *_ = self.node.command
+        return subprocess.run(
+            [program, "-m", "bedside", *words, "-c", str(self.node.configuration)],
+            cwd=self.node.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
 
     def said(self, action: str) -> bool:
         return any(f"action={action} " in f"{line} " for line in self.lines)
@@ -236,6 +246,11 @@ class Machine:
             except ProcessLookupError:
                 continue
         self.process.wait(20)
+
+    def lose(self) -> None:
+        """Cut its power, and let its group see that it is gone."""
+        self.kill()
+        self.pool.lose(self.node.instance)
 
     def stop(self) -> int:
         """End it as systemd does; return its exit status."""
@@ -256,7 +271,7 @@ class Models:
     digests: Mapping[str, str]
 
 
-#: Makes a deployment whose only pipeline is one version of the MAP; more are attributes of `Site`.
+#: Begins a story whose only pipeline is one version of the MAP; more are attributes of `Site`.
 SiteOf = Callable[..., Site]
 
 

@@ -95,12 +95,19 @@ class Cloud:
 
     def let_holders_lapse(self, url: str) -> None:
         """Let a queue's messages that somebody holds come back now, as they do when their time is over."""
+        for message in self._queue(url)._messages:
+            message.visible_at = 0.0
+
+    def drop_messages(self, url: str) -> None:
+        """Throw a queue's messages away, held ones too; SQS would do it once a minute only."""
+        self._queue(url)._messages.clear()
+        self._queue(url).pending_messages.clear()
+
+    def _queue(self, url: str) -> Any:
         from moto.core import DEFAULT_ACCOUNT_ID
         from moto.sqs.models import sqs_backends
 
-        queue = sqs_backends[DEFAULT_ACCOUNT_ID][REGION].get_queue(url.rpartition("/")[2])
-        for message in queue._messages:
-            message.visible_at = 0.0
+        return sqs_backends[DEFAULT_ACCOUNT_ID][REGION].get_queue(url.rpartition("/")[2])
 
 
 @contextmanager

@@ -8,10 +8,12 @@ only where the function's policy lets that rule in.
 import io
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from importlib import import_module, invalidate_caches
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -52,10 +54,16 @@ class Waker:
             patch.syspath_prepend(self._folder)
             sys.modules.pop(module, None)
             invalidate_caches()
-            self._handler: Callable[[Any, object], dict[str, str]] = getattr(import_module(module), function)
-            sys.modules.pop(module)
+            self._module = import_module(module)
+        self._handler: Callable[[Any, object], dict[str, str]] = getattr(self._module, function)
+        sys.modules.pop(module)
         self.calls: list[tuple[str, dict[str, str]]] = []
         self.failures: list[Exception] = []
+
+    def stop_clock(self) -> None:
+        """Let all that happens from now on happen within the seconds in which it asks no group again."""
+        now = time.monotonic()
+        self._module.time = SimpleNamespace(**{**vars(time), "monotonic": lambda: now})  # type: ignore[attr-defined]
 
     @property
     def arn(self) -> str:

@@ -1,14 +1,13 @@
-"""Deployments on emulated AWS whose model is a small MAP in a registry, unpacked once for all of them."""
+"""Stories on the applied deployment, whose model is a small MAP in a registry, unpacked once for all."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from applied import Deployment
 from aws_site import Models, Site, SiteOf
-from clouds import Cloud
 from foreign_map import APPLICATION, write_map
-from healthimaging import FakeHealthImaging, run_healthimaging
 from registries import push_layout, run_registry
 from services import PostgresServer
 
@@ -39,10 +38,16 @@ PROGRAMS = {"1.0": APPLICATION, "2.0": APPLICATION, "slow": SLOW, "copies": COPI
 
 
 @pytest.fixture
-def imaging(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHealthImaging]:
-    with run_healthimaging(cloud.client("s3"), polls=1) as fake:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_MEDICAL_IMAGING", fake.url)
-        yield fake
+def aws(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    """The applied deployment, this process's environment pointing at it, and its waker awake."""
+    for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in deployment.environment.items():
+        monkeypatch.setenv(name, value)
+    deployment.waker.fresh()
+    deployment.waker.listen(monkeypatch)
+    yield deployment
+    assert deployment.waker.failures == []
 
 
 @pytest.fixture(scope="session")
@@ -65,15 +70,15 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def site_of(
-    cloud: Cloud, postgres: PostgresServer, models: Models, cache: Path, tmp_path: Path
+    aws: Deployment, postgres: PostgresServer, models: Models, cache: Path, tmp_path: Path
 ) -> Iterator[SiteOf]:
-    """Make a deployment whose only pipeline is one version of the MAP."""
+    """Begin a story whose only pipeline is one version of the MAP."""
     made: list[Site] = []
 
     def make(version: str, **more: object) -> Site:
         site = Site(
             folder=tmp_path / "site",
-            cloud=cloud,
+            deployment=aws,
             ledger_url=postgres.database(),
             pipelines=PIPELINE.format(reference=f"{models.name}:{version}"),
             cache=cache,

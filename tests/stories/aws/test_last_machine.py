@@ -1,7 +1,8 @@
 """A study that arrives in the moment when the last machine leaves is not lost, whichever moment that is.
 
-The waker, the count of what keeps a machine and the machine's script are the real ones; moto keeps the
-group's number. The study comes before and after every call that the script makes, one run for each.
+Group, queue and rules are those of the applied deployment; the waker, the count of what keeps a machine and
+the machine's script are what it holds of them. moto keeps the group's number. The study comes before and
+after every call that the script makes, one run for each.
 """
 
 from collections.abc import Callable
@@ -10,16 +11,32 @@ from pathlib import Path
 
 import pytest
 
-from aws_pool import ARRIVED, MINUTE, Pool, run_machine, work
+from applied import Deployment
+from aws_pool import Pool
 from bedside.adapters.sql import SqlLedger
-from clouds import Cloud
+from deployed_machine import Node, run_agent
+from deployed_waker import MINUTE
+from services import PostgresServer
 
-pytestmark = [pytest.mark.needs("bash"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.needs("bash", "initdb", "pg_ctl", "terraform"), pytest.mark.timeout(300)]
 
 #: Rounds that a machine is watched for after the study came.
 ROUNDS = 3
 #: The script's calls until it is gone, where nothing arrives.
 CALLS = ("start", "count", "stop", "count", "leave")
+
+
+@pytest.fixture(scope="module")
+def ledger(deployment: Deployment, postgres: PostgresServer) -> None:
+    """An empty ledger that machines are told of, and a configuration that says nothing."""
+    url = postgres.database()
+    made = SqlLedger(url)
+    made.prepare()
+    made.close()
+    deployment.send_software("")
+    deployment.cloud.client("ssm").put_parameter(
+        Name=deployment.outputs["ledger_url_parameter"], Value=url, Type="SecureString", Overwrite=True
+    )
 
 
 @dataclass(kw_only=True)
@@ -30,7 +47,7 @@ class Story:
         comes: Which call that is; as many as there are calls is after the last one.
     """
 
-    cloud: Cloud
+    aws: Deployment
     folder: Path
     comes: int
     calls: list[str] = field(default_factory=list)
@@ -39,60 +56,51 @@ class Story:
     rounds_since: int = 0
 
     def __post_init__(self) -> None:
-        self.folder.mkdir()
-        self.bucket = self.cloud.bucket()
-        self.queue = self.cloud.queue(announces=self.bucket)
-        url = f"sqlite:///{self.folder}/ledger.db"
-        ledger = SqlLedger(url)
-        ledger.prepare()
-        ledger.close()
-        self.configuration = self.folder / "bedside.toml"
-        self.configuration.write_text(f'[ledger]\nurl = "{url}"\n[queue]\nurl = "{self.queue}"\n')
-        self.pool = Pool(cloud=self.cloud, queue=self.queue)
-        self.count = work()
+        outputs = self.aws.outputs
+        self.bucket, self.queue = outputs["bucket"], outputs["queue_url"]
+        self.pool = Pool(cloud=self.aws.cloud, group=outputs["groups"]["default"])
+        self.pool.empty()
+        self.aws.cloud.drop_messages(self.queue)
 
-    def tell(self) -> None:
+    def tell(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Let a first study wake the machine, be read, and leave nothing to do; then run the machine."""
         self.arrive()
-        assert self.pool.desired() == 1
-        self.cloud.client("sqs").purge_queue(QueueUrl=self.queue)
-        (self.machine,) = self.pool.machines()
+        (machine,) = self.pool.machines()
+        self.node = Node(cloud=self.aws.cloud, instance=machine, root=self.folder)
+        self.node.set_up()
+        self.count = self.node.counting(monkeypatch)
+        self.aws.cloud.drop_messages(self.queue)
         self.here = False
-        scripts = self.folder / "scripts"
-        scripts.mkdir()
-        run_machine(scripts, self.answer, idle_s=50)
+        run_agent(self.node, self.answer)
         if not self.here:
             self.arrive()
 
     def arrive(self) -> None:
-        """Send a study; its event reaches queue and waker."""
+        """Send a study; S3 tells queue and waker."""
         self.here = True
-        self.cloud.client("s3").put_object(Bucket=self.bucket, Key="input/default/x.zip", Body=b"x")
-        self.pool.wake(ARRIVED)
+        self.aws.cloud.client("s3").put_object(Bucket=self.bucket, Key="input/default/x.zip", Body=b"x")
 
     def answer(self, words: list[str]) -> str | None:
         """Do what the script's call does."""
         match words:
-            case ["curl", *_] if "api/token" in words[-1]:
-                return "token"
-            case ["curl", *_] if words[-1].endswith("/instance-id"):
-                return self.machine
             case ["curl", *_] if words[-1].endswith("/target-lifecycle-state"):
-                return "InService" if self.machine in self.pool.machines() else "Terminated"
+                return "InService" if self.node.instance in self.pool.machines() else "Terminated"
             case ["curl", *_]:
-                return None  # no spot machine
+                return self.node.metadata(words[-1])
             case ["round"]:
                 self.rounds_since += self.here
                 return "" if self.rounds_since < ROUNDS else None
-            case ["python", _, deployment, pool, _]:
-                return self.step("count", lambda: str(self.count(deployment, pool, str(self.configuration))))
+            case ["python", _, *told]:
+                return self.step("count", lambda: str(self.count(*told)))
             case ["systemctl", verb, *_] if verb in ("start", "stop"):
                 return self.step(verb, lambda: self.set_works(verb == "start"))
             case ["aws", "autoscaling", "terminate-instance-in-auto-scaling-group", *more]:
-                assert more == ["--instance-id", self.machine, "--should-decrement-desired-capacity"]
-                return self.step("leave", lambda: self.pool.leave(self.machine))
+                assert more == ["--instance-id", self.node.instance, "--should-decrement-desired-capacity"]
+                return self.step("leave", lambda: self.pool.leave(self.node.instance))
             case ["aws", "autoscaling", "complete-lifecycle-action", *_]:
                 return ""
+            case ["aws", "ec2", "terminate-instances", "--instance-ids", self.node.instance]:
+                return ""  # it is, since it was taken out of its group
         raise AssertionError(words)
 
     def step(self, name: str, act: Callable[[], str | None]) -> str:
@@ -108,19 +116,21 @@ class Story:
 
 @pytest.mark.parametrize("comes", range(len(CALLS) + 1))
 def test_a_study_that_comes_while_the_last_machine_leaves_finds_a_machine(
-    cloud: Cloud, tmp_path: Path, comes: int
+    aws: Deployment, ledger: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, comes: int
 ) -> None:
-    story = Story(cloud=cloud, folder=tmp_path / "story", comes=comes)
-    story.tell()
+    aws.waker.stop_clock()
+    story = Story(aws=aws, folder=tmp_path / "machine", comes=comes)
+    story.tell(monkeypatch)
     assert tuple(story.calls[:comes]) == CALLS[:comes]
-    stayed = story.machine in story.pool.machines()
+    stayed = story.node.instance in story.pool.machines()
     # After the last count nobody sees it, nor does the waker that saw a machine just now, but the next
     # minute's look does.
     assert (story.pool.desired() == 0) == (comes >= CALLS.index("leave"))
-    story.pool.wake(MINUTE)
+    assert {source for source, _ in aws.waker.calls} == {"aws.s3"}
+    aws.waker.call(MINUTE)
     assert story.pool.desired() == 1
     assert len(story.pool.machines()) == 1
     assert story.works == stayed, "a machine that stays works, one that went does not"
-    assert cloud.messages(story.queue)["visible"] == 1
+    assert aws.cloud.messages(story.queue)["visible"] == 1
     if comes < CALLS.index("leave"):
         assert stayed, "it was there before the last count"

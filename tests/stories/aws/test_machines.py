@@ -12,7 +12,7 @@ from bedside.adapters.aws.queue import INVISIBLE_S
 from bedside.domain.job import JobState
 from serving import eventually
 
-pytestmark = [pytest.mark.needs("initdb", "pg_ctl", "docker-registry"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.needs("initdb", "pg_ctl", "docker-registry", "terraform"), pytest.mark.timeout(300)]
 
 #: Studies that wait when a release is promoted, and studies that come after it.
 QUEUED, LATER = 20, 2
@@ -27,7 +27,7 @@ def check_each_job_ended_once(site: Site, count: int) -> None:
     assert [job.state for job in jobs] == [JobState.SUCCEEDED] * count
     assert len({job.arrival_id for job in jobs}) == count
     assert [site.actions(job).count("job.complete") for job in jobs] == [1] * count
-    results = site.ledger.results("default", current_only=False)
+    results = site.ledger.results(site.tenant, current_only=False)
     assert Counter(result.job_id for result in results) == Counter(job.id for job in jobs)
     assert not any(result.superseded_by for result in results)
     assert list(site.store().list("input/")) == []
@@ -45,7 +45,7 @@ def test_of_two_machines_one_loses_its_power_in_the_middle_of_a_job(site_of: Sit
     assert eventually(at_work, within_s=60, every_s=0.02), site.told()
     (first,) = at_work()
     (second,) = [machine for machine in machines if machine is not first]
-    first.kill()
+    first.lose()
     (job,) = site.jobs()
     assert job.state is JobState.RUNNING, "it was killed too late"
     time.sleep(1.5)  # till the queue answered what the dead machine asked last: that answer would be lost
@@ -61,10 +61,10 @@ def test_of_two_machines_one_loses_its_power_in_the_middle_of_a_job(site_of: Sit
 
 def test_what_a_machine_was_told_of_when_it_lost_its_power_another_one_takes(site_of: SiteOf) -> None:
     site = site_of("1.0", quiet_s=4.0)
-    first = site.start(workers=0)
+    first = site.start_control()
     site.send("one")
     assert eventually(lambda: site.cloud.messages(site.queue)["held"], within_s=30), first.told()
-    first.kill()
+    first.lose()
     assert site.entries() == [], "it was killed too late"
     second = site.start()
     site.cloud.let_holders_lapse(site.queue)
@@ -75,7 +75,7 @@ def test_what_a_machine_was_told_of_when_it_lost_its_power_another_one_takes(sit
 
 def test_a_release_is_promoted_while_twenty_jobs_wait(site_of: SiteOf, models: Models) -> None:
     site = site_of("1.0")
-    control = site.start(workers=0)
+    control = site.start_control()
     for number in range(QUEUED):
         site.send(f"before-{number}")
     assert eventually(lambda: len(site.jobs()) == QUEUED, within_s=60), control.told()

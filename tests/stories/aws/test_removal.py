@@ -8,8 +8,11 @@ import json
 import pytest
 
 from applied import Deployment
+from leftovers import listed
 from tls_cloud import TlsCloud
 from wishes import NAME
+
+ACCOUNT = "123456789012"
 
 pytestmark = [pytest.mark.needs("terraform"), pytest.mark.timeout(400)]
 
@@ -41,36 +44,9 @@ def _left(cloud: TlsCloud) -> list[str]:
     tagged = [{"Key": "bedside:deployment", "Values": [NAME]}]
     by_tag = cloud.client("resourcegroupstaggingapi").get_resources(TagFilters=tagged)
     gone = _terminated(cloud)
-    found = [item["ResourceARN"] for item in by_tag["ResourceTagMappingList"]]
-    found = [arn for arn in found if arn.rpartition("/")[2] not in gone]
-    names = {
-        "s3": [b["Name"] for b in cloud.client("s3").list_buckets()["Buckets"]],
-        "sqs": cloud.client("sqs").list_queues().get("QueueUrls", []),
-        "ecr": [r["repositoryName"] for r in cloud.client("ecr").describe_repositories()["repositories"]],
-        "rds": [
-            d["DBInstanceIdentifier"] for d in cloud.client("rds").describe_db_instances()["DBInstances"]
-        ],
-        "ssm": [p["Name"] for p in cloud.client("ssm").describe_parameters()["Parameters"]],
-        "logs": [g["logGroupName"] for g in cloud.client("logs").describe_log_groups()["logGroups"]],
-        "iam": [r["RoleName"] for r in cloud.client("iam").list_roles()["Roles"]],
-        "lambda": [f["FunctionName"] for f in cloud.client("lambda").list_functions()["Functions"]],
-        "groups": [
-            g["AutoScalingGroupName"]
-            for g in cloud.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
-        ],
-        "pools": [p["Name"] for p in cloud.client("cognito-idp").list_user_pools(MaxResults=60)["UserPools"]],
-        "budgets": [
-            b["BudgetName"]
-            for b in cloud.client("budgets").describe_budgets(AccountId="123456789012")["Budgets"] or []
-        ],
-        "topics": [t["TopicArn"] for t in cloud.client("sns").list_topics()["Topics"]],
-        "rules": [r["Name"] for r in cloud.client("events").list_rules()["Rules"]],
-        "dashboards": [
-            d["DashboardName"] for d in cloud.client("cloudwatch").list_dashboards()["DashboardEntries"]
-        ],
-        "alarms": [a["AlarmName"] for a in cloud.client("cloudwatch").describe_alarms()["MetricAlarms"]],
-    }
-    return found + [f"{service} {name}" for service, all_ in names.items() for name in all_ if NAME in name]
+    arns = [item["ResourceARN"] for item in by_tag["ResourceTagMappingList"]]
+    named = sorted(entry for entry in listed(cloud.client, ACCOUNT) if NAME in entry)
+    return [arn for arn in arns if arn.rpartition("/")[2] not in gone] + named
 
 
 def _terminated(cloud: TlsCloud) -> set[str]:
