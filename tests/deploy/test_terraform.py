@@ -8,14 +8,19 @@ An apply mostly waits, because the provider asks for some answers six times unti
 while the modules are looked at one by one.
 """
 
+import gzip
 import json
+import re
 import time
+from base64 import b64decode
 from pathlib import Path
 from urllib.parse import unquote_plus
 
 import pytest
+from sqlalchemy import make_url
 
 from applied import Deployment
+from bedside.config.authorities import RDS_BUNDLE, authorities
 from bedside.deploy.workspace import MODULES
 from clouds import REGION
 from terraform import Terraform, copy_of_modules, environment
@@ -113,6 +118,17 @@ def test_releases_keep_their_names(deployment: Deployment) -> None:
     assert found["imageScanningConfiguration"] == {"scanOnPush": True}
 
 
+def test_machines_know_who_signs_people_in(deployment: Deployment) -> None:
+    ec2, told = deployment.cloud.client("ec2"), []
+    for group in (*deployment.outputs["groups"].values(), deployment.outputs["control"]["group"]):
+        named = ec2.describe_launch_template_versions(LaunchTemplateName=group, Versions=["$Latest"])
+        data = b64decode(named["LaunchTemplateVersions"][0]["LaunchTemplateData"]["UserData"])
+        script = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
+        told.append(dict(re.findall(r"^BEDSIDE_IDENTITY_(\w+)='(.*)'$", script.decode(), re.MULTILINE)))
+    outputs = deployment.outputs
+    assert told == [{"ISSUER": outputs["issuer"], "CLIENTS": outputs["client_id"]}] * len(told) != []
+
+
 def test_the_ledgers_password_is_in_its_parameter_and_in_no_state(deployment: Deployment) -> None:
     ssm = deployment.cloud.client("ssm")
     name = deployment.outputs["ledger_url_parameter"]
@@ -121,6 +137,8 @@ def test_the_ledgers_password_is_in_its_parameter_and_in_no_state(deployment: De
     assert held["Type"] == "SecureString"
     assert held["Value"].startswith(f"postgresql://bedside:{password}@{deployment.outputs['ledger_host']}:")
     assert len(password) >= 32
+    url = make_url(held["Value"])
+    assert authorities(url.host or "", url.query, {}) == RDS_BUNDLE, "RDS is asked who it is"
     state = deployment.terraform.run("state", "pull").stdout
     assert name in state
     assert password not in state
