@@ -17,7 +17,7 @@ from bedside.oci.map import Resources
 from bedside.oci.map.spec import model_folder
 from bedside.oci.parts import Assembled
 from bedside.oci.registry.registries import Registries
-from bedside.package.build import build
+from bedside.package.build import build, check_packed
 from bedside.package.licences import Licence, licence_entries, licence_of
 from bedside.package.order import Order
 from bedside.package.publish import Publication, tag_of
@@ -62,13 +62,17 @@ def compose(
     asked = _asked(wishes, order)
     stacks = [recorded(order, one, asked) for one in resolved]
     made = build(order, stacks, place)
+    publication = Publication(
+        assembled=made,
+        attached=attached(order, resolved, made, asked, cache=place.cache),
+        signatures=_signatures(checked, made, place.cache),
+        name=checked.name,
+    )
+    for part in publication.blobs():
+        place.take(part)
+    check_packed(order, place)  # last: blobs may be on their way without it, manifests not
     return Composed(
-        publication=Publication(
-            assembled=made,
-            attached=attached(order, resolved, made, asked, cache=place.cache),
-            signatures=_signatures(checked, made, place.cache),
-            name=checked.name,
-        ),
+        publication=publication,
         members=tuple(member_of(one, order, stacks) for one in made.members or (made,)),
         warnings=tuple(one.warning for one in licences if one.warning),
     )

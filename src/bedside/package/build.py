@@ -28,7 +28,7 @@ from bedside.package.workplace import Workplace
 
 
 def build(order: Order, stacks: Sequence[Stack], place: Workplace) -> Assembled:
-    """Compose a MAP.
+    """Compose a MAP; what it holds is certain only after `check_packed`.
 
     Args:
         order: What is wanted.
@@ -38,7 +38,7 @@ def build(order: Order, stacks: Sequence[Stack], place: Workplace) -> Assembled:
     Raises:
         UsageError: Two bundles have the same name.
         ConfigError: A bundle, base or wheel is not what it says.
-        Unavailable: The disk is full, a mirror is not there, or a bundle changed while it was packed.
+        Unavailable: The disk is full, or a mirror is not there.
     """
     models = model_recipes(order.bundles, place.scratch)
     members = []
@@ -57,12 +57,6 @@ def build(order: Order, stacks: Sequence[Stack], place: Workplace) -> Assembled:
             annotations=_annotations(spec),
         )
         members.append(assemble(layers, making, cache=place.cache))
-    for bundle, recipe in zip(order.bundles, models, strict=True):
-        try:
-            check_unchanged(bundle)
-        except Unavailable:
-            place.cache.forget(layer_key(recipe, order.compression))
-            raise
     if len(members) == 1:
         return members[0]
     return index(members, annotations=_annotations(map_spec(order, stacks[0])))
@@ -97,6 +91,20 @@ def evidence_recipe(entries: Sequence[Entry]) -> Recipe:
         comment="golden case, SBOM, provenance, licences",
         entries=lambda: entries,
     )
+
+
+def check_packed(order: Order, place: Workplace) -> None:
+    """Read bundles again after they were packed; a layer of other files is no longer known to the cache.
+
+    Raises:
+        Unavailable: They are others than when they were opened.
+    """
+    for bundle, recipe in zip(order.bundles, model_recipes(order.bundles, place.scratch), strict=True):
+        try:
+            check_unchanged(bundle)
+        except Unavailable:
+            place.cache.forget(layer_key(recipe, order.compression))
+            raise
 
 
 def check_unchanged(bundle: Bundle) -> None:

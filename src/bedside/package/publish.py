@@ -69,6 +69,11 @@ class Publication:
         """The tag alone."""
         return self.name.rpartition(":")[2]
 
+    def blobs(self) -> list[Part]:
+        """Return the blobs of all."""
+        every = (self.assembled, *self.attached, *self.signatures.values())
+        return [part for one in every for part in all_parts(one)]
+
 
 def tag_of(version: str) -> str:
     """Return a version as a tag: other characters become dashes; nothing becomes ``latest``."""
@@ -170,6 +175,8 @@ class Publisher:
             if place not in self._pushing:
                 under_way = pushing(reference, self._registries, self._tell)
                 self._pushing[place] = self._stack.enter_context(under_way)
+                # 30 ms that would otherwise pass between the first blob and its upload.
+                self._pushing[place].connect()
         return self
 
     def __exit__(
@@ -178,7 +185,7 @@ class Publisher:
         self._stack.__exit__(kind, error, trace)
 
     def take(self, part: Part) -> None:
-        """Take a blob that the MAP will consist of."""
+        """Take a blob of the MAP, or of what belongs to it."""
         for one in self._pushing.values():
             one.start(part)
 
@@ -192,9 +199,9 @@ class Publisher:
             self._push(publication, reference)
 
     def _push(self, publication: Publication, reference: Reference) -> None:
-        made, beside = publication.assembled, (*publication.attached, *publication.signatures.values())
+        made = publication.assembled
         under_way = self._pushing[(reference.host, reference.repository)]
-        under_way.start(*(part for one in (made, *beside) for part in all_parts(one)))
+        under_way.start(*publication.blobs())
         under_way.finish()
         # First without a name, so that a cut leaves no artifact about a MAP that is not there.
         under_way.put([made])

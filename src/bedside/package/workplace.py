@@ -23,7 +23,7 @@ class Workplace:
         cache: Holds layers from one build to the next.
         scratch: Folder for archives that must be unpacked.
         say: Told what is done now.
-        take: Given each layer as soon as it is made.
+        take: Given each blob as soon as it is made.
     """
 
     cache: LayerCache

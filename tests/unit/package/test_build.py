@@ -18,7 +18,7 @@ from bedside.oci.open import read_container_image
 from bedside.oci.parts import Assembled, Entry, Origin, Part, Recipe
 from bedside.oci.registry.registries import Registries
 from bedside.package.base.values import Base
-from bedside.package.build import build
+from bedside.package.build import build, check_packed
 from bedside.package.models import bake_models
 from bedside.package.order import Order, Stack
 from bedside.package.publish import Publication, Target, localised, parse_target, publish, tag_of
@@ -98,11 +98,10 @@ def test_bundle_that_changes_while_it_is_packed_is_refused(tmp_path: Path) -> No
 
     def made(cache: str) -> Assembled:
         order = Order(bundles=(bundle,), name="tiny:1")
-        return build(
-            order,
-            [stack()],
-            Workplace(cache=LayerCache(tmp_path / cache), scratch=tmp_path),
-        )
+        place = Workplace(cache=LayerCache(tmp_path / cache), scratch=tmp_path)
+        found = build(order, [stack()], place)
+        check_packed(order, place)
+        return found
 
     weights.write_bytes(b"new")
     with pytest.raises(Unavailable, match="its files changed while they were packed"):

@@ -43,6 +43,10 @@ class Connection:
         plain = options.insecure or is_loopback(host)
         self._identity = Identity(host, authority, self._send_token, plain=plain)
 
+    def open(self) -> None:
+        """Connect, where no request did it yet; raises as `send` does."""
+        self._connected()
+
     def close(self) -> None:
         """Close all connections; those in use fail."""
         for client in (self._client, self._token_client):

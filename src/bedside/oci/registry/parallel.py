@@ -1,8 +1,9 @@
 """Several blobs at once, from the moment they are known: the first error stops the rest, as a person does."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -32,8 +33,12 @@ class Parallel:
         if self._stop.is_set():
             self.finish()
         for part in sorted(parts, key=lambda part: -part.descriptor.size_bytes):
-            if part.descriptor.digest not in self._begun:
-                self._begun[part.descriptor.digest] = self._pool.submit(self._do, part)
+            self.also(part.descriptor.digest, partial(self._action, part))
+
+    def also(self, name: str, action: Callable[[], object]) -> None:
+        """Begin with something under a name, unless it was begun; its error is one like theirs."""
+        if name not in self._begun:
+            self._begun[name] = self._pool.submit(self._do, name, action)
 
     def finish(self) -> None:
         """Wait until all that were begun are done.
@@ -42,19 +47,19 @@ class Parallel:
             BedsideError: The first error; what it stopped has no story of its own.
         """
         done, waiting = wait(self._begun.values(), return_when=FIRST_EXCEPTION)
+        failed = _errors(done)
         if waiting:
             self._stop.set()
             self._pool.shutdown(wait=True, cancel_futures=True)
-            done = {future for future in self._begun.values() if not future.cancelled()}
-        failed = [error for future in done if (error := future.exception()) is not None]
+            failed += _errors(waiting)
         for error in sorted(failed, key=lambda one: isinstance(one, Cancelled)):
             raise error
 
-    def _do(self, part: Part) -> None:
+    def _do(self, name: str, action: Callable[[], object]) -> None:
         if self._stop.is_set():
-            raise Cancelled(f"blob {part.descriptor.digest}: stopped")
+            raise Cancelled(f"{name}: stopped")
         try:
-            self._action(part)
+            action()
         except BaseException:
             self._stop.set()  # at once: whoever began this may be busy for long before it asks
             raise
@@ -69,6 +74,11 @@ class Parallel:
             self._registries.close()  # nobody waits for another try any more
         self._stop.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _errors(futures: Iterable[Future[None]]) -> list[BaseException]:
+    ended = (future.exception() for future in futures if not future.cancelled())
+    return [error for error in ended if error is not None]
 
 
 def for_each_part(

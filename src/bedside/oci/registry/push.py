@@ -90,6 +90,10 @@ class Pushing:
         self._parallel = parallel
         self._tell = tell
 
+    def connect(self) -> None:
+        """Connect now, before there is anything to bring; whether it can be reached is said as of blobs."""
+        self._parallel.also("connection", self._repository.connection.open)
+
     def start(self, *parts: Part) -> None:
         """Begin to bring blobs. Without a manifest they are nothing there yet: nobody finds them."""
         self._parallel.start(*parts)

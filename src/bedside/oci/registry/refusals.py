@@ -23,6 +23,7 @@ _FULL_WORDS = (
     "upper limit",
     "insufficient storage",
     "disk full",
+    '"err": 28',  # docker-registry, where it cannot even begin an upload: the number of ENOSPC
 )
 _SAID_LENGTH = 300
 

@@ -126,10 +126,20 @@ def test_a_full_registry(tmp_path, registries, make_image) -> None:
     words = ("unshare", "-Urm", "sh", "-c", 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"', str(storage))
     with run_registry(tmp_path, before=words, storage=storage) as host:
         image = make_image(size_bytes=4_000_000)
-        with pytest.raises(Unavailable, match=r"no room, the registry answered 500.*no space left") as caught:
+        with pytest.raises(Unavailable, match="no room, the registry answered 500") as caught:
             push(image, at(host, "a"), registries)
         assert "free space" in caught.value.hint
         assert registries.at(at(host, "a")).head("1") is None
+
+
+def test_a_registry_too_full_to_begin_an_upload(proxy: Proxy, name, registries, make_image) -> None:
+    """docker-registry gives the number of the error there, and no words."""
+    detail = '{"Enclosed": {"Op": "write", "Path": "/x/_uploads/1/startedat", "Err": 28}}'
+    full = refusal(500, "UNKNOWN", "unknown error", detail)
+    proxy.rule = lambda r: full if r.method == "POST" else None
+    with pytest.raises(Unavailable, match="no room, the registry answered 500"):
+        push(make_image(), at(proxy.host, name), registries)
+    assert proxy.sent("POST", "uploads") <= 2, "waiting would make no room"
 
 
 def test_a_quota(proxy: Proxy, name, registries, make_image) -> None:
