@@ -21,6 +21,7 @@ from bedside.ports.archive import Receipt, RefusedInstance
 _TIMEOUT_S = 120.0
 #: Answers that say something of each instance: all stored, some, none.
 _ANSWERED = frozenset({200, 202, 409})
+_DENIED = frozenset({401, 403})
 _STORED, _FAILED = "00081199", "00081198"  # Referenced SOP Sequence, Failed SOP Sequence
 _INSTANCE, _REASON = "00081155", "00081197"  # Referenced SOP Instance UID, Failure Reason
 
@@ -60,9 +61,13 @@ class Stow:
                 f"archive: HealthImaging was not reached ({type(exc).__name__})", hint="bedside doctor"
             ) from exc
         if answer.status_code not in _ANSWERED:
+            # Throttled or broken there, it is sent again later; only what is denied is for a person to mend.
+            denied = answer.status_code in _DENIED
             raise Unavailable(
                 f"archive: HealthImaging answers {answer.status_code} to {len(instances)} instances by STOW",
-                hint="aws sts get-caller-identity; the role needs medical-imaging:StoreDICOM",
+                hint="aws sts get-caller-identity; the role needs medical-imaging:StoreDICOM"
+                if denied
+                else "bedside archive list",
             )
         return _receipt(answer, len(instances))
 

@@ -166,8 +166,9 @@ def test_throttling_is_waited_out_and_then_said(place: Place, monkeypatch: pytes
     place.fake.throttle = 100
     with pytest.raises(Unavailable, match="ThrottlingException"):
         archive.send(replace(PARCEL, token="t2"))
-    with pytest.raises(Unavailable, match="429"):
+    with pytest.raises(Unavailable, match="429") as throttled:
         place.archive().send(PARCEL)
+    assert throttled.value.hint == "bedside archive list", "no permission is missing"
 
 
 def test_a_bucket_needs_a_role(place: Place) -> None:
@@ -191,8 +192,9 @@ def test_requests_are_signed_and_a_changed_one_is_refused(place: Place) -> None:
 
     content = place.store.get(next(place.store.list(f"{PARCEL.prefix}/")).key)
     assert Stow(client, place.datastore).store([content]).stored == 1
-    with pytest.raises(Unavailable, match="403"):
+    with pytest.raises(Unavailable, match="403") as denied:
         Stow(client, place.datastore, httpx.MockTransport(tamper)).store([content])
+    assert "medical-imaging:StoreDICOM" in denied.value.hint
     assert len(place.fake.instances(place.datastore)) == 1
 
 
