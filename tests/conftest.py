@@ -26,6 +26,7 @@ EXTRA_PROGRAM_FOLDERS = (
 #: Files that share what takes long to make, by what that is.
 TOGETHER = {
     "deployment": ("tests/deploy/test_terraform.py", "tests/stories/aws/"),
+    "guarded deployment": ("tests/deploy/",),
 }
 
 
