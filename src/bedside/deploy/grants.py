@@ -76,6 +76,7 @@ def permissions(
         "ci": bool(settings.github_repository),
         "control": settings.control,
         "identity": settings.identity,
+        "tenants": settings.manage_tenants,
     }
     values = {
         "name": settings.name,

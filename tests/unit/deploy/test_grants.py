@@ -18,6 +18,7 @@ FULL = DeploySettings(
     archive=True,
     datastore_id="0" * 32,
     identity=True,
+    manage_tenants=True,
     control=True,
     control_domain="bedside.ward.example",
     alarm_email="a@example.org",
@@ -40,8 +41,8 @@ def test_a_type_that_is_not_known_is_an_error() -> None:
 
 def test_only_parts_that_are_used_are_granted() -> None:
     small = permissions(DeploySettings(name="ward"), WHERE)
-    assert not {"archive", "budget", "ci", "control", "identity"} & set(small)
-    assert {"archive", "budget", "ci", "control", "identity"} <= set(permissions(FULL, WHERE))
+    assert not {"archive", "budget", "ci", "control", "identity", "tenants"} & set(small)
+    assert {"archive", "budget", "ci", "control", "identity", "tenants"} <= set(permissions(FULL, WHERE))
 
 
 def test_names_of_the_deployment_bound_what_is_granted() -> None:
