@@ -58,9 +58,10 @@ class Guarded:
     made: "tuple[Held, ...]"
 
     def role(self, name: str) -> tuple[str, str, str]:
-        """Be one of the deployment's roles: its own policies decide, only who may put it on is widened."""
+        """Be one of the deployment's roles: its own policies decide, only that it is put on is permitted."""
         iam, sts = self.cloud.client("iam"), self.cloud.client("sts")
-        arn = iam.get_role(RoleName=name)["Role"]["Arn"]
+        role = iam.get_role(RoleName=name)["Role"]
+        arn, own = role["Arn"], json.dumps(role["AssumeRolePolicyDocument"])
         us = {"AWS": f"arn:aws:iam::{arn.split(':')[4]}:root"}
         trust = {
             "Version": "2012-10-17",
@@ -68,6 +69,7 @@ class Guarded:
         }
         iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
         keys = sts.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=own)
         return keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"]
 
     def told(self) -> Told:

@@ -1,6 +1,7 @@
 """A whole deployment where policies are checked, once for the tests of this folder."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from clouds import REGION, Cloud
 from guarded_site import Guarded, Guarding, Told, run_guarded
-from terraform import Terraform, Underway, copy_of_modules, environment
+from terraform import Terraform, Underway, copy_of_modules, environment, mirror
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +17,15 @@ def guarding(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarding]:
     """Begin to apply it; most of that is waiting, which other tests can use."""
     with run_guarded(tmp_path_factory.mktemp("guarded")) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def _early(request: pytest.FixtureRequest) -> None:
+    """Begin with the first test of this folder that shares a process with those that look at it."""
+    needed = any("guarding" in getattr(item, "fixturenames", ()) for item in request.session.items)
+    here = request.path.name != "test_terraform.py"  # by `TOGETHER` another deployment's
+    if needed and here and shutil.which("terraform") and mirror():
+        request.getfixturevalue("guarding")
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,6 @@ def _list(s3: Any, bucket: str, prefix: str) -> Callable[[], object]:
 
 
 def test_a_second_plan_has_nothing_to_do(guarded: Guarded) -> None:
-    # The first of this file: the others widen who may put a role on.
     done = guarded.terraform.run("plan", "-detailed-exitcode", "-input=false", check=False)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-3000:]
 
