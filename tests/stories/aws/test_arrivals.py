@@ -17,7 +17,7 @@ from deployed_waker import MINUTE
 from serving import eventually
 from wishes import DATASTORE
 
-pytestmark = [pytest.mark.needs("initdb", "pg_ctl", "docker-registry", "terraform"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.needs("initdb", "pg_ctl", "docker-registry", "terraform"), pytest.mark.timeout(600)]
 
 SLICES = 200
 PATIENT = "Meitner^Lise"

@@ -18,7 +18,7 @@ from deployed_machine import Node, run_agent
 from deployed_waker import MINUTE
 from services import PostgresServer
 
-pytestmark = [pytest.mark.needs("bash", "initdb", "pg_ctl", "terraform"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.needs("bash", "initdb", "pg_ctl", "terraform"), pytest.mark.timeout(600)]
 
 #: Rounds that a machine is watched for after the study came.
 ROUNDS = 3

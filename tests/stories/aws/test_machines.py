@@ -12,7 +12,7 @@ from bedside.adapters.aws.queue import INVISIBLE_S
 from bedside.domain.job import JobState
 from serving import eventually
 
-pytestmark = [pytest.mark.needs("initdb", "pg_ctl", "docker-registry", "terraform"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.needs("initdb", "pg_ctl", "docker-registry", "terraform"), pytest.mark.timeout(600)]
 
 #: Studies that wait when a release is promoted, and studies that come after it.
 QUEUED, LATER = 20, 2

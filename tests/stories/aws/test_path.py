@@ -28,7 +28,7 @@ from wishes import DATASTORE
 
 pytestmark = [
     pytest.mark.needs("initdb", "pg_ctl", "docker-registry", "terraform"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 PIPELINE = """
@@ -56,7 +56,7 @@ def site(aws: Deployment, postgres: PostgresServer, tmp_path: Path) -> Iterator[
             ledger_url=postgres.database(),
             pipelines=PIPELINE.format(reference=reference),
             cache=tmp_path / "cache",
-            lease_s=30.0,
+            lease_s=60.0,
         )
         yield made
         made.close()

@@ -14,7 +14,7 @@ from wishes import NAME
 
 ACCOUNT = "123456789012"
 
-pytestmark = [pytest.mark.needs("terraform"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.needs("terraform"), pytest.mark.timeout(600)]
 
 
 def test_after_all_that_happened_a_plan_has_nothing_to_do(deployment: Deployment) -> None:
