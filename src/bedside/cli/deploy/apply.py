@@ -6,7 +6,7 @@ import click
 
 from bedside.cli.base import Command, config_option, confirm, json_option, load_settings, yes_option
 from bedside.cli.deploy.shared import as_json as plan_json
-from bedside.cli.deploy.shared import check, forget_plan, lost_words, show, site_of, state_option, telling
+from bedside.cli.deploy.shared import check, compare, lost_words, show, site_of, state_option, telling
 from bedside.cli.deploy.verify import PATIENCE_MIN, verified
 from bedside.cli.output import ProgressLine, note, write_json
 from bedside.errors import ConfigError
@@ -36,16 +36,10 @@ def apply(
 
     site = site_of(config_path, state)
     check(site)
-    with ProgressLine() as progress:
-        progress.update("collecting the software of the machines")
-        software = site.software()
-        progress.update("comparing with what is there")
-        terraform = site.open(software)
-        forget_plan(terraform)
-        planned = terraform.plan(telling(progress, 0))
-        lacking = site.lacks_datastore()
+    found = compare(site)
+    software, terraform, planned = found.software, found.terraform, found.planned
     if not as_json:
-        show(planned, datastore=site.settings.name if lacking else "")
+        show(planned, datastore=site.settings.name if found.lacks_datastore else "")
         click.echo(cost_line(site.settings, site.cloud.region))
     if planned.lost and not lose_data:
         raise ConfigError(
@@ -56,7 +50,7 @@ def apply(
         confirm(f"Do this in account {site.cloud.caller().account}, {site.cloud.region}?", yes=yes)
         try:
             with ProgressLine() as progress:
-                if lacking:
+                if found.lacks_datastore:
                     progress.update(f"making the datastore {site.settings.name}, which takes minutes")
                     site.make_datastore()
                     terraform = site.open(software)  # once more, with its id

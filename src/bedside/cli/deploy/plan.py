@@ -6,8 +6,8 @@ import click
 
 from bedside.cli.base import Command, config_option, json_option
 from bedside.cli.deploy.shared import as_json as plan_json
-from bedside.cli.deploy.shared import check, forget_plan, lost_words, show, site_of, state_option, telling
-from bedside.cli.output import ProgressLine, note, write_json
+from bedside.cli.deploy.shared import check, compare, lost_words, show, site_of, state_option
+from bedside.cli.output import note, write_json
 
 
 @click.command(cls=Command, examples=["bedside deploy plan", "bedside deploy plan --json | jq .summary"])
@@ -20,18 +20,12 @@ def plan(state: str | None, config_path: Path | None, as_json: bool) -> None:
 
     site = site_of(config_path, state)
     check(site)
-    with ProgressLine() as progress:
-        progress.update("collecting the software of the machines")
-        software = site.software()
-        progress.update("comparing with what is there")
-        terraform = site.open(software)
-        forget_plan(terraform)
-        planned = terraform.plan(telling(progress, 0))
-        lacking = site.lacks_datastore()
+    found = compare(site)
+    planned = found.planned
     if as_json:
-        write_json({**plan_json(planned), "makes_datastore": lacking})
+        write_json({**plan_json(planned), "makes_datastore": found.lacks_datastore})
         return
-    show(planned, datastore=site.settings.name if lacking else "")
+    show(planned, datastore=site.settings.name if found.lacks_datastore else "")
     click.echo(cost_line(site.settings, site.cloud.region))
     if planned.lost:
         note(f"all that is in {lost_words(planned)} would be lost: bedside deploy apply asks for --lose-data")

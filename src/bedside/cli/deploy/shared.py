@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from bedside.deploy.plan import Planned
     from bedside.deploy.runner import Tell, Terraform
     from bedside.deploy.site import Site, State
+    from bedside.deploy.software import Software
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., object])
 
@@ -75,6 +77,39 @@ def check(site: "Site") -> None:
             failed.append(finding)
     if failed:
         raise ConfigError(f"{len(failed)} checks failed: {failed[0].text}", hint=failed[0].mend)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What is wanted, compared with what is there.
+
+    Attributes:
+        software: That machines install; None where the settings or the modules bring another.
+        terraform: Keeps the plan until the command ends.
+        planned: What would be done.
+        lacks_datastore: Whether the deployment's own datastore is to be made before.
+    """
+
+    software: "Software | None"
+    terraform: "Terraform"
+    planned: "Planned"
+    lacks_datastore: bool
+
+
+def compare(site: "Site") -> Compared:
+    """Collect the software, and compare what the configuration wants with what is there."""
+    with ProgressLine() as progress:
+        progress.update("collecting the software of the machines")
+        software = site.software()
+        progress.update("comparing with what is there")
+        terraform = site.open(software)
+        forget_plan(terraform)
+        return Compared(
+            software=software,
+            terraform=terraform,
+            planned=terraform.plan(telling(progress, 0)),
+            lacks_datastore=site.lacks_datastore(),
+        )
 
 
 def show(planned: "Planned", *, datastore: str = "") -> None:
