@@ -71,7 +71,7 @@ class Deployment:
         # Where machines' metadata would be asked for, nobody answers. It stays when the modules are copied.
         copy = workspace_folder(self.folder, NAME)
         copy.mkdir(parents=True)
-        provider = {"aws": {"s3_use_path_style": True, "skip_metadata_api_check": True, "max_retries": 2}}
+        provider = {"aws": {"s3_use_path_style": True, "skip_metadata_api_check": True, "max_retries": 5}}
         (copy / "emulator_override.tf.json").write_text(json.dumps({"provider": provider}))
         self._said = (self.folder / "apply.log").open("w+")
         self._applying = subprocess.Popen(

@@ -83,7 +83,7 @@ class Site:
     tenants: tuple[str, ...] = field(default_factory=lambda: (f"story-{next(_NUMBERS)}",))
     cache: Path
     quiet_s: float = 0.3
-    lease_s: float = 3.0
+    lease_s: float = 8.0
     machines: "list[Machine]" = field(default_factory=list)
     _stores: dict[str, S3BlobStore] = field(default_factory=dict)
 
