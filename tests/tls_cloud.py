@@ -71,6 +71,8 @@ def run_moto_over_tls(folder: Path) -> Iterator[TlsCloud]:
             request_handler=MotoRequestHandler,
             ssl_context=context,
         )
+        # Each connection's handshake in its own thread: in the listener's, all would wait for the slowest.
+        server.socket.do_handshake_on_connect = False  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         try:
