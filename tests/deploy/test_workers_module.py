@@ -905,7 +905,8 @@ def test_what_is_watched_applies_and_plans_nothing_more(tmp_path: Path, moto: Cl
         known = {frozenset(names) for names in (dimensions() | elsewhere)[line.name]}
         assert frozenset(line.dimensions) in known  # their order is nobody's promise
     # Held to the rule in both, EventBridge could make no stream, and nothing would ever be written.
-    (policy,) = moto.client("logs").describe_resource_policies()["resourcePolicies"]
+    policies = moto.client("logs").describe_resource_policies()["resourcePolicies"]
+    (policy,) = [one for one in policies if one["policyName"] == "watched-machines"]  # others may have some
     streams, lines = json.loads(policy["policyDocument"])["Statement"]
     assert (streams["Action"], streams.get("Condition")) == ("logs:CreateLogStream", None)
     assert (lines["Action"], list(lines["Condition"])) == ("logs:PutLogEvents", ["ArnEquals"])
