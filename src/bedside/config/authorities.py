@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 #: Says in its head where it is from.
-RDS_BUNDLE = Path(__file__).with_name("rds-ca.pem")
+RDS_BUNDLE = Path(__file__).with_name("rds-ca.crt")
 #: Only these look at the server's certificate (libpq's ``sslmode``).
 VERIFYING = ("verify-ca", "verify-full")
 
