@@ -5,23 +5,24 @@ from pathlib import Path
 import pytest
 
 from bedside.config import load
+from bedside.config.dicom import DicomSettings
 from bedside.errors import ConfigError
 
 
-def read(tmp_path: Path, text: str) -> object:
+def read(tmp_path: Path, text: str) -> DicomSettings:
     (tmp_path / "bedside.toml").write_text(text)
     return load(tmp_path / "bedside.toml", environment={}, flags={}).settings.dicom
 
 
 def test_it_is_closed_unless_somebody_opens_it(tmp_path: Path) -> None:
     closed = read(tmp_path, "")
-    assert (closed.port, closed.address) == (0, "127.0.0.1")  # type: ignore[attr-defined]
-    assert closed.networks == ("127.0.0.0/8", "::1/128")  # type: ignore[attr-defined]
+    assert (closed.port, closed.address) == (0, "127.0.0.1")
+    assert closed.networks == ("127.0.0.0/8", "::1/128")
 
 
 def test_files_are_relative_to_the_configuration(tmp_path: Path) -> None:
     found = read(tmp_path, '[dicom]\nport = 11112\ntls_certificate = "c.pem"\ntls_key = "k.pem"\n')
-    assert found.tls_certificate == str(tmp_path / "c.pem")  # type: ignore[attr-defined]
+    assert found.tls_certificate == str(tmp_path / "c.pem")
 
 
 @pytest.mark.parametrize(
@@ -52,4 +53,5 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path, text: str, why: str) ->
 
 def test_the_internet_may_send_with_tls(tmp_path: Path) -> None:
     tls = 'tls_certificate = "c.pem"\ntls_key = "k.pem"'
-    read(tmp_path, f'[dicom]\nport = 11112\nnetworks = ["0.0.0.0/0"]\n{tls}\n')
+    found = read(tmp_path, f'[dicom]\nport = 11112\nnetworks = ["0.0.0.0/0"]\n{tls}\n')
+    assert found.networks == ("0.0.0.0/0",)
