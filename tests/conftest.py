@@ -78,6 +78,8 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings = [n for n in os.environ if n.startswith("BEDSIDE_") and not n.startswith("BEDSIDE_TEST_")]
     for name in (*settings, "NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
+    # Nobody looks at pages, and two of them cannot have one port; tests of the portal name an address.
+    monkeypatch.setenv("BEDSIDE_PORTAL_LISTEN", "")
     yield
 
 

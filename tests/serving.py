@@ -25,6 +25,9 @@ root = "data"
 [ledger]
 url = "{ledger_url}"
 
+[portal]
+listen = ""
+
 [intake]
 quiet_s = 0.2
 poll_s = 0.1

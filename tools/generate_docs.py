@@ -174,6 +174,19 @@ PACKAGING = (
     "bases.md",
     "map.md",
 )
+#: Missing ones are left out.
+PORTAL = (
+    "portal.md",
+    "sign-in.md",
+    "upload.md",
+    "following.md",
+    "viewing.md",
+    "judging.md",
+    "operating.md",
+    "audit.md",
+    "dicomweb.md",
+    "api.md",
+)
 DEPLOYING = ("deploy.md", "aws.md", "terraform.md", "cost.md", "github.md")
 
 
@@ -182,11 +195,12 @@ def site() -> str:
     before = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[0]
     # Names of generated pages count before they are written the first time.
     pages = {path.name for path in DOCS.glob("*.md")} | set(DOCUMENTS)
-    others = sorted(pages - {*START, *REFERENCE, *PACKAGING, *DEPLOYING})
+    others = sorted(pages - {*START, *REFERENCE, *PACKAGING, *PORTAL, *DEPLOYING})
     decisions = sorted(f"decisions/{path.name}" for path in (DOCS / "decisions").glob("*.md"))
     sections = {
         "Start": START,
         "Reference": [page for page in REFERENCE if page in pages],
+        "The portal": [page for page in PORTAL if page in pages],
         "Packaging and releases": [page for page in PACKAGING if page in pages],
         "On AWS": [page for page in DEPLOYING if page in pages],
         "How it works": others,

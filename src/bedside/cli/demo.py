@@ -80,7 +80,7 @@ def demo(folder: Path, stay: bool, bundle: Path | None, study: Path | None, as_j
     if study is not None and not study.exists():
         raise UsageError(f"{study} does not exist", hint="bedside demo --help")
     configuration = _prepare(folder, bundle)
-    with Served(configuration, folder / "serve.log") as served:
+    with Served(configuration, folder / "serve.log", portal=stay) as served:
         truth = None
         if study is None:
             study, truth = _make_study(folder)
@@ -196,5 +196,7 @@ def _stay(served: "Served", configuration: Path, folder: Path) -> None:
 
     settings = load(configuration, environment={}, flags={}).settings
     note(f"\nthe system runs; put studies into {settings.system.root / settings.system.tenants[0] / 'input'}")
+    if settings.portal.listen:
+        note(f"its pages are at {settings.portal.address}")
     note(f"or: bedside submit PATH -c {folder / CONFIGURATION}; Ctrl-C stops it")
     served.wait()

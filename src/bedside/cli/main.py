@@ -23,7 +23,14 @@ USAGE = 2
 CONFIG = 3
 UNAVAILABLE = 5
 #: Which extra brings a package that only some commands import; the others come with ``worker``.
-EXTRAS = {"cryptography": "sign", "joserfc": "oidc", "boto3": "aws", "botocore": "aws", "psycopg": "postgres"}
+EXTRAS = {
+    "cryptography": "sign",
+    "joserfc": "oidc",
+    "boto3": "aws",
+    "botocore": "aws",
+    "psycopg": "postgres",
+    "fastapi": "portal",
+}
 
 COMMANDS = {
     "demo": ("bedside.cli.demo:demo", "Watch a real model read a real DICOM study, start to end."),
@@ -32,6 +39,7 @@ COMMANDS = {
     "package": ("bedside.cli.package:package", "Make a MAP of a bundle, without Docker and without root."),
     "serve": ("bedside.cli.serve:serve", "Watch the drop-box and read every study that arrives."),
     "worker": ("bedside.cli.worker:worker", "Work on jobs, without watching the drop-box."),
+    "portal": ("bedside.cli.portal:portal", "Answer browsers and scripts, without reading what comes."),
     "submit": ("bedside.cli.submit:submit", "Put studies into the drop-box."),
     "job": ("bedside.cli.job:job", "List, show, follow, explain, repeat and cancel jobs."),
     "tenant": ("bedside.cli.tenant:tenant", "Make, list, show and end tenants."),

@@ -23,10 +23,13 @@ class Served:
     Args:
         configuration: Its bedside.toml.
         log: Where its standard error goes.
+        portal: Whether it shall have one.
     """
 
-    def __init__(self, configuration: Path, log: Path) -> None:
+    def __init__(self, configuration: Path, log: Path, *, portal: bool = False) -> None:
         self._command = [sys.executable, "-m", "bedside", "serve", "-c", str(configuration)]
+        if not portal:
+            self._command += ["--portal", ""]
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 

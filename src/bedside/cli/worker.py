@@ -39,7 +39,7 @@ def worker(config_path: Path | None, device: str | None, supervisor: int | None)
     if supervisor is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which asks us
         die_with_parent(supervisor, signal.SIGTERM)
-        settings = _settings_from_stdin()
+        settings = settings_from_stdin()
     else:
         settings = load_settings(config_path, {"worker.device": device} if device else {}).settings
     # The supervisor's pipe, on which the settings came, brings its nudges from here on.
@@ -75,11 +75,11 @@ def stop_on_signals(stop: "Stop", *, also_interrupt: bool) -> None:
         signal.signal(signal.SIGINT, ask)
 
 
-def _settings_from_stdin() -> "Settings":
+def settings_from_stdin() -> "Settings":
     """Read the settings that the supervisor found, so that both have the same from one reading."""
     from bedside.config import Settings
 
     line = sys.stdin.buffer.readline()
     if not line:
-        raise ConfigError("worker: no settings on stdin", hint="bedside worker -c bedside.toml")
+        raise ConfigError("no settings on stdin", hint="leave --supervisor out, and say -c bedside.toml")
     return Settings.model_validate_json(line)

@@ -13,6 +13,7 @@ from bedside.config.deploy import DeploySettings
 from bedside.config.dicom import DicomSettings
 from bedside.config.identity import IdentitySettings
 from bedside.config.notify import MetricsSettings, NotifySettings
+from bedside.config.portal import PortalSettings
 from bedside.config.serve import ServeSettings
 
 DEFAULT_FILE = Path("bedside.toml")
@@ -183,6 +184,7 @@ class Settings(_Section):
     intake: IntakeSettings = Field(IntakeSettings(), description="What the drop-box takes, and when.")
     worker: WorkerSettings = Field(WorkerSettings(), description="How jobs are worked on.")
     serve: ServeSettings = Field(ServeSettings(), description="What `bedside serve` answers to.")
+    portal: PortalSettings = Field(PortalSettings(), description="Pages and API for browsers and scripts.")
     dicom: DicomSettings = Field(
         DicomSettings(), description="What `bedside serve` receives by C-STORE, and from whom."
     )

@@ -20,6 +20,7 @@ class Right(StrEnum):
 
     READ = "read"  # results and studies
     SEND = "send"  # studies
+    JUDGE = "judge"  # results
     OPERATE = "operate"  # jobs, releases, rules; no patient's data
     ADMINISTER = "administer"  # tenants and accounts
 
@@ -35,7 +36,7 @@ class PersonRole(StrEnum):
 
 RIGHTS: Mapping[PersonRole, frozenset[Right]] = {
     PersonRole.VIEWER: frozenset({Right.READ}),
-    PersonRole.CLINICIAN: frozenset({Right.READ, Right.SEND}),
+    PersonRole.CLINICIAN: frozenset({Right.READ, Right.SEND, Right.JUDGE}),
     PersonRole.ENGINEER: frozenset({Right.OPERATE}),
     PersonRole.ADMIN: frozenset({Right.OPERATE, Right.ADMINISTER}),
 }
@@ -49,6 +50,11 @@ class Post:
 
     role: PersonRole
     node: str = ""
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """What it allows at its node and below."""
+        return RIGHTS[self.role]
 
     @property
     def group(self) -> str:

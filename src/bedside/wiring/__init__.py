@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bedside.wiring.deployment import Deployment
     from bedside.wiring.dicom import receiving
     from bedside.wiring.health import answering
+    from bedside.wiring.identity import open_identity
     from bedside.wiring.opening import ledger_state, open_deployment, worker_name
     from bedside.wiring.registries import open_registries, pull_map
     from bedside.wiring.store import open_store, place_of
@@ -21,6 +22,7 @@ _PLACES = {
     "answering": "health",
     "ledger_state": "opening",
     "open_deployment": "opening",
+    "open_identity": "identity",
     "open_registries": "registries",
     "open_store": "store",
     "place_of": "store",
@@ -34,6 +36,7 @@ __all__ = [
     "answering",
     "ledger_state",
     "open_deployment",
+    "open_identity",
     "open_registries",
     "open_store",
     "place_of",

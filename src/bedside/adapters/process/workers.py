@@ -39,6 +39,7 @@ class WorkerProcesses:
         configuration: Written to each worker's stdin, which then stays open, for nudges: it ends with us.
         count: How many.
         log: Takes notes.
+        kind: What they are, in notes and messages.
         clock: Seconds that only grow.
     """
 
@@ -49,11 +50,13 @@ class WorkerProcesses:
         configuration: bytes,
         count: int,
         log: Log,
+        kind: str = "worker",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._command = list(command)
         self._configuration = configuration
         self._log = log
+        self._kind = kind
         self._clock = clock
         self._places = [_Place() for _ in range(count)]
 
@@ -71,13 +74,13 @@ class WorkerProcesses:
                 well = now - place.started > WELL_S
                 place.due = now if well else now + place.wait_s
                 place.wait_s = FIRST_WAIT_S if well else min(place.wait_s * 2, MOST_WAIT_S)
-                self._log("worker.died", pid=place.process.pid, status=place.process.returncode)
+                self._log(f"{self._kind}.died", pid=place.process.pid, status=place.process.returncode)
                 _shut(place.process)
                 place.process = None
             if place.process is None and now >= place.due:
                 place.process = self._start()
                 place.started = now
-                self._log("worker.started", pid=place.process.pid)
+                self._log(f"{self._kind}.started", pid=place.process.pid)
         return died
 
     def nudge(self) -> None:
@@ -98,7 +101,7 @@ class WorkerProcesses:
             try:
                 process.wait(max(until - self._clock(), 0.0))
             except subprocess.TimeoutExpired:
-                self._log("worker.killed", pid=process.pid, waited_s=grace_s)
+                self._log(f"{self._kind}.killed", pid=process.pid, waited_s=grace_s)
                 process.kill()
                 process.wait()
             _shut(process)
@@ -112,7 +115,7 @@ class WorkerProcesses:
         try:
             process = subprocess.Popen(self._command, stdin=subprocess.PIPE, env=os.environ)
         except OSError as exc:
-            raise Unavailable(f"worker: cannot be started: {exc.strerror}") from exc
+            raise Unavailable(f"{self._kind}: cannot be started: {exc.strerror}") from exc
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):  # it died at once, which `tend` will see
             process.stdin.write(self._configuration + b"\n")

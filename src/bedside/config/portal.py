@@ -1,0 +1,42 @@
+"""The section ``[portal]``: pages and API that `bedside serve` offers to browsers and scripts."""
+
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class PortalSettings(BaseModel):
+    """The portal: pages, API and DICOMweb of this deployment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    listen: str = Field(
+        "127.0.0.1:8080",
+        pattern=r"^$|^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}$",
+        description="HOST:PORT at which the portal answers; empty is no portal.",
+    )
+    url: str = Field(
+        "",
+        description="Its address as browsers see it, e.g. https://bedside.example; empty is http://LISTEN.",
+    )
+    proxies: tuple[str, ...] = Field(
+        ("127.0.0.1",), description="Addresses of proxies before it, whose X-Forwarded-For is believed."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/")):
+            raise ValueError("an address is http:// or https://, a host, perhaps a port, and no path")
+        return url.rstrip("/")
+
+    @property
+    def address(self) -> str:
+        """Where browsers find it, without a slash at the end."""
+        return self.url or f"http://{self.listen}"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether browsers reach it by https, so that cookies may say so."""
+        return self.url.startswith("https://")

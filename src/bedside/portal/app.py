@@ -1,0 +1,42 @@
+"""The application: its areas, its middleware and its answers to errors, put together over one deployment."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, FastAPI
+
+from bedside import __version__
+from bedside.portal.access.gate import Gate
+from bedside.portal.here import Here
+from bedside.portal.home import pages as home
+from bedside.portal.shell import errors, headers, statics
+from bedside.portal.shell.pages import Pages
+from bedside.wiring import Deployment
+
+#: Of every area: what it answers to. The order is that of the API's document.
+ROUTERS: Sequence[APIRouter] = (home.router,)
+
+DESCRIPTION = "Everything that the pages do, a script can do with a token: `Authorization: Bearer …`."
+
+
+def create_app(deployment: Deployment, gate: Gate) -> FastAPI:
+    """Return the portal of a deployment.
+
+    Args:
+        deployment: What it shows; stays open, and is closed by the caller.
+        gate: Knows who asks.
+    """
+    app = FastAPI(
+        title="bedside",
+        version=__version__,
+        description=DESCRIPTION,
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    app.state.here = Here(deployment=deployment, gate=gate, pages=Pages(deployment.settings.portal))
+    headers.add(app, deployment.settings.portal)
+    errors.add(app)
+    statics.mount(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

@@ -1,0 +1,34 @@
+"""What every answer is made from: the deployment, who guards it, and the templates."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from bedside.portal.access.gate import Gate
+from bedside.portal.shell.pages import Pages
+from bedside.wiring import Deployment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here:
+    """The parts of one portal.
+
+    Attributes:
+        deployment: Ledger, store, settings, clock, log.
+        gate: Knows who asks.
+        pages: Makes HTML.
+    """
+
+    deployment: Deployment
+    gate: Gate
+    pages: Pages
+
+
+def here(request: Request) -> Here:
+    """Return the parts of the portal that was asked."""
+    found: Here = request.app.state.here
+    return found
+
+
+InHere = Annotated[Here, Depends(here)]

@@ -1,0 +1,53 @@
+"""The portal's process: listens, answers, and ends in order."""
+
+import socket
+
+import uvicorn
+
+from bedside.errors import ConfigError
+from bedside.portal.access.bearer import BearerGate
+from bedside.portal.app import create_app
+from bedside.wiring import Deployment, open_identity
+
+#: Answers under way have this long when the portal stops; streams of events end at once.
+GRACE_S = 5
+
+
+def answer(deployment: Deployment) -> None:
+    """Answer at ``portal.listen`` until the process is asked to stop (SIGTERM, Ctrl-C).
+
+    Raises:
+        ConfigError: Nothing can be listened to there.
+    """
+    settings = deployment.settings.portal
+    listening = _listen(settings.listen)
+    gate = BearerGate(open_identity(deployment.settings, deployment.clock))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(deployment, gate),
+            log_config=None,
+            access_log=False,  # addresses hold identifiers of studies; what matters is audited
+            server_header=False,
+            proxy_headers=True,
+            forwarded_allow_ips=list(settings.proxies),
+            timeout_graceful_shutdown=GRACE_S,
+            lifespan="off",
+        )
+    )
+    deployment.log("portal.ready", url=settings.address)
+    with listening:
+        server.run(sockets=[listening])
+    deployment.log("portal.stopped")
+
+
+def _listen(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    host = host.strip("[]")
+    try:
+        family = socket.getaddrinfo(host, int(port), type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, int(port)), family=family, backlog=2048)
+    except (OSError, OverflowError) as exc:
+        raise ConfigError(
+            f"portal.listen: cannot listen on {address}: {getattr(exc, 'strerror', None) or exc}",
+            hint="bedside serve --portal 127.0.0.1:8090, or set portal.listen to another HOST:PORT",
+        ) from exc

@@ -1,0 +1,127 @@
+"""From an error to an answer: a kind of `bedside.errors`, as a page or as problem details (RFC 9457).
+
+An error that nobody foresaw is an answer 500 with a number that also stands in the log, and nothing else:
+its words may hold what must not be shown.
+"""
+
+import logging
+import uuid
+from http import HTTPStatus
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from bedside.errors import (
+    BedsideError,
+    ConfigError,
+    InputRejected,
+    NotFound,
+    NotPermitted,
+    NotSignedIn,
+    Overtaken,
+    StaleLease,
+    Unavailable,
+    UsageError,
+)
+from bedside.portal.access.need import anybody
+from bedside.portal.here import here
+
+#: The most special first.
+STATUS: tuple[tuple[type[BedsideError], HTTPStatus], ...] = (
+    (NotSignedIn, HTTPStatus.UNAUTHORIZED),
+    (NotPermitted, HTTPStatus.FORBIDDEN),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (InputRejected, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (UsageError, HTTPStatus.BAD_REQUEST),
+    (Overtaken, HTTPStatus.CONFLICT),
+    (StaleLease, HTTPStatus.CONFLICT),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (ConfigError, HTTPStatus.INTERNAL_SERVER_ERROR),
+)
+#: What answers scripts; all else answers people.
+SCRIPTS = ("/api/", "/dicomweb/")
+SIGN_IN = "/sign-in"
+
+_log = logging.getLogger(__name__)
+
+
+def add(app: FastAPI) -> None:
+    """Let an application answer so."""
+    app.add_exception_handler(BedsideError, _ours)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(Exception, _unforeseen)
+
+
+def status_of(error: BedsideError) -> HTTPStatus:
+    """Return the status of the answer that an error becomes."""
+    return next((s for kind, s in STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, BedsideError)
+    status = status_of(error)
+    if status is HTTPStatus.UNAUTHORIZED and not _is_script(request):
+        if request.headers.get("hx-request"):
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": SIGN_IN})
+        where = f"?next={request.url.path}" if request.method == "GET" and request.url.path != "/" else ""
+        return RedirectResponse(SIGN_IN + where, status_code=HTTPStatus.SEE_OTHER)
+    return await _answer(request, status, error.message, error.hint)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    status = HTTPStatus(error.status_code)
+    answer = await _answer(request, status, str(error.detail or status.phrase), "")
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    # The input itself is left out: it may be a name or a password.
+    said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    return await _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, said, "see /api/openapi.json")
+
+
+async def _unforeseen(request: Request, error: Exception) -> Response:
+    number = uuid.uuid4().hex[:12]
+    _log.error("action=portal.failed error=%s number=%s", type(error).__name__, number, exc_info=error)
+    return await _answer(
+        request, HTTPStatus.INTERNAL_SERVER_ERROR, f"unexpected error, number {number}", "see the log"
+    )
+
+
+async def _answer(request: Request, status: HTTPStatus, message: str, hint: str) -> Response:
+    headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
+    if status is HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if _is_script(request):
+        problem = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": message}
+        return JSONResponse(
+            problem | ({"hint": hint} if hint else {}),
+            status_code=status,
+            headers=headers,
+            media_type="application/problem+json",
+        )
+    try:
+        caller = await anybody(request)
+    except BedsideError:
+        caller = None
+    return here(request).pages.render(
+        request,
+        "shell/error.html",
+        caller=caller,
+        status=status,
+        headers=headers,
+        code=int(status),
+        message=message,
+        hint=hint,
+    )
+
+
+def _is_script(request: Request) -> bool:
+    return request.url.path.startswith(SCRIPTS)
