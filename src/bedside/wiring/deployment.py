@@ -18,6 +18,7 @@ from bedside.log import Log, silent
 from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
 from bedside.ports.archive import ImageArchive
 from bedside.ports.hints import Hints
+from bedside.ports.records import Records
 from bedside.tenants.directory import TenantDirectory
 from bedside.wiring.archive import open_archive
 from bedside.wiring.notices import open_announcer, open_metrics
@@ -46,6 +47,7 @@ class Deployment:
     Attributes:
         settings: What it was made of.
         ledger: Of all tenants.
+        records: What the portal keeps.
         blobs: The store; choose a tenant with ``blobs.tenant(name)``.
         clock: The time.
         tenants: Whom it serves, known anew every few seconds.
@@ -57,6 +59,7 @@ class Deployment:
 
     settings: "Settings"
     ledger: Ledger
+    records: Records
     blobs: BlobStore
     clock: Clock
     tenants: TenantDirectory

@@ -14,6 +14,7 @@ from bedside.wiring.queue import open_hints
 from bedside.wiring.store import open_store
 
 if TYPE_CHECKING:
+    from bedside.adapters.sql import SqlLedger
     from bedside.config import Settings
 
 #: Names below the root that are no tenants.
@@ -47,6 +48,7 @@ def open_deployment(settings: "Settings", *, log: Log = silent) -> Deployment:
     deployment = Deployment(
         settings=settings,
         ledger=ledger,
+        records=ledger.records,
         blobs=store.blobs,
         clock=clock,
         tenants=tenants,
@@ -106,7 +108,7 @@ def worker_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
 
 
-def _ledger(settings: "Settings") -> Ledger:
+def _ledger(settings: "Settings") -> "SqlLedger":
     from bedside.adapters.sql import SqlLedger
 
     file = (settings.system.root / "ledger.db").absolute()

@@ -7,6 +7,7 @@ from bedside.adapters.sql.exports import Exports
 from bedside.adapters.sql.history import History
 from bedside.adapters.sql.leases import Leases
 from bedside.adapters.sql.queue import Queue
+from bedside.adapters.sql.records import SqlRecords
 from bedside.adapters.sql.releases import Releases
 from bedside.adapters.sql.results import Results
 from bedside.adapters.sql.tenants import Tenants
@@ -25,6 +26,7 @@ class SqlLedger(Tenants, Arrivals, History, Releases, Queue, Leases, Results, Ex
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
+        self.records = SqlRecords(self._database)
 
     def prepare(self) -> None:
         """Create or upgrade the schema; safe to call at every start and from several processes.

@@ -1,0 +1,14 @@
+"""`SqlRecords`: what the portal keeps, in the ledger's database."""
+
+from bedside.adapters.sql.engine import Database
+
+
+class SqlRecords:
+    """A `bedside.ports.records.Records` on SQLite or PostgreSQL; safe between threads and processes.
+
+    Args:
+        database: The ledger's, which prepares and closes it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database

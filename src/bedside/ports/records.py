@@ -1,0 +1,7 @@
+"""What the portal keeps besides jobs: in the ledger's database, each kind behind a port of its own."""
+
+from typing import Protocol
+
+
+class Records(Protocol):
+    """One of each; they come and go with the ledger, whose `prepare` makes their tables too."""
