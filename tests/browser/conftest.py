@@ -1,0 +1,98 @@
+"""A real portal on 127.0.0.1 and a real browser for the tests of this folder.
+
+A test opens a site (`portal` is empty, `results` holds a study that was read), says who asks, and lets
+`served` answer for it; `page` is a tab of its own, without cookies. What a page throws, and what its own
+policy forbids it, fails the test.
+"""
+
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from starlette.types import ASGIApp
+
+from portal_results import made_result, results  # noqa: F401  # fixtures
+from portal_site import Site, site
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+#: Longer than the slowest answer on a busy machine, in milliseconds.
+PATIENCE_MS = 20_000
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """Answer for an application on a free port, in a thread; give its address."""
+    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        listening.close()
+        assert not thread.is_alive(), "the server of the test did not end"
+
+
+@pytest.fixture
+def portal(tmp_path: Path) -> Iterator[Site]:
+    """A portal over an empty deployment, asked by a clinician of tenant ``default``."""
+    with site(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def served() -> Iterator[Callable[[Site], str]]:
+    """Answer for a site in a thread: ``served(portal)`` gives its address, e.g. http://127.0.0.1:40123."""
+    with ExitStack() as stack:
+        yield lambda opened: stack.enter_context(serving(opened.client.app))
+
+
+# Not for the whole session: while Playwright runs, no other test of this process may run an event loop.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, one for all tests of a file."""
+    program = shutil.which("chromium")
+    if program is None:
+        pytest.skip("chromium not found in PATH; .ci/run lists the Debian packages")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A tab of its own; errors in its scripts, and what the policy of a page forbids it, fail the test."""
+    wrong: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            wrong.append(message.text)
+
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    context.set_default_timeout(PATIENCE_MS)
+    tab = context.new_page()
+    tab.on("pageerror", lambda error: wrong.append(f"{error.name}: {error.message}"))
+    tab.on("console", heard)
+    yield tab
+    context.close()
+    assert wrong == []
