@@ -2,6 +2,13 @@
 
 from typing import Protocol
 
+from bedside.ports.audit import AuditTrail
+
 
 class Records(Protocol):
     """One of each; they come and go with the ledger, whose `prepare` makes their tables too."""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """Who did what."""
+        ...

@@ -1,5 +1,6 @@
 """`SqlRecords`: what the portal keeps, in the ledger's database."""
 
+from bedside.adapters.sql.audit import SqlAudit
 from bedside.adapters.sql.engine import Database
 
 
@@ -12,3 +13,4 @@ class SqlRecords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.audit = SqlAudit(database)
