@@ -1,8 +1,17 @@
 """The section ``[portal]``: pages and API that `bedside serve` offers to browsers and scripts."""
 
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class KeptAddress(StrEnum):
+    """What the audit trail keeps of an address on the network."""
+
+    NETWORK = "network"  # the first 24 bits of version 4, the first 48 of version 6
+    FULL = "full"
+    NONE = "none"
 
 
 class PortalSettings(BaseModel):
@@ -21,6 +30,11 @@ class PortalSettings(BaseModel):
     )
     proxies: tuple[str, ...] = Field(
         ("127.0.0.1",), description="Addresses of proxies before it, whose X-Forwarded-For is believed."
+    )
+
+    audit_address: KeptAddress = Field(
+        KeptAddress.NETWORK,
+        description="What the audit trail keeps of addresses: network (10.1.2.0/24), full, none.",
     )
 
     @field_validator("url")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, FastAPI
 
 from bedside import __version__
 from bedside.portal.access.gate import Gate
+from bedside.portal.access.origin import Origin
 from bedside.portal.here import Here
 from bedside.portal.home import pages as home
 from bedside.portal.shell import errors, headers, statics
@@ -35,6 +36,7 @@ def create_app(deployment: Deployment, gate: Gate) -> FastAPI:
     )
     app.state.here = Here(deployment=deployment, gate=gate, pages=Pages(deployment.settings.portal))
     headers.add(app, deployment.settings.portal)
+    app.add_middleware(Origin)
     errors.add(app)
     statics.mount(app)
     for router in ROUTERS:
