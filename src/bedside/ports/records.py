@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from bedside.ports.audit import AuditTrail
+from bedside.ports.uploads import Uploads
 
 
 class Records(Protocol):
@@ -11,4 +12,9 @@ class Records(Protocol):
     @property
     def audit(self) -> AuditTrail:
         """Who did what."""
+        ...
+
+    @property
+    def uploads(self) -> Uploads:
+        """What people send in parts."""
         ...

@@ -1,6 +1,7 @@
 """`MemoryRecords`: what the portal keeps, for tests and as long as the process lives."""
 
 from bedside.adapters.memory.audit import MemoryAudit
+from bedside.adapters.memory.uploads import MemoryUploads
 
 
 class MemoryRecords:
@@ -8,3 +9,4 @@ class MemoryRecords:
 
     def __init__(self) -> None:
         self.audit = MemoryAudit()
+        self.uploads = MemoryUploads()

@@ -20,11 +20,12 @@ from bedside.adapters.sql.schema import (
 )
 from bedside.adapters.sql.statements import add_once
 from bedside.adapters.sql.types import Row
+from bedside.adapters.sql.uploads_tables import uploads
 from bedside.domain.job import JobState
 from bedside.domain.tenant import Ending, Tenant, TenantBuckets, TenantState, check_idle
 
 #: What is kept of a tenant, each before what it points to.
-_KEPT = (comparisons, exports, results, decisions, entries, events, arrivals, jobs)
+_KEPT = (comparisons, exports, results, decisions, entries, events, arrivals, jobs, uploads)
 
 
 class Tenants:
