@@ -21,6 +21,7 @@ LEFT_OUT = {
     ".secrets.baseline",
     "identities.json",
     "debian-bookworm.json",
+    "package-lock.json",
     "wheels-cpu.json",
     "wheels-cuda.json",
 }
