@@ -47,6 +47,7 @@ COMMANDS = {
     "release": ("bedside.cli.release:release", "Promote, take back, try and compare releases of models."),
     "deploy": ("bedside.cli.deploy:deploy", "Put bedside on AWS, look after it, and remove it."),
     "notify": ("bedside.cli.notify:notify", "Look whether notices reach the people they are for."),
+    "audit": ("bedside.cli.audit:audit", "Show who did what, and prove that nobody rewrote it."),
     "config": ("bedside.cli.config:config", "Show and check the configuration."),
     "ci": ("bedside.cli.ci:ci", "Package and deploy from GitHub, without long-lived keys."),
     "doctor": ("bedside.cli.doctor:doctor", "Check this machine and say how to mend what is missing."),
