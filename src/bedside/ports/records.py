@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from bedside.ports.audit import AuditTrail
+from bedside.ports.figures import Figures
 from bedside.ports.uploads import Uploads
 
 
@@ -12,6 +13,11 @@ class Records(Protocol):
     @property
     def audit(self) -> AuditTrail:
         """Who did what."""
+        ...
+
+    @property
+    def figures(self) -> Figures:
+        """What waits, ended, took and cost how much."""
         ...
 
     @property

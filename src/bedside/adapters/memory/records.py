@@ -1,12 +1,19 @@
 """`MemoryRecords`: what the portal keeps, for tests and as long as the process lives."""
 
 from bedside.adapters.memory.audit import MemoryAudit
+from bedside.adapters.memory.figures import MemoryFigures
+from bedside.adapters.memory.ledger import MemoryLedger
 from bedside.adapters.memory.uploads import MemoryUploads
 
 
 class MemoryRecords:
-    """A `bedside.ports.records.Records` in memory; safe between threads."""
+    """A `bedside.ports.records.Records` in memory; safe between threads.
 
-    def __init__(self) -> None:
+    Args:
+        ledger: Whose figures; None is an empty one.
+    """
+
+    def __init__(self, ledger: MemoryLedger | None = None) -> None:
         self.audit = MemoryAudit()
+        self.figures = MemoryFigures(ledger or MemoryLedger())
         self.uploads = MemoryUploads()

@@ -2,6 +2,7 @@
 
 from bedside.adapters.sql.audit import SqlAudit
 from bedside.adapters.sql.engine import Database
+from bedside.adapters.sql.figures import SqlFigures
 from bedside.adapters.sql.uploads import SqlUploads
 
 
@@ -15,4 +16,5 @@ class SqlRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.audit = SqlAudit(database)
+        self.figures = SqlFigures(database)
         self.uploads = SqlUploads(database)
