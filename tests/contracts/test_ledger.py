@@ -91,7 +91,7 @@ def finish(ledger: Ledger, *, now: datetime = T0) -> Job:
 @pytest.mark.parametrize("adapter", [MemoryLedger, SqlLedger])
 def test_signatures_are_the_ports(adapter: type) -> None:
     port = {
-        name: value for name, value in vars(Ledger).items() if inspect.isfunction(value) and name[0] != "_"
+        name: value for name, value in inspect.getmembers(Ledger, inspect.isfunction) if name[0] != "_"
     }
     assert port
     for name, promised in port.items():

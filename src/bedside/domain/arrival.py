@@ -76,6 +76,45 @@ class Arrival:
         return f"arrivals/{self.id}/manifest.json"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrivalSummary:
+    """An arrival as lists show it: without its files.
+
+    Attributes:
+        tenant: Who owns it.
+        id: Of the arrival.
+        kind: Of the arrival.
+        subject: Of the arrival.
+        version: Of the arrival.
+        instances: How many files it has.
+        size_bytes: Of all its files.
+        received_at: Of the arrival.
+    """
+
+    tenant: str
+    id: str
+    kind: ArrivalKind
+    subject: str
+    version: int
+    instances: int
+    size_bytes: int
+    received_at: datetime
+
+
+def summary(arrival: Arrival) -> ArrivalSummary:
+    """Return an arrival as lists show it."""
+    return ArrivalSummary(
+        tenant=arrival.tenant,
+        id=arrival.id,
+        kind=arrival.kind,
+        subject=arrival.subject,
+        version=arrival.version,
+        instances=len(arrival.files),
+        size_bytes=sum(file.size_bytes for file in arrival.files),
+        received_at=arrival.received_at,
+    )
+
+
 def numbered(arrival: Arrival, *, newest: int, after: int | None) -> Arrival:
     """Return an arrival as its subject's next version.
 

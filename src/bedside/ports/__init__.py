@@ -6,7 +6,8 @@ the adapter's signatures with these. A port says what a caller may rely on, neve
 
 from bedside.ports.clock import Clock
 from bedside.ports.feed import ArrivalFeed, Dropped
-from bedside.ports.ledger import JobFilter, Ledger
+from bedside.ports.following import JobFilter, StudyFilter
+from bedside.ports.ledger import Ledger
 from bedside.ports.run import ModelRunner, Outcome, Progress, Task
 from bedside.ports.store import Blob, BlobStore
 
@@ -21,5 +22,6 @@ __all__ = [
     "ModelRunner",
     "Outcome",
     "Progress",
+    "StudyFilter",
     "Task",
 ]

@@ -1,31 +1,20 @@
 """All lasting state but the files."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from bedside.domain.arrival import Arrival, Entry
 from bedside.domain.export import Export, ExportState
-from bedside.domain.job import Failure, Job, JobState, Lease, LedgerEvent
+from bedside.domain.job import Failure, Job, Lease, LedgerEvent
 from bedside.domain.pipeline import Decision, Release
-from bedside.domain.release import Comparison, Promotion, Role
+from bedside.domain.release import Comparison, Promotion
 from bedside.domain.result import Result
 from bedside.domain.tenant import Tenant, TenantState
+from bedside.ports.following import Following
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobFilter:
-    """Which jobs to list; empty means any."""
-
-    states: frozenset[JobState] = frozenset()
-    roles: frozenset[Role] = frozenset()
-    arrival_id: str = ""
-    subject: str = ""
-    pipeline: str = ""
-
-
-class Ledger(Protocol):
+class Ledger(Following, Protocol):
     """All lasting state but the files: arrivals, entries, decisions, releases, jobs, results, events.
 
     Every call is one transaction. Calls that take a tenant see that tenant only. A write under a
@@ -107,10 +96,6 @@ class Ledger(Protocol):
 
     def unsettled_entries(self, tenant: str) -> Sequence[Entry]:
         """Return entries in state TAKEN, oldest first."""
-        ...
-
-    def entries(self, tenant: str, *, limit: int = 100) -> Sequence[Entry]:
-        """Return entries, newest first."""
         ...
 
     # Rules' decisions and releases
@@ -240,10 +225,6 @@ class Ledger(Protocol):
 
     def job(self, tenant: str, job_id: str) -> Job:
         """Return one job, or raise `NotFound`."""
-        ...
-
-    def jobs(self, tenant: str, where: JobFilter, *, limit: int = 100, offset: int = 0) -> Sequence[Job]:
-        """Return jobs, newest first."""
         ...
 
     def depth(self) -> Mapping[str, int]:

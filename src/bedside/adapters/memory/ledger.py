@@ -4,14 +4,16 @@ It keeps plain dictionaries under one lock and asks `bedside.domain.moves` what 
 the SQL ledger does; the contract suite and a state machine hold the two together.
 """
 
+import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from bedside.adapters.memory.tenants import Key, MemoryTenants
+from bedside.adapters.memory.following import MemoryFollowing, newest_first
+from bedside.adapters.memory.tenants import Key
 from bedside.domain import moves
 from bedside.domain.arrival import Arrival, Entry, EntryState, numbered
 from bedside.domain.export import OPEN, Export, ExportState, first_export
@@ -22,12 +24,9 @@ from bedside.domain.result import Result
 from bedside.domain.serial import pipeline_from_json, pipeline_to_json, plain
 from bedside.domain.tenant import Tenant
 from bedside.errors import NotFound, UsageError
-from bedside.ports import JobFilter
-
-T = TypeVar("T")
 
 
-class MemoryLedger(MemoryTenants):
+class MemoryLedger(MemoryFollowing):
     """A `bedside.ports.Ledger` that lives as long as the object."""
 
     def __init__(self) -> None:
@@ -43,7 +42,8 @@ class MemoryLedger(MemoryTenants):
         self._jobs: dict[Key, Job] = {}  # in order of enqueueing, which breaks ties
         self._results: dict[Key, Result] = {}
         self._exports: dict[Key, Export] = {}
-        self._events: list[LedgerEvent] = []
+        self._events: dict[int, LedgerEvent] = {}
+        self._numbers = itertools.count(1)
 
     def prepare(self) -> None:
         """Do nothing: there is no schema."""
@@ -107,12 +107,6 @@ class MemoryLedger(MemoryTenants):
             taken = [e for e in self._entries.values() if e.tenant == tenant and e.state is EntryState.TAKEN]
         return sorted(taken, key=lambda e: e.seen_at)
 
-    def entries(self, tenant: str, *, limit: int = 100) -> Sequence[Entry]:
-        """Return entries, newest first."""
-        with self._lock:
-            owned = [e for e in self._entries.values() if e.tenant == tenant]
-        return _newest_first(owned, lambda entry: entry.seen_at)[:limit]
-
     # Rules' decisions and releases
 
     def add_decisions(self, decisions: Iterable[Decision]) -> None:
@@ -137,7 +131,7 @@ class MemoryLedger(MemoryTenants):
         """Return all releases, newest first."""
         with self._lock:
             known = list(self._releases.values())
-        return _newest_first(known, lambda release: release.added_at)
+        return newest_first(known, lambda release: release.added_at)
 
     def name_release(self, name: str, digest: str, now: datetime) -> None:  # noqa: ARG002 - kept by SQL
         """Let a name mean a release from now on."""
@@ -190,7 +184,7 @@ class MemoryLedger(MemoryTenants):
                 and (not pipeline or c.pipeline == pipeline)
                 and (not release or c.release == release)
             ]
-        return _newest_first(wanted, lambda comparison: comparison.compared_at)
+        return newest_first(wanted, lambda comparison: comparison.compared_at)
 
     def uncompared(self, *, limit: int = 100) -> Sequence[Job]:
         """Return ended shadows that were not compared since, oldest first, cancelled ones left out."""
@@ -329,12 +323,6 @@ class MemoryLedger(MemoryTenants):
             raise NotFound(f"job {job_id}: none in tenant {tenant}", hint="bedside job list")
         return found
 
-    def jobs(self, tenant: str, where: JobFilter, *, limit: int = 100, offset: int = 0) -> Sequence[Job]:
-        """Return jobs, newest first."""
-        with self._lock:
-            wanted = [job for job in self._jobs.values() if job.tenant == tenant and _matches(job, where)]
-        return _newest_first(wanted, lambda job: job.created_at)[offset : offset + limit]
-
     def depth(self) -> Mapping[str, int]:
         """Return the number of queued jobs per pool, delayed ones included."""
         with self._lock:
@@ -371,7 +359,7 @@ class MemoryLedger(MemoryTenants):
             wanted = [
                 e for e in self._exports.values() if e.tenant == tenant and (not states or e.state in states)
             ]
-        return _newest_first(wanted, lambda export: export.created_at)[:limit]
+        return newest_first(wanted, lambda export: export.created_at)[:limit]
 
     # Results and history
 
@@ -393,19 +381,19 @@ class MemoryLedger(MemoryTenants):
                 and not (current_only and result.superseded_by)
                 and (self._jobs[key].role is Role.SHADOW) == shadows
             ]
-        return _newest_first(wanted, lambda result: result.created_at)
+        return newest_first(wanted, lambda result: result.created_at)
 
     def add_event(self, event: LedgerEvent) -> None:
         """Append a line to the history."""
         with self._lock:
-            self._events.append(event)
+            self._append(event)
 
     def events(self, tenant: str, *, job_id: str = "", arrival_id: str = "") -> Sequence[LedgerEvent]:
         """Return the history of a job or an arrival (neither named: the tenant's), oldest first."""
         with self._lock:
             return [
                 event
-                for event in self._events
+                for event in self._events.values()
                 if event.tenant == tenant
                 and (not job_id or event.job_id == job_id)
                 and (not arrival_id or event.arrival_id == arrival_id)
@@ -425,11 +413,14 @@ class MemoryLedger(MemoryTenants):
 
     def _apply(self, move: moves.Move) -> Job:
         self._jobs[move.after.tenant, move.after.id] = move.after
-        self._events.append(move.line)
+        self._append(move.line)
         return move.after
 
     def _note(self, job: Job, action: str, now: datetime, detail: str = "") -> None:
-        self._events.append(moves.note(job, action, now, detail))
+        self._append(moves.note(job, action, now, detail))
+
+    def _append(self, line: LedgerEvent) -> None:
+        self._events[next(self._numbers)] = line
 
     def _note_superseded(self, job: Job, by: str, now: datetime) -> None:
         self._note(job, "result.superseded", now, by)
@@ -440,21 +431,6 @@ class MemoryLedger(MemoryTenants):
         return [o for o in owners if (o.tenant, o.subject) == (job.tenant, job.subject) and o.id != job.id]
 
 
-def _newest_first(values: list[T], at: Callable[[T], datetime]) -> list[T]:
-    """Sort by time, latest first; of equal times the one recorded last is first."""
-    return sorted(values, key=at)[::-1]
-
-
 def _rank(job: Job) -> tuple[int, int]:
     """Return what decides which of the later results is named."""
     return (job.arrival_version, job.run)
-
-
-def _matches(job: Job, where: JobFilter) -> bool:
-    return (
-        (not where.states or job.state in where.states)
-        and (not where.roles or job.role in where.roles)
-        and (not where.arrival_id or job.arrival_id == where.arrival_id)
-        and (not where.subject or job.subject == where.subject)
-        and (not where.pipeline or job.pipeline.name == where.pipeline)
-    )

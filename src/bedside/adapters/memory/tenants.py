@@ -20,7 +20,7 @@ class MemoryTenants:
     _arrivals: dict[Key, Arrival]
     _entries: dict[Key, Entry]
     _jobs: dict[Key, Job]
-    _events: list[LedgerEvent]
+    _events: dict[int, LedgerEvent]  # by number
 
     def put_tenant(self, tenant: Tenant, *, over: TenantState | None) -> bool:
         """Record a tenant, if it is in that state, or if None is given and there is no record of it."""
@@ -56,7 +56,7 @@ class MemoryTenants:
             for table in self._of_tenants():
                 for key in [key for key in table if key[0] == name]:
                     del table[key]
-            self._events = [event for event in self._events if event.tenant != name]
+            self._events = {n: event for n, event in self._events.items() if event.tenant != name}
             return before - self._rows()
 
     def _rows(self) -> int:

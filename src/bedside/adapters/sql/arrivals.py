@@ -86,17 +86,6 @@ class Arrivals:
         with self._database.read() as connection:
             return [rows.entry(row) for row in connection.execute(query)]
 
-    def entries(self, tenant: str, *, limit: int = 100) -> Sequence[Entry]:
-        """Return entries, newest first."""
-        query = (
-            select(entries)
-            .where(entries.c.tenant == tenant)
-            .order_by(entries.c.seen_at.desc(), entries.c.seq.desc())
-            .limit(limit)
-        )
-        with self._database.read() as connection:
-            return [rows.entry(row) for row in connection.execute(query)]
-
 
 def _find(connection: Connection, tenant: str, arrival_id: str) -> Arrival | None:
     query = select(arrivals).where(arrivals.c.tenant == tenant, arrivals.c.id == arrival_id)

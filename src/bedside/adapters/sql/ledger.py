@@ -4,6 +4,7 @@ from bedside.adapters.sql import migrate
 from bedside.adapters.sql.arrivals import Arrivals
 from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.exports import Exports
+from bedside.adapters.sql.following import Lists
 from bedside.adapters.sql.history import History
 from bedside.adapters.sql.leases import Leases
 from bedside.adapters.sql.queue import Queue
@@ -13,7 +14,7 @@ from bedside.adapters.sql.results import Results
 from bedside.adapters.sql.tenants import Tenants
 
 
-class SqlLedger(Tenants, Arrivals, History, Releases, Queue, Leases, Results, Exports):
+class SqlLedger(Tenants, Arrivals, Lists, History, Releases, Queue, Leases, Results, Exports):
     """A `bedside.ports.Ledger` on SQLite or PostgreSQL; safe between threads and processes.
 
     Args:

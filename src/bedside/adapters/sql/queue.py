@@ -13,7 +13,6 @@ from bedside.adapters.sql.statements import add_once, append, change, get_job, r
 from bedside.domain import moves
 from bedside.domain.job import Job, JobState, Lease
 from bedside.errors import UsageError
-from bedside.ports import JobFilter
 
 
 def _due(*more: Any) -> Select[Any]:
@@ -108,17 +107,6 @@ class Queue:
         with self._database.read() as connection:
             return get_job(connection, tenant, job_id)
 
-    def jobs(self, tenant: str, where: JobFilter, *, limit: int = 100, offset: int = 0) -> Sequence[Job]:
-        """Return jobs, newest first."""
-        query = (
-            _filtered(tenant, where)
-            .order_by(jobs.c.created_at.desc(), jobs.c.seq.desc())
-            .limit(limit)
-            .offset(offset)
-        )
-        with self._database.read() as connection:
-            return [rows.job(row) for row in connection.execute(query)]
-
     def depth(self) -> Mapping[str, int]:
         """Return the number of queued jobs per pool, delayed ones included."""
         query = (
@@ -139,18 +127,3 @@ def _first_due(connection: Connection, pools: Sequence[str], now: datetime) -> J
     heads = [row for query, values in asked for row in connection.execute(query, values)]
     first = min(heads, key=lambda row: (-row.priority, row.created_at, row.seq), default=None)
     return None if first is None else rows.job(first)
-
-
-def _filtered(tenant: str, where: JobFilter) -> Select[Any]:
-    query = select(jobs).where(jobs.c.tenant == tenant)
-    if where.states:
-        query = query.where(jobs.c.state.in_(sorted(state.value for state in where.states)))
-    if where.roles:
-        query = query.where(jobs.c.role.in_(sorted(role.value for role in where.roles)))
-    if where.arrival_id:
-        query = query.where(jobs.c.arrival_id == where.arrival_id)
-    if where.subject:
-        query = query.where(jobs.c.subject == where.subject)
-    if where.pipeline:
-        query = query.where(jobs.c.pipeline_name == where.pipeline)
-    return query

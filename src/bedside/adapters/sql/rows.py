@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Row as Found
 
 from bedside.adapters.sql.types import Row
-from bedside.domain.arrival import Arrival, ArrivalKind, Entry, EntryState
+from bedside.domain.arrival import Arrival, ArrivalKind, ArrivalSummary, Entry, EntryState
 from bedside.domain.job import Job, JobState, Lease, LedgerEvent
 from bedside.domain.pipeline import Decision
 from bedside.domain.release import Role
@@ -31,6 +31,8 @@ def arrival_row(arrival: Arrival) -> Row:
         "version": arrival.version,
         "files": files_to_json(arrival.files),
         "received_at": arrival.received_at,
+        "instances": len(arrival.files),
+        "size_bytes": sum(file.size_bytes for file in arrival.files),
     }
 
 
@@ -43,6 +45,20 @@ def arrival(row: Found[Any]) -> Arrival:
         subject=row.subject,
         version=row.version,
         files=files_from_json(row.files),
+        received_at=row.received_at,
+    )
+
+
+def summary(row: Found[Any]) -> ArrivalSummary:
+    """Return what lists show of an arrival's row."""
+    return ArrivalSummary(
+        tenant=row.tenant,
+        id=row.id,
+        kind=ArrivalKind(row.kind),
+        subject=row.subject,
+        version=row.version,
+        instances=row.instances,
+        size_bytes=row.size_bytes,
         received_at=row.received_at,
     )
 

@@ -64,8 +64,24 @@ arrivals = Table(
     Column("version", Integer, nullable=False),
     Column("files", document(), nullable=False),
     Column("received_at", Moment, nullable=False),
+    # Of `files`, which lists need not read: a study's may be a megabyte.
+    Column("instances", Integer, nullable=False, server_default="0"),
+    Column("size_bytes", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("tenant", "id"),
     UniqueConstraint("tenant", "subject", "version"),
+)
+# Holds all that the list of studies shows.
+Index(
+    "ix_arrivals_listed",
+    arrivals.c.tenant,
+    arrivals.c.received_at,
+    arrivals.c.seq,
+    arrivals.c.version,
+    arrivals.c.subject,
+    arrivals.c.id,
+    arrivals.c.kind,
+    arrivals.c.instances,
+    arrivals.c.size_bytes,
 )
 
 entries = Table(
@@ -177,7 +193,6 @@ jobs = Table(
     UniqueConstraint("tenant", "identity", "run"),
     Index("ix_jobs_arrival", "tenant", "arrival_id"),
     Index("ix_jobs_subject", "tenant", "subject", "pipeline_version"),
-    Index("ix_jobs_age", "tenant", "created_at", "seq"),
     Index("ix_jobs_role", "role", "state", "created_at", "seq"),
 )
 # In the order in which jobs are leased, so that the first due row is the answer; not_before is there to
@@ -185,6 +200,20 @@ jobs = Table(
 _line = (jobs.c.priority.desc(), jobs.c.created_at, jobs.c.seq, jobs.c.not_before)
 Index("ix_jobs_due_in_pool", jobs.c.state, jobs.c.pool, *_line)
 Index("ix_jobs_due", jobs.c.state, *_line)
+
+# Lists by age, and all that they are filtered by: whatever is asked, no row is read that is not shown.
+Index(
+    "ix_jobs_listed",
+    jobs.c.tenant,
+    jobs.c.created_at,
+    jobs.c.seq,
+    jobs.c.state,
+    jobs.c.role,
+    jobs.c.rule,
+    jobs.c.pipeline_name,
+    jobs.c.pipeline_version,
+    jobs.c.arrival_id,
+)
 
 results = Table(
     "results",
