@@ -7,6 +7,8 @@ from fastapi import APIRouter, FastAPI
 from bedside import __version__
 from bedside.portal.access.gate import Gate
 from bedside.portal.access.origin import Origin
+from bedside.portal.audit import api as audit_api
+from bedside.portal.audit import pages as audit_pages
 from bedside.portal.here import Here
 from bedside.portal.home import pages as home
 from bedside.portal.shell import errors, headers, statics
@@ -14,7 +16,7 @@ from bedside.portal.shell.pages import Pages
 from bedside.wiring import Deployment
 
 #: Of every area: what it answers to. The order is that of the API's document.
-ROUTERS: Sequence[APIRouter] = (home.router,)
+ROUTERS: Sequence[APIRouter] = (home.router, audit_pages.router, audit_api.router)
 
 DESCRIPTION = "Everything that the pages do, a script can do with a token: `Authorization: Bearer …`."
 
