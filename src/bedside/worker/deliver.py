@@ -7,9 +7,12 @@ rest under a lease that was lost.
 """
 
 import json
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from time import perf_counter
 
+from bedside.domain.figures import DELIVER
 from bedside.domain.job import Job
 from bedside.domain.phantom import is_phantom
 from bedside.domain.pipeline import Stage
@@ -54,13 +57,15 @@ def hand_on(
     """Keep a stage's output for the next one and move the job to its queue."""
     prefix = stage_prefix(job, job.stage)
     report = _report(job, outcome, spent)
-    content = result_bytes(report.to_json())
+    result_bytes(report.to_json())  # what cannot be said is refused before anything is cleared away
+    began = perf_counter()
     _clear(blobs, prefix, STAGE_FILE, heartbeat)
     blobs.put_files(
         {f"{prefix}/output/{path.relative_to(output).as_posix()}": path for path in regular_files(output)}
     )
     lease = heartbeat.confirm()
-    blobs.put(f"{prefix}/{STAGE_FILE}", content)
+    report = replace(report, timings_s={**report.timings_s, DELIVER: _since(began)})
+    blobs.put(f"{prefix}/{STAGE_FILE}", result_bytes(report.to_json()))
     return ledger.advance(lease, now=now)
 
 
@@ -91,6 +96,7 @@ def deliver(
         created_at=now,
         job=job,
     )
+    began = perf_counter()
     phantom = is_phantom(job.subject)
     written = result_bytes({**content, "phantom": True} if phantom else content)
     if any(file["path"] == RESULT_FILE for file in files):
@@ -104,11 +110,25 @@ def deliver(
         job_id=job.id,
         arrival_id=job.arrival_id,
         prefix=job.prefix,
-        summary={name: content[name] for name in SUMMARY_KEYS if name in content} | {"files": len(files)},
+        summary={
+            **{name: content[name] for name in SUMMARY_KEYS if name in content},
+            "files": len(files),
+            # The last stage's delivery ends with result.json itself, so that only the ledger has its time.
+            "timings_s": _with_delivery(content["timings_s"], last.name, _since(began)),
+        },
         created_at=now,
     )
     ledger.complete(lease, result, now=now, archive=archive and not phantom and job.role is not Role.SHADOW)
     return result
+
+
+def _with_delivery(timings_s: object, stage: str, seconds: float) -> dict[str, object]:
+    assert isinstance(timings_s, dict)
+    return {**timings_s, stage: {**timings_s[stage], DELIVER: seconds}}
+
+
+def _since(began: float) -> float:
+    return round(perf_counter() - began, 4)
 
 
 def forget_stages(job_id: str, blobs: BlobStore) -> None:

@@ -5,9 +5,12 @@ from the second stage on the output of the stage before under ``stages/<name>/``
 stage may only read it; most stores give hard links.
 """
 
+from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 
 from bedside.domain.arrival import Arrival
+from bedside.domain.figures import FETCH
 from bedside.domain.job import Job
 from bedside.domain.pipeline import Stage, StageKind
 from bedside.domain.request import RunRequest, request_settings
@@ -32,7 +35,7 @@ def execute(
     releases: Releases,
     heartbeat: Heartbeat,
 ) -> tuple[RunRequest, Outcome]:
-    """Run the stage a job is at; return what was asked and what came of it.
+    """Run the stage a job is at; return what was asked and what came of it, its times with the fetching.
 
     Args:
         job: Leased by the caller.
@@ -53,8 +56,11 @@ def execute(
     )
     task.input.mkdir(parents=True)
     task.output.mkdir()
+    began = perf_counter()
     _bring(job, arrival, blobs, task.input, heartbeat)
-    return task.request, runner.run(task, heartbeat.beat)
+    fetched_s = round(perf_counter() - began, 4)
+    outcome = runner.run(task, heartbeat.beat)
+    return task.request, replace(outcome, timings_s={FETCH: fetched_s, **outcome.timings_s})
 
 
 def request_of(job: Job, arrival: Arrival, releases: Releases) -> RunRequest:

@@ -9,9 +9,11 @@ import contextlib
 import shutil
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
+from bedside.domain.figures import WAIT
 from bedside.domain.job import ENDED, REDRIVABLE, Failure, Job, Lease
 from bedside.domain.phantom import is_phantom
 from bedside.domain.release import Role
@@ -132,12 +134,13 @@ class Worker:
         if lease is None:
             return False
         self._note("job.leased", lease.job)
-        self._parts.observer.leased(lease.job, self._parts.clock.now())
+        leased_at = self._parts.clock.now()
+        self._parts.observer.leased(lease.job, leased_at)
         heartbeat = Heartbeat(
             self._parts.ledger, lease, lease_s=self._options.lease_s, clock=self._parts.clock, stop=self._stop
         )
         try:
-            self._attempt(lease.job, heartbeat)
+            self._attempt(lease.job, heartbeat, leased_at)
         except BedsideError as failed:
             self._end(heartbeat.lease, failed)
         except Exception as surprise:  # noqa: BLE001 - one job's surprise must not end the worker
@@ -167,7 +170,7 @@ class Worker:
             self._parts.log("worker.surprised", reason=_told(surprise))
             return False
 
-    def _attempt(self, job: Job, heartbeat: Heartbeat) -> None:
+    def _attempt(self, job: Job, heartbeat: Heartbeat, leased_at: datetime) -> None:
         """Run a stage and deliver what it gave."""
         parts = self._parts
         blobs = parts.blobs.tenant(job.tenant)
@@ -183,6 +186,8 @@ class Worker:
                 releases=parts.releases,
                 heartbeat=heartbeat,
             )
+            waited_s = round(max((leased_at - job.not_before).total_seconds(), 0.0), 4)
+            outcome = replace(outcome, timings_s={WAIT: waited_s, **outcome.timings_s})
             self._note("job.delivering", job)
             if job.stage_index + 1 < len(job.pipeline.stages):
                 hand_on(

@@ -21,7 +21,13 @@ def test_a_job_becomes_a_result(tmp_path: Path) -> None:
     assert shop.keys("results/") == [f"{job.prefix}/dicom/seg.dcm", f"{job.prefix}/result.json"]
     result = shop.ledger.result("ward", job.id)
     assert result is not None
-    assert result.summary == {"measurements": [{"label": "spleen", "volume_ml": 1.5}], "files": 1}
+    timings = result.summary["timings_s"]
+    assert isinstance(timings, dict) and list(timings["infer"]) == ["wait", "fetch", "run", "deliver"]
+    assert {**result.summary, "timings_s": 0} == {
+        "measurements": [{"label": "spleen", "volume_ml": 1.5}],
+        "files": 1,
+        "timings_s": 0,
+    }
     assert shop.worker.step() is False
     assert not list((tmp_path / "scratch" / "w1").iterdir())
 
@@ -179,7 +185,11 @@ def test_stages_hand_on_their_output_and_leave_nothing(tmp_path: Path) -> None:
     assert shop.now(job).state is JobState.SUCCEEDED
     assert shop.keys("work/") == []
     content = json.loads(shop.blobs.get(f"{job.prefix}/result.json"))
-    assert content["timings_s"] == {"prepare": {"run": 2.0}, "infer": {"run": 0.1}}
+    # The last stage's delivery is not over when result.json is written; the ledger has it.
+    timings = content["timings_s"]
+    assert list(timings["prepare"]) == ["wait", "fetch", "run", "deliver"]
+    assert list(timings["infer"]) == ["wait", "fetch", "run"]
+    assert (timings["prepare"]["run"], timings["infer"]["run"]) == (2.0, 0.1)
     assert content["stages"][0]["report"] == {"frames": 1}
 
 
@@ -230,3 +240,14 @@ def test_the_heartbeat_keeps_a_long_job(tmp_path: Path) -> None:
     job = shop.submit()
     shop.worker.step()
     assert shop.now(job).state is JobState.SUCCEEDED
+
+
+def test_what_a_job_waited_for_a_worker_is_kept(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    job = shop.submit()
+    shop.clock.advance(12.5)
+    shop.worker.step()
+    result = shop.ledger.result("ward", job.id)
+    assert result is not None
+    timings = result.summary["timings_s"]
+    assert isinstance(timings, dict) and timings["infer"]["wait"] == 12.5
