@@ -14,11 +14,13 @@ class Door:
         text: Key of its text.
         path: Where it leads; ``{tenant}`` is where the page is.
         right: What is needed there.
+        other: What does as well.
     """
 
     text: str
     path: str
     right: Right
+    other: Right | None = None
 
 
 #: In a tenant, in the order of a clinician's day.
@@ -32,6 +34,10 @@ def menu_of(caller: Caller | None, tenant: str) -> list[tuple[str, str]]:
     if caller is None:
         return []
     person = caller.person
-    inside = [door for door in IN_TENANT if tenant and person.may(door.right, tenant)]
+    inside = [
+        door
+        for door in IN_TENANT
+        if tenant and (person.may(door.right, tenant) or (door.other and person.may(door.other, tenant)))
+    ]
     outside = [door for door in EVERYWHERE if any(door.right in post.rights for post in person.posts)]
     return [(door.text, door.path.format(tenant=tenant)) for door in (*inside, *outside)]
