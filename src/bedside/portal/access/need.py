@@ -72,7 +72,8 @@ class Place:
 def within(right: Right, *others: Right) -> Callable[[Request, str], Coroutine[Any, Any, Place]]:
     """Return what needs a right in the tenant that the path names, as ``{tenant}``.
 
-    Where others are named, any of them does; the route shows each no more than is theirs. A tenant that is not served is found by whoever would have the right there, and by nobody else.
+    Where others are named, any of them does; the route shows each person no more than is theirs. A tenant
+    that is not served is found by whoever would have the right there, and by nobody else.
     """
 
     async def needed(request: Request, tenant: str) -> Place:
