@@ -60,6 +60,42 @@ class Overtaken(Unavailable):
     """What a write was based on is no longer the newest: another process wrote first; look again."""
 
 
+class Full(Unavailable):
+    """There is no room for it now: a disk, or a share of one, is used up."""
+
+
+class TooLarge(UsageError):
+    """It is more than is taken at once, whatever room there is."""
+
+
+class Incomplete(BedsideError):
+    """Parts of an upload are missing or damaged: send them, and complete it again.
+
+    Args:
+        message: What happened.
+        missing: Their numbers.
+        hint: What to do next.
+    """
+
+    def __init__(self, message: str, *, missing: tuple[int, ...], hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.missing = missing
+
+
+class TooMany(Unavailable):
+    """Somebody tries too often; it helps to wait.
+
+    Args:
+        message: What, without who.
+        retry_after_s: How long.
+        hint: What else helps.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: int, hint: str = "") -> None:
+        super().__init__(message, hint=hint or f"wait {retry_after_s} seconds")
+        self.retry_after_s = retry_after_s
+
+
 class ModelFailed(BedsideError):
     """The model or its transforms failed on a readable study; dead letter after N attempts."""
 

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 
 from bedside.adapters.aws.clients import LateClient, make_client
 from bedside.adapters.aws.errors import Changed, as_ours
+from bedside.adapters.aws.parts import BucketParts
 from bedside.adapters.aws.places import TOP, Bucket
 from bedside.adapters.aws.reading import S3Object
 from bedside.adapters.aws.transfers import S3Options, local_errors, transferring
@@ -25,8 +26,9 @@ from bedside.errors import NotFound, UsageError
 from bedside.ports import Blob
 from bedside.worker.abreast import abreast
 
-#: An upload in parts that nobody finished for so long is nobody's any more.
-_ABANDONED_S = 24 * 3600.0
+#: An upload in parts that nobody finished for so long is nobody's any more: people may go on with theirs for
+#: a week (upload.keep_days).
+_ABANDONED_S = 8 * 86400.0
 _READ_ONLY = 0o444
 
 
@@ -38,7 +40,7 @@ class _Found:
     version: str
 
 
-class S3BlobStore:
+class S3BlobStore(BucketParts):
     """One tenant's objects in a bucket.
 
     Args:

@@ -13,7 +13,9 @@ from botocore import exceptions
 
 from bedside.errors import BedsideError, ConfigError, NotFound, Unavailable, UsageError
 
-_MISSING = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFound", "ResourceNotFoundException"})
+_MISSING = frozenset(
+    {"404", "NoSuchKey", "NoSuchUpload", "NoSuchVersion", "NotFound", "ResourceNotFoundException"}
+)
 _DENIED = frozenset(
     {
         "403",
@@ -58,6 +60,7 @@ _ACTIONS = {
     "HeadObject": "s3:GetObject or s3:ListBucket",
     "ListMultipartUploads": "s3:ListBucketMultipartUploads",
     "ListObjectsV2": "s3:ListBucket",
+    "ListParts": "s3:ListMultipartUploadParts",
     "Publish": "sns:Publish",
     "PutObject": "s3:PutObject",
     "UploadPart": "s3:PutObject",

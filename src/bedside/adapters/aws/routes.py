@@ -6,7 +6,7 @@ so that a copy from one to the other changes no key, and events are read by one 
 
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +16,7 @@ from bedside.adapters.aws.places import Bucket
 from bedside.domain.keys import check_key, check_prefix
 from bedside.domain.tenant import TenantBuckets
 from bedside.ports import Blob
+from bedside.ports.parts import Part, SignedPart, StoredPart
 
 #: What a tenant's output bucket takes; the input bucket takes the rest.
 OUTPUT_AREAS = frozenset({"results", "shadows"})
@@ -100,6 +101,30 @@ class RoutedBlobStore:
     def presign_get(self, key: str, expires_s: int) -> str:
         """Return a URL with which anybody may read this object until it expires."""
         return self.at(key).presign_get(key, expires_s)
+
+    def begin_parts(self, key: str) -> str:
+        """Begin an object that will come in parts, and return a ticket for it."""
+        return self.at(key).begin_parts(key)
+
+    def stored_parts(self, key: str, ticket: str) -> Sequence[StoredPart]:
+        """Return the parts that are there, by number."""
+        return self.at(key).stored_parts(key, ticket)
+
+    def complete_parts(self, key: str, ticket: str, parts: Sequence[Part]) -> None:
+        """Make the object of its parts, whole or not at all."""
+        self.at(key).complete_parts(key, ticket, parts)
+
+    def abort_parts(self, key: str, ticket: str) -> None:
+        """Remove the parts; those of an upload that ended are no error."""
+        self.at(key).abort_parts(key, ticket)
+
+    def presign_part(self, key: str, ticket: str, part: Part, expires_s: int) -> SignedPart:
+        """Return where a part can be sent; the store compares its hash and refuses others."""
+        return self.at(key).presign_part(key, ticket, part, expires_s)
+
+    def origin(self, key: str) -> str:
+        """Return scheme, host and port of such URLs."""
+        return self.at(key).origin(key)
 
     def url(self, key: str) -> str:
         """Return where a person finds what lies under a key, as ``aws s3`` takes it."""

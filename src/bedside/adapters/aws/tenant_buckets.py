@@ -225,7 +225,7 @@ def _tend(s3: Any, name: str, wish: BucketWish) -> None:
             "AllowedOrigins": list(wish.cors_origins),
             "AllowedMethods": ["GET", "HEAD", "PUT"],
             "AllowedHeaders": ["*"],
-            "ExposeHeaders": ["ETag"],
+            "ExposeHeaders": ["ETag", "x-amz-checksum-sha256"],
             "MaxAgeSeconds": 3600,
         }
         s3.put_bucket_cors(Bucket=name, CORSConfiguration={"CORSRules": [rule]})

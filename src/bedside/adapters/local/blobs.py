@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bedside.adapters.local import durable
+from bedside.adapters.local.parts import FolderParts, sweep_parts
 from bedside.adapters.local.paths import as_ours, key_of, path_of
 from bedside.domain.keys import TEMPORARY, check_key, check_prefix, check_tenant
 from bedside.errors import NotFound, UsageError
@@ -27,7 +28,7 @@ _RETRIES = 20
 _LAST_S = 253_402_300_000.0  # late in the year 9999
 
 
-class FolderBlobStore:
+class FolderBlobStore(FolderParts):
     """One tenant's objects in a folder.
 
     Args:
@@ -264,7 +265,7 @@ class FolderBlobStore:
                     if name.startswith(TEMPORARY) and _age_s(path) >= older_s:
                         path.unlink(missing_ok=True)
                         removed += 1
-        return removed
+        return removed + sweep_parts(self._root)
 
 
 def _age_s(path: Path) -> float:

@@ -17,12 +17,16 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from bedside.errors import (
     BedsideError,
     ConfigError,
+    Full,
+    Incomplete,
     InputRejected,
     NotFound,
     NotPermitted,
     NotSignedIn,
     Overtaken,
     StaleLease,
+    TooLarge,
+    TooMany,
     Unavailable,
     UsageError,
 )
@@ -35,9 +39,13 @@ STATUS: tuple[tuple[type[BedsideError], HTTPStatus], ...] = (
     (NotPermitted, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
     (InputRejected, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (UsageError, HTTPStatus.BAD_REQUEST),
     (Overtaken, HTTPStatus.CONFLICT),
     (StaleLease, HTTPStatus.CONFLICT),
+    (Incomplete, HTTPStatus.CONFLICT),
+    (Full, HTTPStatus.INSUFFICIENT_STORAGE),
+    (TooMany, HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (ConfigError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
@@ -69,7 +77,10 @@ async def _ours(request: Request, error: Exception) -> Response:
             return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": SIGN_IN})
         where = f"?next={request.url.path}" if request.method == "GET" and request.url.path != "/" else ""
         return RedirectResponse(SIGN_IN + where, status_code=HTTPStatus.SEE_OTHER)
-    return await _answer(request, status, error.message, error.hint)
+    answer = await _answer(request, status, error.message, error.hint)
+    if isinstance(error, TooMany):
+        answer.headers["Retry-After"] = str(error.retry_after_s)
+    return answer
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -1,5 +1,7 @@
 """The bucket's store where signatures and policies are checked: what docs/aws.md permits is enough."""
 
+import base64
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -8,14 +10,22 @@ import httpx
 import pytest
 
 from bedside.adapters.aws.blobs import S3BlobStore
+from bedside.adapters.aws.parts import CHECKSUM_HEADER
 from bedside.adapters.aws.places import Bucket
 from bedside.adapters.aws.transfers import MIB, S3Options
 from bedside.errors import Unavailable
+from bedside.ports.parts import Part
 from guarded_cloud import ROOT, GuardedCloud, run_ministack
 
 BUCKET = "bedside-guarded"
 ON_BUCKET = ("s3:ListBucket", "s3:ListBucketMultipartUploads")
-ON_OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
+ON_OBJECTS = (
+    "s3:GetObject",
+    "s3:PutObject",
+    "s3:DeleteObject",
+    "s3:AbortMultipartUpload",
+    "s3:ListMultipartUploadParts",
+)
 
 As = Callable[[tuple[str, str]], S3BlobStore]
 
@@ -60,6 +70,34 @@ def test_a_signed_url_is_for_one_object_of_one_length(as_: As) -> None:
     assert httpx.get(read.partition("?")[0]).status_code == 403
     assert httpx.put(read, content=b"study").status_code == 403
     store.delete("input/study one.zip")
+
+
+def test_a_signed_part_is_for_one_content(guarded: GuardedCloud, as_: As) -> None:
+    keys = guarded.user("portal")
+    guarded.permit("portal", policy())
+    store, key = as_(keys), "input/u1.zip"
+    ticket = store.begin_parts(key)
+    data = [os.urandom(5 * MIB), b"the end"]
+    parts = [
+        Part(
+            number=n,
+            offset_bytes=(n - 1) * 5 * MIB,
+            size_bytes=len(piece),
+            sha256=hashlib.sha256(piece).hexdigest(),
+        )
+        for n, piece in enumerate(data, 1)
+    ]
+    for part, piece in zip(parts, data, strict=True):
+        signed = store.presign_part(key, ticket, part, 60)
+        other = {CHECKSUM_HEADER: base64.b64encode(hashlib.sha256(b"other").digest()).decode()}
+        assert httpx.put(signed.url, content=piece, headers=other).status_code == 403
+        assert httpx.put(signed.url, content=piece + b"!", headers=signed.headers).status_code == 403
+        assert httpx.put(signed.url.replace("ward-3", "ward-4"), content=piece).status_code == 403
+        assert httpx.put(signed.url, content=piece, headers=signed.headers).status_code == 200
+    assert [part.number for part in store.stored_parts(key, ticket)] == [1, 2]
+    store.complete_parts(key, ticket, parts)
+    assert store.get(key) == b"".join(data)
+    store.delete(key)
 
 
 def test_an_object_that_is_replaced_before_it_is_copied_does_not_move(as_: As) -> None:

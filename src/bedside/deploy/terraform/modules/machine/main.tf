@@ -25,8 +25,10 @@ data "aws_iam_policy_document" "this" {
   # Studies are checked, unpacked, read and moved, results written, and what cannot be used set aside: the tenants'
   # areas only.
   statement {
-    sid       = "Objects"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+    sid = "Objects"
+    actions = [
+      "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts",
+    ]
     resources = [for area in local.areas : "${var.bucket_arn}/${area}/*"]
   }
 
@@ -52,8 +54,10 @@ data "aws_iam_policy_document" "this" {
   }
 
   statement {
-    sid       = "OwnObjects"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+    sid = "OwnObjects"
+    actions = [
+      "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts",
+    ]
     resources = [for area in local.areas : "arn:${local.partition}:s3:::${var.name}-t-*/${area}/*"]
     condition {
       test     = "StringEquals"

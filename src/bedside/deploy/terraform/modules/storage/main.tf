@@ -160,7 +160,7 @@ resource "aws_s3_bucket_cors_configuration" "this" {
     allowed_origins = var.cors_origins
     allowed_methods = ["GET", "HEAD", "PUT"]
     allowed_headers = ["*"]
-    expose_headers  = ["ETag"] # a page needs it to end an upload in parts
+    expose_headers  = ["ETag", "x-amz-checksum-sha256"] # by which a page sees that what it sent is there
     max_age_seconds = 3600
   }
 }
