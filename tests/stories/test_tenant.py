@@ -1,6 +1,7 @@
 """``bedside tenant`` as people type it, on one machine: made, adopted, shown, archived, removed."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from bedside.cli.main import main
 from bedside.domain.job import JobState
 from bedside.ports import JobFilter
+from bedside.ports.audit import AuditFilter
 from bedside.wiring import Deployment, open_deployment
 from contracts.test_ledger_exports import ended
 from ledger_samples import make_arrival, make_job
@@ -108,6 +110,9 @@ def test_a_removed_tenant_leaves_its_record_alone(typed: Any, configuration: Pat
     assert code == 0 and "1 waiting jobs" in err and "its record stays" in err
     assert not (tmp_path / "data/ward").exists() and (tmp_path / "data/other/input/Doe^Jane.zip").exists()
     opened = deployment(configuration)
+    trail = [record.deed for record in opened.records.audit.walk(AuditFilter(nodes=["ward"]))]
+    assert [deed.action for deed in trail] == ["tenant.made", "tenant.closing", "tenant.closed"]
+    assert {deed.person for deed in trail} == {f"shell:{os.getuid()}"}
     assert list(opened.ledger.jobs("ward", JobFilter())) == []
     assert [event.action for event in opened.ledger.events("ward")] == ["tenant.removed"]
     assert len(opened.ledger.jobs("other", JobFilter())) == 1 and "ward" not in opened.tenants

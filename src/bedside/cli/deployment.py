@@ -4,7 +4,8 @@ Refuses a tenant that nobody made or configured, so that a typing error never ma
 """
 
 import difflib
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,21 @@ def whole(config_path: Path | None) -> "Iterator[Deployment]":
         yield deployment
     finally:
         deployment.close()
+
+
+def noted(
+    deployment: "Deployment", action: str, *, tenant: str = "", detail: Mapping[str, str] | None = None
+) -> None:
+    """Note in the audit trail what was changed from the shell, by the number of who did it on this machine.
+
+    Raises:
+        Unavailable: The ledger cannot be reached.
+    """
+    from bedside.domain.audit import Deed
+
+    person, now = f"shell:{os.getuid()}", deployment.clock.now()
+    deed = Deed(at=now, person=person, action=action, tenant=tenant, object=tenant, detail=dict(detail or {}))
+    deployment.records.audit.append(deed)
 
 
 def _elsewhere(loaded: "Loaded") -> bool:

@@ -56,6 +56,10 @@ class TenantDirectory(Sequence[str]):
             found = self._ledger.tenant(tenant)
         return found.buckets if found else None
 
+    def look_again(self) -> None:
+        """Know at once what was just made or closed here; other processes do within seconds."""
+        self._recorded(anew=True)
+
     def owner(self, bucket: str) -> str:
         """Return whose input bucket this is; empty where it is nobody's."""
         # What is nobody's may be a tenant's that was made since we asked, and its event comes once.

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from bedside.cli.base import Command, config_option, json_option
-from bedside.cli.deployment import whole
+from bedside.cli.deployment import noted, whole
 from bedside.cli.output import note, write_json
 from bedside.cli.tenant.shapes import tenant_json
 from bedside.domain.tenant import check_new, name_of
@@ -32,16 +32,11 @@ def create(path: str, own_buckets: bool, config_path: Path | None, as_json: bool
     """
     name = check_new(name_of(path))
     with whole(config_path) as deployment:
-        from bedside.tenants.make import Maker
-        from bedside.wiring.tenants import open_resources
+        from bedside.wiring.endings import open_maker
 
         configured = deployment.settings.system.tenants
-        made = Maker(
-            ledger=deployment.ledger,
-            resources=open_resources(deployment.settings),
-            clock=deployment.clock,
-            configured=configured,
-        ).create(name, own_buckets=own_buckets)
+        made = open_maker(deployment).create(name, own_buckets=own_buckets)
+        noted(deployment, "tenant.adopted" if made.adopted else "tenant.made", tenant=name)
     if as_json:
         write_json(
             {

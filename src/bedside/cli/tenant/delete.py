@@ -7,20 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from bedside.cli.base import Command, config_option, json_option, yes_option
-from bedside.cli.deployment import checked_tenant, whole
+from bedside.cli.deployment import checked_tenant, noted, whole
 from bedside.cli.output import ProgressLine, note, write_json, write_table
 from bedside.cli.tenant.shapes import inventory_json, inventory_rows
-from bedside.domain.tenant import STORAGE_CLASSES, Ending, path_of, unrecorded
-from bedside.errors import ConfigError, UsageError
+from bedside.domain.tenant import STORAGE_CLASSES, Ending, unrecorded
+from bedside.errors import UsageError
 
 if TYPE_CHECKING:
     from bedside.domain.tenant import Tenant
-    from bedside.tenants.archived import Archived
     from bedside.tenants.end import Ender
     from bedside.wiring import Deployment
-
-#: Of exports that are looked at.
-_MOST = 1_000_000
 
 
 @click.command(
@@ -86,9 +82,16 @@ def delete(
             )
             return
         _ask(tenant.path, "removed" if remove else "archived", yes=yes)
+        noted(
+            deployment,
+            "tenant.closing",
+            tenant=tenant.name,
+            detail={"ending": "remove" if remove else "archive"},
+        )
         deployment.ledger.put_tenant(tenant, over=None)  # one from before there were records
         with ProgressLine() as progress:
             done = _end(deployment, tenant, ender, place, storage_class or "", progress)
+        noted(deployment, "tenant.closed", tenant=tenant.name)
         configured = tenant.name in deployment.settings.system.tenants
     _say({"tenant": tenant.path, "done": done, "stay": list(stay)}, "\n".join(done), as_json=as_json)
     if configured:
@@ -111,45 +114,12 @@ def _check(place: str | None, *, remove: bool, storage_class: str | None, keep_a
 
 def _found(deployment: "Deployment", path: str, *, unarchive: bool) -> "tuple[Tenant, Ender]":
     """Return the tenant, recorded or not, and what ends it."""
-    from bedside.tenants.end import Ender
-    from bedside.wiring.tenants import open_resources
+    from bedside.wiring.endings import open_ender
 
     ledger = deployment.ledger
     name = checked_tenant(path, sorted({*deployment.tenants.known, *ledger.tenants_with_data()}))
-    return ledger.tenant(name) or unrecorded(name, deployment.clock.now()), Ender(
-        ledger=ledger,
-        blobs=deployment.blobs.tenant(name),
-        resources=open_resources(deployment.settings),
-        clock=deployment.clock,
-        archived=_archived(deployment, name) if unarchive else None,
-    )
-
-
-def _archived(deployment: "Deployment", name: str) -> "Archived | None":
-    """Return what removes from the image archive; None where nothing went there.
-
-    Raises:
-        ConfigError: Something went there, and nothing here says where that is.
-    """
-    from bedside.tenants.archived import Archived
-
-    if archive := deployment.archive:
-        from bedside.dicom.identify import identify
-
-        return Archived(
-            ledger=deployment.ledger,
-            blobs=deployment.blobs,
-            archive=archive,
-            clock=deployment.clock,
-            identify=identify,
-        )
-    sent = sum(1 for export in deployment.ledger.exports(name, limit=_MOST) if export.revision)
-    if sent:
-        raise ConfigError(
-            f"archive.datastore: not set here, and {sent} results of tenant {name} were sent to an archive",
-            hint=f"set it, or bedside tenant delete {path_of(name)} --remove --keep-archived",
-        )
-    return None
+    tenant = ledger.tenant(name) or unrecorded(name, deployment.clock.now())
+    return tenant, open_ender(deployment, name, unarchive=unarchive)
 
 
 def _end(
@@ -160,20 +130,12 @@ def _end(
     storage_class: str,
     progress: ProgressLine,
 ) -> list[str]:
-    from bedside.wiring.tenants import open_keeping
+    from bedside.wiring.endings import archive_tenant
 
     if not place:
         gone = ender.remove(tenant, progress.update)
         return [*(f"removed: {thing}" for thing in gone), f"tenant {tenant.path} is closed; its record stays"]
-    keeping = open_keeping(
-        deployment.settings,
-        ender.blobs,
-        tenant.name,
-        place,
-        storage_class=storage_class,
-        scratch=deployment.scratch / "archive",
-    )
-    copied = ender.archive(tenant, place, keeping, progress.update)
+    copied = archive_tenant(deployment, ender, tenant, place, storage_class, progress.update)
     return [
         f"{copied} objects copied to {place}",
         f"tenant {tenant.path} is closed; what it has stays readable",

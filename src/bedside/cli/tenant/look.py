@@ -9,15 +9,14 @@ from bedside.cli.deployment import checked_tenant, whole
 from bedside.cli.job.shapes import moment
 from bedside.cli.output import note, write_json, write_table
 from bedside.cli.tenant.shapes import (
-    UNKNOWN,
     ending_words,
     inventory_json,
     inventory_rows,
     state_cell,
-    state_of,
     tenant_json,
 )
 from bedside.domain.tenant import Ending, TenantState, path_of, unrecorded
+from bedside.tenants.tree import UNKNOWN, state_of
 
 
 @click.command("list", cls=Command, examples=["bedside tenant list", "bedside tenant list --json"])
@@ -55,8 +54,7 @@ def list_tenants(config_path: Path | None, as_json: bool) -> None:
 def show(path: str, config_path: Path | None, as_json: bool) -> None:
     """Show a tenant: how far it is, where its objects lie, how many there are, and its jobs."""
     with whole(config_path) as deployment:
-        from bedside.tenants.end import Ender
-        from bedside.wiring.tenants import open_resources
+        from bedside.wiring.endings import open_ender
 
         ledger, configured = deployment.ledger, deployment.settings.system.tenants
         every = sorted({*deployment.tenants.known, *ledger.tenants_with_data()})
@@ -65,12 +63,7 @@ def show(path: str, config_path: Path | None, as_json: bool) -> None:
         gone = record and record.state is TenantState.CLOSED and record.ending is Ending.REMOVE
         found = None
         if not gone:
-            ender = Ender(
-                ledger=ledger,
-                blobs=deployment.blobs.tenant(name),
-                resources=open_resources(deployment.settings),
-                clock=deployment.clock,
-            )
+            ender = open_ender(deployment, name)
             found = ender.inventory(record or unrecorded(name, deployment.clock.now()))
     if as_json:
         write_json(

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 from bedside.cli.output import coloured
 from bedside.domain.tenant import Tenant, TenantState, path_of
+from bedside.tenants.tree import CONFIGURED, UNKNOWN, state_of
 
 if TYPE_CHECKING:
     from bedside.tenants.end import Inventory
 
-#: What a tenant is called that is served without a record, and one that has data and is not.
-CONFIGURED, UNKNOWN = "configured", "not served"
 COLOURS: Mapping[str, str] = {
     TenantState.MAKING: "yellow",
     TenantState.ACTIVE: "green",
@@ -19,13 +18,6 @@ COLOURS: Mapping[str, str] = {
     CONFIGURED: "green",
     UNKNOWN: "yellow",
 }
-
-
-def state_of(name: str, record: Tenant | None, configured: Sequence[str]) -> str:
-    """Return how far a tenant is, recorded or not."""
-    if record is not None:
-        return record.state.value
-    return CONFIGURED if name in configured else UNKNOWN
 
 
 def state_cell(state: str) -> str:
