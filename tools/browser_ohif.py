@@ -1,13 +1,14 @@
-"""OHIF's viewer out of its npm package: what a volume and its segmentation need, below ``/ohif/``.
+"""OHIF's viewer out of its npm package: what a volume and its segmentation need, below ``/ohif/-/``.
 
 The package is built for the root of a host. Its addresses stand in a handful of places, each of which is
 changed here by an exact replacement.
 """
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
-BASE = "/ohif/"
+BASE = "/ohif/-/"
 #: Folders and files of ``dist/`` that are not served, and why.
 LEFT_OUT = (
     "ort",  # models that run in the browser
@@ -36,15 +37,13 @@ def take(package: Path, vendor: Path) -> None:
     """Copy the viewer from its package's folder into ``vendor/ohif/``."""
     target = vendor / "ohif"
     shutil.copytree(package / "dist", target, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    app = next(target.glob("app.bundle.*.js"))
-    text = app.read_text(encoding="utf-8")
-    app.write_text(
-        _once(text, '__webpack_require__.p = "/";', f'__webpack_require__.p = "{BASE}";'), encoding="utf-8"
-    )
-    shutil.copyfile(package / "LICENSE", target / "LICENSE")
+    for script in sorted(target.glob("*.js")):
+        _change(script, {'__webpack_require__.p = "/";': f'__webpack_require__.p = "{BASE}";'})
+    _change(target / "app.bundle.css", {"url(/": f"url({BASE}"})
 
 
-def _once(text: str, old: str, new: str) -> str:
-    if text.count(old) != 1:
-        raise SystemExit(f"OHIF's bundle holds {text.count(old)} times, not once: {old!r}")
-    return text.replace(old, new)
+def _change(path: Path, changes: Mapping[str, str]) -> None:
+    text = path.read_text(encoding="utf-8")
+    for old, new in changes.items():
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,87 @@
+"""The links "View images": from a study or a result of ours to the viewer, showing the right one."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from bedside.dicom.identify import identify
+from bedside.domain.arrival import Arrival, ArrivalKind
+from bedside.domain.person import Right
+from bedside.domain.result import RESULT_FILE
+from bedside.errors import NotFound
+from bedside.portal.access.need import Place, within
+from bedside.portal.access.trail import note
+from bedside.portal.ohif.files import entry
+
+#: SOP Classes that the viewer lays over images: Segmentation and Label Map Segmentation (PS3.4 B.5).
+SEGMENTATIONS: Final = frozenset({"1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"})
+#: Of the viewer: labels may be shown, hidden, changed and stored.
+MODE: Final = "segmentation"
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/t/{tenant}/studies/{arrival_id}/images")
+def study_images(request: Request, arrival_id: str, place: Place = Depends(within(Right.READ))) -> Response:
+    """Open a study in the viewer."""
+    arrival = _study(place, arrival_id)
+    if not entry():
+        return _missing(request, place, back=f"/t/{place.tenant}/studies/{arrival_id}")
+    note(place.here, place.caller, "images.viewed", tenant=place.tenant, object=arrival_id)
+    return _open(request, place, arrival.subject, "")
+
+
+@router.get("/t/{tenant}/results/{job_id}/images")
+def result_images(request: Request, job_id: str, place: Place = Depends(within(Right.READ))) -> Response:
+    """Open what a job read in the viewer, with the segmentation that it wrote over it."""
+    ledger = place.here.deployment.ledger
+    result = ledger.result(place.tenant, job_id)
+    if result is None:
+        raise NotFound(f"job {job_id}: it has no result", hint=f"bedside job show {job_id}")
+    arrival = _study(place, result.arrival_id)
+    if not entry():
+        return _missing(request, place, back=f"/t/{place.tenant}/results/{job_id}")
+    note(place.here, place.caller, "images.viewed", tenant=place.tenant, object=job_id)
+    return _open(request, place, arrival.subject, _segmentation(place, result.prefix))
+
+
+def _study(place: Place, arrival_id: str) -> Arrival:
+    arrival = place.here.deployment.ledger.arrival(place.tenant, arrival_id)
+    if arrival.kind is not ArrivalKind.DICOM:
+        raise NotFound(f"arrival {arrival_id}: its files are not DICOM, so there are no images to open")
+    return arrival
+
+
+def _segmentation(place: Place, prefix: str) -> str:
+    """Return the SOP Instance UID of a result's first segmentation, or empty where it has none."""
+    files = json.loads(place.store.get(f"{prefix}/{RESULT_FILE}")).get("files", [])
+    with tempfile.TemporaryDirectory(prefix="seg-", dir=place.here.deployment.scratch) as folder:
+        for number, file in enumerate(files):
+            if str(file["path"]).startswith("dicom/"):
+                path = Path(folder) / str(number)
+                place.store.fetch(f"{prefix}/{file['path']}", path)
+                found = identify(path)
+                if found and found.sop_class_uid in SEGMENTATIONS:
+                    return found.sop_instance_uid
+    return ""
+
+
+def _open(request: Request, place: Place, study_uid: str, segmentation: str) -> Response:
+    asked = {"StudyInstanceUIDs": study_uid, "lng": place.here.pages.words(request, place.caller).language}
+    if segmentation:
+        # Its default protocol alone opens what the address names; opening a segmentation loads it.
+        asked |= {"initialSOPInstanceUID": segmentation, "hangingProtocolId": "default"}
+    return RedirectResponse(f"/ohif/{place.tenant}/{MODE}?{urlencode(asked)}", status_code=303)
+
+
+def _missing(request: Request, place: Place, *, back: str) -> Response:
+    """Say that the viewer is not here, how it is got, and where the images can be seen nevertheless."""
+    return place.here.pages.render(
+        request, "ohif/missing.html", caller=place.caller, tenant=place.tenant, status=503, back=back
+    )

@@ -1,0 +1,74 @@
+// What OHIF is told before it starts: whose studies it shows, and that it asks nothing of anybody else.
+
+const told = JSON.parse(document.getElementById("told").textContent);
+
+window.PUBLIC_URL = told.files;
+window.browserImportFunction = (name) => import(name);
+
+// What OHIF stores must carry the session's token, as every change does.
+const send = XMLHttpRequest.prototype.send;
+const open = XMLHttpRequest.prototype.open;
+XMLHttpRequest.prototype.open = function (method, address, ...rest) {
+  this.changes = !["GET", "HEAD", "OPTIONS"].includes(method.toUpperCase());
+  this.ours = new URL(address, location.href).origin === location.origin;
+  return open.call(this, method, address, ...rest);
+};
+XMLHttpRequest.prototype.send = function (body) {
+  if (this.changes && this.ours) this.setRequestHeader(told.csrf.name, told.csrf.value);
+  return send.call(this, body);
+};
+
+/** Whose session has ended signs in again; the viewer would only show an empty study. */
+function refused(error) {
+  if (error.status === 401) location.assign("/sign-in");
+}
+
+window.config = {
+  name: "bedside",
+  routerBasename: told.base,
+  extensions: [],
+  modes: [],
+  customizationService: [],
+  showStudyList: false, // studies are found on bedside's pages
+  showWarningMessageForCrossOrigin: false,
+  showCPUFallbackMessage: true,
+  showLoadingIndicator: true,
+  showErrorDetails: "production",
+  investigationalUseDialog: { option: "never" },
+  disableConfirmationPrompts: true, // a segmentation that is opened is loaded, without a question
+  maxNumberOfWebWorkers: 3,
+  maxNumRequests: { interaction: 100, thumbnail: 5, prefetch: 25 },
+  strictZSpacingForVolumeViewport: true,
+  httpErrorHandler: refused,
+  whiteLabeling: {
+    createLogoComponentFn: (React) =>
+      React.createElement("a", { href: document.referrer || "/", title: told.back, className: "text-white px-2" }, "bedside"),
+  },
+  defaultDataSourceName: "bedside",
+  dataSources: [
+    {
+      namespace: "@ohif/extension-default.dataSourcesModule.dicomweb",
+      sourceName: "bedside",
+      configuration: {
+        friendlyName: told.tenant,
+        name: "bedside",
+        qidoRoot: told.dicomweb,
+        wadoRoot: told.dicomweb,
+        wadoUriRoot: told.dicomweb,
+        qidoSupportsIncludeField: true,
+        supportsFuzzyMatching: false,
+        supportsWildcard: false,
+        supportsReject: false,
+        dicomUploadEnabled: false,
+        imageRendering: "wadors",
+        thumbnailRendering: "wadors",
+        enableStudyLazyLoad: true,
+        omitQuotationForMultipartRequest: true,
+        bulkDataURI: { enabled: true },
+        singlepart: "bulkdata,video,pdf",
+        // A LABELMAP segmentation loses its colours on the way back.
+        segmentation: { store: { defaultMode: "bitmap", transferSyntaxUID: "1.2.840.10008.1.2.1" } },
+      },
+    },
+  ],
+};
