@@ -31,10 +31,29 @@ class PortalSettings(BaseModel):
     proxies: tuple[str, ...] = Field(
         ("127.0.0.1",), description="Addresses of proxies before it, whose X-Forwarded-For is believed."
     )
+    session_idle_s: float = Field(
+        3600.0, ge=60, description="A browser in which nobody does anything for so long is signed out."
+    )
+    session_longest_s: float = Field(
+        43200.0, ge=60, description="Whoever signed in signs in again after so long."
+    )
+    sign_up: bool = Field(
+        False, description="Whether people may ask for an account; an administrator approves it."
+    )
 
+    archives: tuple[str, ...] = Field(
+        (),
+        description="Folders, or s3://BUCKET/PREFIX, into which administrators may archive tenants; "
+        "empty is nowhere.",
+    )
     audit_address: KeptAddress = Field(
         KeptAddress.NETWORK,
         description="What the audit trail keeps of addresses: network (10.1.2.0/24), full, none.",
+    )
+    images_bytes: int = Field(
+        8 * 2**30,
+        ge=0,
+        description="Most bytes below .work/viewing, where images that people look at are kept for a day.",
     )
 
     @field_validator("url")

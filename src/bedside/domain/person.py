@@ -46,15 +46,22 @@ OF_A_TENANT = (PersonRole.CLINICIAN, PersonRole.VIEWER)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """A role at a node of the tree; an empty node is the root."""
+    """A role at a node of the tree; an empty node is the root.
+
+    Attributes:
+        role: What somebody is there.
+        node: Where.
+        only: Of the role's rights those that a token is for; None is all.
+    """
 
     role: PersonRole
     node: str = ""
+    only: frozenset[Right] | None = None
 
     @property
     def rights(self) -> frozenset[Right]:
         """What it allows at its node and below."""
-        return RIGHTS[self.role]
+        return RIGHTS[self.role] if self.only is None else RIGHTS[self.role] & self.only
 
     @property
     def group(self) -> str:
@@ -76,11 +83,33 @@ class Person:
 
     def may(self, right: Right, tenant: str) -> bool:
         """Whether a right is theirs in a tenant."""
-        return any(right in RIGHTS[post.role] and holds(post.node, tenant) for post in self.posts)
+        return any(right in post.rights and holds(post.node, tenant) for post in self.posts)
 
     def tenants(self, right: Right, among: Iterable[str]) -> Sequence[str]:
         """Return those tenants in which a right is theirs, in order."""
         return [tenant for tenant in among if self.may(right, tenant)]
+
+    def nodes(self, right: Right) -> tuple[str, ...]:
+        """Return where a right is theirs: each node, and all below it."""
+        return tuple(dict.fromkeys(post.node for post in self.posts if right in post.rights))
+
+    def narrowed(self, rights: Iterable[Right], nodes: Iterable[str]) -> "Person":
+        """Return them with no more than some rights, and nowhere but at and below some nodes.
+
+        Args:
+            rights: Empty takes nothing away.
+            nodes: Empty takes nothing away.
+        """
+        wanted, places = frozenset(rights), tuple(nodes)
+        kept = []
+        for post in self.posts:
+            left = post.rights & wanted if wanted else post.only
+            if left is not None and not left:
+                continue
+            inner = [node for node in places if holds(post.node, node)]
+            here = [post.node] if not places or any(holds(node, post.node) for node in places) else inner
+            kept += [Post(role=post.role, node=node, only=left) for node in here]
+        return Person(subject=self.subject, posts=tuple(kept))
 
     def must(self, right: Right, tenant: str) -> None:
         """Refuse what is not theirs.

@@ -11,12 +11,26 @@ from bedside.portal.audit import api as audit_api
 from bedside.portal.audit import pages as audit_pages
 from bedside.portal.here import Here
 from bedside.portal.home import pages as home
+from bedside.portal.ohif import files as ohif_files
+from bedside.portal.ohif import images as ohif_images
+from bedside.portal.ohif import viewer as ohif_viewer
+from bedside.portal.people import routes as people
+from bedside.portal.results import api as results_api
+from bedside.portal.results import images as results_images
+from bedside.portal.results import pages as results_pages
 from bedside.portal.shell import errors, headers, statics
 from bedside.portal.shell.pages import Pages
 from bedside.wiring import Deployment
 
 #: Of every area: what it answers to. The order is that of the API's document.
-ROUTERS: Sequence[APIRouter] = (home.router, audit_pages.router, audit_api.router)
+ROUTERS: Sequence[APIRouter] = (
+    home.router,
+    *people.ROUTERS,
+    audit_pages.router,
+    audit_api.router,
+    ohif_images.router,
+    ohif_viewer.router,
+)
 
 DESCRIPTION = "Everything that the pages do, a script can do with a token: `Authorization: Bearer …`."
 
@@ -41,6 +55,7 @@ def create_app(deployment: Deployment, gate: Gate) -> FastAPI:
     app.add_middleware(Origin)
     errors.add(app)
     statics.mount(app)
+    ohif_files.mount(app)
     for router in ROUTERS:
         app.include_router(router)
     return app

@@ -2,9 +2,14 @@
 
 import socket
 
+import click
 import uvicorn
 
+from bedside.catalogue.follow import following
+from bedside.domain.account import LinkKind
 from bedside.errors import ConfigError
+from bedside.people.links import VALID
+from bedside.portal.access.accounts import AccountGate
 from bedside.portal.access.bearer import BearerGate
 from bedside.portal.app import create_app
 from bedside.wiring import Deployment, open_identity
@@ -21,7 +26,8 @@ def answer(deployment: Deployment) -> None:
     """
     settings = deployment.settings.portal
     listening = _listen(settings.listen)
-    gate = BearerGate(open_identity(deployment.settings, deployment.clock))
+    issuer = BearerGate(open_identity(deployment.settings, deployment.clock))
+    gate = AccountGate(deployment.people, issuer, settings)
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(deployment, gate),
@@ -35,9 +41,25 @@ def answer(deployment: Deployment) -> None:
         )
     )
     deployment.log("portal.ready", url=settings.address)
-    with listening:
+    _welcome(deployment)
+    with listening, following(deployment.cataloguer, deployment.log):
         server.run(sockets=[listening])
     deployment.log("portal.stopped")
+
+
+def _welcome(deployment: Deployment) -> None:
+    """Say how the first administrator comes in, as long as there is none."""
+    secret = deployment.people.invitations.first()
+    if secret is None:
+        return
+    deployment.log("portal.first_administrator", valid_h=VALID[LinkKind.FIRST].total_seconds() / 3600)
+    # Not a line of the log: it lets in whoever reads it, once.
+    click.echo(
+        f"nobody administers bedside yet; make the first account at\n\n"
+        f"    {deployment.settings.portal.address}/first/{secret}\n\n"
+        "(works once, within 24 hours; the next start makes another)",
+        err=True,
+    )
 
 
 def _listen(address: str) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from bedside.ports.accounts import Accounts
 from bedside.ports.audit import AuditTrail
 from bedside.ports.figures import Figures
 from bedside.ports.uploads import Uploads
@@ -9,6 +10,11 @@ from bedside.ports.uploads import Uploads
 
 class Records(Protocol):
     """One of each; they come and go with the ledger, whose `prepare` makes their tables too."""
+
+    @property
+    def accounts(self) -> Accounts:
+        """Who may come in."""
+        ...
 
     @property
     def audit(self) -> AuditTrail:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from bedside.adapters.containers import ContainerRunner
     from bedside.adapters.process import ChildOptions
     from bedside.config import Settings
+    from bedside.people import People
     from bedside.worker.compare import Comparer
     from bedside.worker.intake import Intake
     from bedside.worker.lookout import Lookout
@@ -119,6 +120,13 @@ class Deployment:
             tenants=self.tenants,
             woken=lambda: self.woken(),
         )
+
+    @cached_property
+    def people(self) -> "People":
+        """Who may come in, and how."""
+        from bedside.wiring.people import open_people
+
+        return open_people(self.records.accounts, self.clock, self.settings.portal)
 
     def remind(self) -> int:
         """Tell pools again whose hints got lost; return how many were told."""

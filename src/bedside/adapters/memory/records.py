@@ -1,5 +1,6 @@
 """`MemoryRecords`: what the portal keeps, for tests and as long as the process lives."""
 
+from bedside.adapters.memory.accounts import MemoryAccounts
 from bedside.adapters.memory.audit import MemoryAudit
 from bedside.adapters.memory.figures import MemoryFigures
 from bedside.adapters.memory.ledger import MemoryLedger
@@ -14,6 +15,7 @@ class MemoryRecords:
     """
 
     def __init__(self, ledger: MemoryLedger | None = None) -> None:
+        self.accounts = MemoryAccounts()
         self.audit = MemoryAudit()
         self.figures = MemoryFigures(ledger or MemoryLedger())
         self.uploads = MemoryUploads()

@@ -1,5 +1,6 @@
 """`SqlRecords`: what the portal keeps, in the ledger's database."""
 
+from bedside.adapters.sql.accounts import SqlAccounts
 from bedside.adapters.sql.audit import SqlAudit
 from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.figures import SqlFigures
@@ -15,6 +16,7 @@ class SqlRecords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.accounts = SqlAccounts(database)
         self.audit = SqlAudit(database)
         self.figures = SqlFigures(database)
         self.uploads = SqlUploads(database)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Row as Found
 from sqlalchemy import delete, func, select, union, update
 
+from bedside.adapters.sql.accounts_tables import account_posts
 from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.schema import (
     arrivals,
@@ -25,7 +26,7 @@ from bedside.domain.job import JobState
 from bedside.domain.tenant import Ending, Tenant, TenantBuckets, TenantState, check_idle
 
 #: What is kept of a tenant, each before what it points to.
-_KEPT = (comparisons, exports, results, decisions, entries, events, arrivals, jobs, uploads)
+_KEPT = (comparisons, exports, results, decisions, entries, events, arrivals, jobs, uploads, account_posts)
 
 
 class Tenants:

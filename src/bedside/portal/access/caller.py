@@ -22,6 +22,8 @@ class Caller:
         name: As the person wants to be called; shown on pages, never logged.
         means: How we know.
         csrf: What forms of this session must send back; empty for tokens, which no browser sends by itself.
+        account: Id of their account here; empty for people whom another issuer knows.
+        credential: Id of the session or of the token; empty for another issuer's.
         language: ``en`` or ``es``, or empty for what the browser asks for.
     """
 
@@ -29,4 +31,6 @@ class Caller:
     name: str = field(repr=False)
     means: Means
     csrf: str = field(default="", repr=False)
+    account: str = ""
+    credential: str = ""
     language: str = ""

@@ -1,0 +1,61 @@
+"""How often somebody may try: passwords, addresses, links. Counted in this process's memory.
+
+Per place on the network, since one machine tries many accounts, and per account, since many machines try
+one. A place is an address, or the /64 of an address of version 6: whoever has one has all of it.
+"""
+
+import ipaddress
+import math
+import time
+
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from bedside.domain.account import key_of
+from bedside.errors import TooMany
+
+#: A whole department may sit behind one address.
+PER_PLACE = RateLimitItemPerMinute(30, 5, namespace="place")
+PER_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="account")
+
+
+class Attempts:
+    """Counts tries; threads may share it."""
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def count(self, place: str, account: str = "") -> None:
+        """Count a try before it is made.
+
+        Args:
+            place: Address on the network; empty counts nothing.
+            account: What is tried, e.g. an e-mail address; its hash is counted.
+
+        Raises:
+            TooMany: There were too many.
+        """
+        keys = [(PER_PLACE, network_of(place))] if place else []
+        keys += [(PER_ACCOUNT, key_of(account.strip().lower()))] if account else []
+        for item, key in keys:
+            if not self._limiter.hit(item, key):
+                raise TooMany("too many tries", retry_after_s=self._wait_s(item, key))
+
+    def forgive(self, account: str) -> None:
+        """Forget the tries at an account: its owner came in."""
+        self._limiter.clear(PER_ACCOUNT, key_of(account.strip().lower()))
+
+    def _wait_s(self, item: RateLimitItem, key: str) -> int:
+        return max(1, math.ceil(self._limiter.get_window_stats(item, key).reset_time - time.time()))
+
+
+def network_of(address: str) -> str:
+    """Return what of an address one machine may have all of."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv6Address) and not known.ipv4_mapped:
+        return str(ipaddress.ip_network((known, 64), strict=False))
+    return str(known)
