@@ -5,7 +5,6 @@ import socket
 import click
 import uvicorn
 
-from bedside.catalogue.follow import following
 from bedside.domain.account import LinkKind
 from bedside.errors import ConfigError
 from bedside.people.links import VALID
@@ -42,7 +41,7 @@ def answer(deployment: Deployment) -> None:
     )
     deployment.log("portal.ready", url=settings.address)
     _welcome(deployment)
-    with listening, following(deployment.cataloguer, deployment.log):
+    with listening:
         server.run(sockets=[listening])
     deployment.log("portal.stopped")
 
