@@ -204,7 +204,7 @@ def _slow(path: Path, size: int, wish: Wish) -> Source:
         with quiet():
             stream = BytesIO(start)
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
-            found = _pixel_place(stream.tell(), stream.read(12), _order(dataset))
+            found = pixel_place(stream.tell(), stream.read(12), order_of(dataset))
             for tag, value in _values(dataset, wish.tags):
                 found.values[tag] = value
             syntax = str(dataset.file_meta.get("TransferSyntaxUID", ExplicitVRLittleEndian))
@@ -218,12 +218,12 @@ def _start_of(path: Path, end: int = MAX_HEADER_BYTES) -> bytes:
         return stream.read(min(end, os.fstat(stream.fileno()).st_size))
 
 
-def _order(dataset: Dataset) -> tuple[bool, str]:
+def order_of(dataset: Dataset) -> tuple[bool, str]:
     implicit, little = dataset.original_encoding
     return not implicit, "<" if little or little is None else ">"
 
 
-def _pixel_place(offset: int, head: bytes, encoding: tuple[bool, str]) -> Elements:
+def pixel_place(offset: int, head: bytes, encoding: tuple[bool, str]) -> Elements:
     """Read the head of the element that pydicom stopped at."""
     explicit, order = encoding
     found = Elements(end=offset)
@@ -274,12 +274,12 @@ def read_dataset(path: Path, *, deflated: int, end: int) -> Dataset:
                 return pydicom.dcmread(BytesIO(start), stop_before_pixels=True, force=True)
             data, _ = inflate(start[deflated:], end or MAX_HEADER_BYTES)
             meta = pydicom.filereader.read_file_meta_info(path)
-            return pydicom.dcmread(_undeflated(meta, data), stop_before_pixels=True)
+            return pydicom.dcmread(undeflated(meta, data), stop_before_pixels=True)
     except VENDOR_ERRORS as exc:
         raise InputRejected(f"header cannot be read ({type(exc).__name__})") from exc
 
 
-def _undeflated(meta: FileMetaDataset, data: bytes) -> BytesIO:
+def undeflated(meta: FileMetaDataset, data: bytes) -> BytesIO:
     """Return the same instance as a plain explicit little endian file."""
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     stream = DicomBytesIO()

@@ -35,6 +35,7 @@ VENDOR_ERRORS: tuple[type[Exception], ...] = (
 )
 
 _UID = re.compile(r"[0-9.]{1,64}")
+_TALKING = ("pydicom", "pylibjpeg", "PIL")
 
 
 def uid_name(uid: str) -> str:
@@ -47,10 +48,20 @@ def uid_name(uid: str) -> str:
     return uid if _UID.fullmatch(uid) else "(no UID)"
 
 
+def silence() -> None:
+    """Keep pydicom and the codecs quiet for the rest of this process's life.
+
+    For processes of many threads, in which `quiet` of one would let another's values through at its end.
+    """
+    for name in _TALKING:
+        logging.getLogger(name).disabled = True
+    warnings.filterwarnings("ignore", module=r"(pydicom|pylibjpeg|PIL)\b")
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence pydicom's warnings and log lines, which may hold values of the header."""
-    loggers = [logging.getLogger(name) for name in ("pydicom", "pylibjpeg", "PIL")]
+    loggers = [logging.getLogger(name) for name in _TALKING]
     before = [logger.disabled for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

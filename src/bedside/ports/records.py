@@ -4,6 +4,7 @@ from typing import Protocol
 
 from bedside.ports.accounts import Accounts
 from bedside.ports.audit import AuditTrail
+from bedside.ports.catalogue import Catalogue
 from bedside.ports.figures import Figures
 from bedside.ports.uploads import Uploads
 
@@ -19,6 +20,11 @@ class Records(Protocol):
     @property
     def audit(self) -> AuditTrail:
         """Who did what."""
+        ...
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Which instances there are."""
         ...
 
     @property

@@ -28,6 +28,7 @@ from bedside.wiring.registries import pull_map
 if TYPE_CHECKING:
     from bedside.adapters.containers import ContainerRunner
     from bedside.adapters.process import ChildOptions
+    from bedside.catalogue.cataloguer import Cataloguer
     from bedside.config import Settings
     from bedside.people import People
     from bedside.worker.compare import Comparer
@@ -127,6 +128,21 @@ class Deployment:
         from bedside.wiring.people import open_people
 
         return open_people(self.records.accounts, self.clock, self.settings.portal)
+
+    @cached_property
+    def cataloguer(self) -> "Cataloguer":
+        """What keeps the catalogue of instances in step with arrivals and results."""
+        from bedside.catalogue.cataloguer import Cataloguer
+        from bedside.dicom.vendor import silence
+
+        silence()
+        return Cataloguer(
+            ledger=self.ledger,
+            catalogue=self.records.catalogue,
+            blobs=self.blobs,
+            clock=self.clock,
+            log=lambda action, /, **fields: self.log(action, **fields),
+        )
 
     def remind(self) -> int:
         """Tell pools again whose hints got lost; return how many were told."""

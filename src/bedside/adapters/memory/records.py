@@ -2,6 +2,7 @@
 
 from bedside.adapters.memory.accounts import MemoryAccounts
 from bedside.adapters.memory.audit import MemoryAudit
+from bedside.adapters.memory.catalogue import MemoryCatalogue
 from bedside.adapters.memory.figures import MemoryFigures
 from bedside.adapters.memory.ledger import MemoryLedger
 from bedside.adapters.memory.uploads import MemoryUploads
@@ -17,5 +18,6 @@ class MemoryRecords:
     def __init__(self, ledger: MemoryLedger | None = None) -> None:
         self.accounts = MemoryAccounts()
         self.audit = MemoryAudit()
+        self.catalogue = MemoryCatalogue(ledger or MemoryLedger())
         self.figures = MemoryFigures(ledger or MemoryLedger())
         self.uploads = MemoryUploads()

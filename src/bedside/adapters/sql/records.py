@@ -2,6 +2,7 @@
 
 from bedside.adapters.sql.accounts import SqlAccounts
 from bedside.adapters.sql.audit import SqlAudit
+from bedside.adapters.sql.catalogue import SqlCatalogue
 from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.figures import SqlFigures
 from bedside.adapters.sql.uploads import SqlUploads
@@ -18,5 +19,6 @@ class SqlRecords:
         self._database = database
         self.accounts = SqlAccounts(database)
         self.audit = SqlAudit(database)
+        self.catalogue = SqlCatalogue(database)
         self.figures = SqlFigures(database)
         self.uploads = SqlUploads(database)

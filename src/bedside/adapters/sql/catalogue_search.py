@@ -1,0 +1,92 @@
+"""Searching the catalogue: from matches to one statement."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, exists, select
+
+from bedside.adapters.sql import catalogue_rows as rows
+from bedside.adapters.sql.catalogue_tables import catalogue_instances, catalogue_series, catalogue_studies
+from bedside.domain.catalogue import MODALITIES, Found, Level
+from bedside.domain.matching import Match
+from bedside.ports.catalogue import Search
+
+_TABLES = {
+    Level.STUDY: catalogue_studies,
+    Level.SERIES: catalogue_series,
+    Level.INSTANCE: catalogue_instances,
+}
+_HEAVY = frozenset({"metadata", "layout"})
+
+
+def searched(connection: Connection, tenant: str, search: Search) -> Sequence[Found]:
+    """Return what meets a search."""
+    levels = [Level.STUDY, Level.SERIES, Level.INSTANCE][: list(Level).index(search.level) + 1]
+    tables = [_TABLES[level] for level in levels]
+    query = select(
+        *(
+            column.label(f"{level.value}_{column.name}")
+            for level, table in zip(levels, tables, strict=True)
+            for column in table.c
+            if column.name not in _HEAVY
+        )
+    ).where(*(table.c.tenant == tenant for table in tables))
+    for above, table in pairwise(tables):
+        query = query.where(*_joined(above, table))
+    if search.study_uid:
+        query = query.where(*(table.c.study_uid == search.study_uid for table in tables))
+    if search.series_uid:
+        query = query.where(*(table.c.series_uid == search.series_uid for table in tables[1:]))
+    query = query.where(*(_condition(match, search.level) for match in search.matches))
+    query = query.order_by(*_order(search.level)).limit(search.limit).offset(search.offset)
+    return [_found(row, search.level) for row in connection.execute(query)]
+
+
+def _joined(above: Table, table: Table) -> list[ColumnElement[bool]]:
+    shared = ["study_uid"] if above is catalogue_studies else ["study_uid", "series_uid"]
+    return [above.c[name] == table.c[name] for name in shared]
+
+
+def _order(level: Level) -> list[Any]:
+    studies, series, instances = _TABLES.values()
+    order: list[Any] = [studies.c.study_date.desc(), studies.c.study_time.desc(), studies.c.seq.desc()]
+    if level is not Level.STUDY:
+        order += [series.c.number, series.c.seq]
+    if level is Level.INSTANCE:
+        order += [instances.c.number, instances.c.seq]
+    return order
+
+
+def _condition(match: Match, level: Level) -> ColumnElement[bool]:
+    if match.field == MODALITIES:
+        other = catalogue_series.alias("of_modality")
+        return exists().where(
+            other.c.tenant == catalogue_studies.c.tenant,
+            other.c.study_uid == catalogue_studies.c.study_uid,
+            _meets(other.c.modality, match),
+        )
+    table = _TABLES[match.field.level]
+    assert list(Level).index(match.field.level) <= list(Level).index(level)
+    return _meets(table.c[match.field.name], match)
+
+
+def _meets(column: ColumnElement[str], match: Match) -> ColumnElement[bool]:
+    if match.one_of:
+        return column.in_(match.one_of) if len(match.one_of) > 1 else column == match.one_of[0]
+    if match.pattern:
+        return column.regexp_match(match.pattern)
+    bounds = [column != ""]
+    if match.low:
+        bounds.append(column >= match.low)
+    if match.high:
+        bounds.append(column <= match.high)
+    return and_(*bounds)
+
+
+def _found(row: Any, level: Level) -> Found:
+    return Found(
+        study=rows.study(row, "study_"),
+        series=None if level is Level.STUDY else rows.series(row, "series_"),
+        instance=rows.instance(row, "instance_") if level is Level.INSTANCE else None,
+    )
