@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import SegmentationStorage
 
+from bedside.dicom.segframes import frame_mask
 from bedside.domain.release import LabelComparison
 from bedside.errors import InputRejected
 
@@ -60,7 +61,7 @@ class _Masks:
     def mask(self, label: str, place: Place) -> NDArray[np.bool_] | None:
         """Return one label on one slice, (rows, columns), bool; None where the SEG has no such frame."""
         number = self.frames.get(label, {}).get(place)
-        return None if number is None else _frame(self.dataset, number, self.segments[label])
+        return None if number is None else frame_mask(self.dataset, number, self.segments[label])
 
 
 def compare_segs(shadow: Path, delivered: Path) -> tuple[LabelComparison, ...]:
@@ -171,21 +172,3 @@ def _check_same_grid(one: _Masks, other: _Masks) -> None:
 def _places(masks: _Masks) -> Iterator[Place]:
     for frames in masks.frames.values():
         yield from frames
-
-
-def _frame(dataset: Dataset, number: int, segment: int) -> NDArray[np.bool_]:
-    """Return one frame as a mask (rows, columns), bool."""
-    rows, columns = int(dataset.Rows), int(dataset.Columns)
-    size = rows * columns
-    kind = str(dataset.get("SegmentationType", "BINARY"))
-    if kind == "BINARY" and not dataset.file_meta.TransferSyntaxUID.is_compressed:
-        begin = number * size  # bits; frames follow one another without padding, PS3.5 8.2
-        raw = np.frombuffer(
-            dataset.PixelData, dtype=np.uint8, count=-(-(begin + size) // 8) - begin // 8, offset=begin // 8
-        )
-        bits = np.unpackbits(raw, bitorder="little")[begin % 8 :][:size]
-        return bits.reshape(rows, columns).astype(bool)
-    pixels = dataset.pixel_array.reshape(-1, rows, columns)[number]
-    if kind == "FRACTIONAL":
-        return np.asarray(pixels >= int(dataset.MaximumFractionalValue) / 2)
-    return np.asarray(pixels > 0 if kind == "BINARY" else pixels == segment)

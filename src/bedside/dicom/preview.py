@@ -9,13 +9,13 @@ letters of the nearest anatomical directions.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from bedside.dicom.measure import Measurement
+from bedside.dicom.orientation import LETTERS, Axes, anatomical
 from bedside.domain.volume import Volume
 
 #: Largest size of the PNG; panels shrink until it fits.
@@ -36,9 +36,6 @@ _DARK_HU = -400.0
 #: Fewer grey levels than the eye tells apart in a thumbnail, and a third fewer bytes.
 _GREY_STEP = 4
 
-#: Directions of patient space from low to high index: head, posterior, left.
-_LETTERS = (("F", "H"), ("A", "P"), ("R", "L"))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plane:
@@ -55,21 +52,6 @@ _PLANES = (
     _Plane(name="coronal", across=1, down=0, along=2),
     _Plane(name="sagittal", across=2, down=0, along=1),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Axes:
-    """Which array axis lies nearest each direction (head, posterior, left).
-
-    Attributes:
-        order: Array axis of each.
-        reverse: Whether the index falls in that direction.
-        step_mm: Spacing along each.
-    """
-
-    order: tuple[int, ...]
-    reverse: tuple[bool, ...]
-    step_mm: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +80,7 @@ def make_preview(volume: Volume, measurements: Sequence[Measurement], *, title: 
             the volume where all are empty.
         title: Name and version of the release.
     """
-    axes = _anatomical(volume.affine)
+    axes = anatomical(volume.affine)
     crossing = _crossing(volume, measurements)
     panels = [_cut(volume, measurements, axes, crossing, plane) for plane in _PLANES]
     window = _window(volume, measurements, panels)
@@ -108,21 +90,6 @@ def make_preview(volume: Volume, measurements: Sequence[Measurement], *, title: 
         size = size * 4 // 5
         png = _compose(panels, measurements, window, title, size)
     return png
-
-
-def _anatomical(affine: NDArray[np.float64]) -> _Axes:
-    steps = np.linalg.norm(affine[:3, :3], axis=0)
-    # Rows of an LPS affine are left, posterior, head: turned to head, posterior, left.
-    cosines = (affine[:3, :3] / steps)[::-1]
-    order = max(
-        permutations(range(3)),
-        key=lambda axes: round(sum(abs(float(cosines[way, axis])) for way, axis in enumerate(axes)), 6),
-    )
-    return _Axes(
-        order=order,
-        reverse=tuple(bool(cosines[way, axis] < 0) for way, axis in enumerate(order)),
-        step_mm=tuple(float(steps[axis]) for axis in order),
-    )
 
 
 def _crossing(volume: Volume, measurements: Sequence[Measurement]) -> tuple[int, ...]:
@@ -138,7 +105,7 @@ def _crossing(volume: Volume, measurements: Sequence[Measurement]) -> tuple[int,
 def _cut(
     volume: Volume,
     measurements: Sequence[Measurement],
-    axes: _Axes,
+    axes: Axes,
     crossing: tuple[int, ...],
     plane: _Plane,
 ) -> _Panel:
@@ -162,8 +129,8 @@ def _cut(
         values, numbers = values[::-1], numbers[::-1]
     if axes.reverse[plane.along]:
         values, numbers = values[:, ::-1], numbers[:, ::-1]
-    top, bottom = _LETTERS[plane.down][:: -1 if plane.down == 0 else 1]
-    left, right = _LETTERS[plane.along]
+    top, bottom = LETTERS[plane.down][:: -1 if plane.down == 0 else 1]
+    left, right = LETTERS[plane.along]
     return _Panel(
         values=values,
         numbers=numbers,

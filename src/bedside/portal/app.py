@@ -15,6 +15,9 @@ from bedside.portal.ohif import files as ohif_files
 from bedside.portal.ohif import images as ohif_images
 from bedside.portal.ohif import viewer as ohif_viewer
 from bedside.portal.people import routes as people
+from bedside.portal.results import api as results_api
+from bedside.portal.results import images as results_images
+from bedside.portal.results import pages as results_pages
 from bedside.portal.shell import errors, headers, statics
 from bedside.portal.shell.pages import Pages
 from bedside.wiring import Deployment
@@ -25,6 +28,9 @@ ROUTERS: Sequence[APIRouter] = (
     *people.ROUTERS,
     audit_pages.router,
     audit_api.router,
+    results_pages.router,
+    results_api.router,
+    results_images.router,
     ohif_images.router,
     ohif_viewer.router,
 )

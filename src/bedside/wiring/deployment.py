@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bedside.catalogue.cataloguer import Cataloguer
     from bedside.config import Settings
     from bedside.people import People
+    from bedside.viewing.images import Images
     from bedside.worker.compare import Comparer
     from bedside.worker.intake import Intake
     from bedside.worker.lookout import Lookout
@@ -144,6 +145,22 @@ class Deployment:
             log=lambda action, /, **fields: self.log(action, **fields),
         )
 
+    @cached_property
+    def images(self) -> "Images":
+        """The images of results, prepared for browsers."""
+        from bedside.viewing.images import Images
+
+        images = Images(
+            ledger=self.ledger,
+            blobs=self.blobs,
+            folder=self.scratch / "viewing",
+            limit_bytes=self.settings.portal.images_bytes,
+            known=lambda: self.tenants.known,
+            log=self.log,
+        )
+        self._closing.append(images.close)
+        return images
+
     def remind(self) -> int:
         """Tell pools again whose hints got lost; return how many were told."""
         from bedside.worker.hints import Reminder
@@ -243,7 +260,8 @@ class Deployment:
 
     def comparer(self, scratch: Path) -> "Comparer":
         """Return what compares shadows with what was delivered."""
-        from bedside.worker.compare import Comparer
+        from bedside.viewing.images import Images
+    from bedside.worker.compare import Comparer
 
         return Comparer(ledger=self.ledger, blobs=self.blobs, clock=self.clock, scratch=scratch, log=self.log)
 

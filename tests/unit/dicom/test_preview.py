@@ -62,7 +62,7 @@ def test_every_orientation_is_turned_the_same_way(affine: NDArray[np.float64]) -
     place = (index - centre) @ affine[:3, :3].T  # left, posterior, head of every voxel
     values = (100 * place[..., 0] + 10 * place[..., 1] + place[..., 2]).astype(np.int16)
     volume = volume_of(values, affine)
-    axes = preview._anatomical(affine)
+    axes = preview.anatomical(affine)
     panels = [preview._cut(volume, [], axes, (4, 4, 4), plane) for plane in preview._PLANES]
     step = np.arange(size) - 4.0
     down, along = step[:, np.newaxis], step[np.newaxis]
@@ -79,7 +79,7 @@ def test_every_orientation_is_turned_the_same_way(affine: NDArray[np.float64]) -
 def test_proportions_are_the_patients() -> None:
     affine = np.array([[0, 0, 1.0, 0], [0, 1.0, 0, 0], [4.0, 0, 0, 0], [0, 0, 0, 1]])
     volume = volume_of(np.zeros((10, 30, 20), dtype=np.int16), affine)
-    axes = preview._anatomical(affine)
+    axes = preview.anatomical(affine)
     sizes = [preview._cut(volume, [], axes, (5, 5, 5), plane).size_mm for plane in preview._PLANES]
     assert sizes == [(30, 20), (40, 20), (40, 30)]
 
@@ -104,7 +104,7 @@ def test_the_larger_mask_is_crossed_and_the_smaller_one_drawn_above_it() -> None
     measured = measurements_of(volume, found, ("tumour", "liver"))
     crossing = preview._crossing(volume, measured)
     assert crossing == (10, 20, 20)
-    panel = preview._cut(volume, measured, preview._anatomical(volume.affine), crossing, preview._PLANES[0])
+    panel = preview._cut(volume, measured, preview.anatomical(volume.affine), crossing, preview._PLANES[0])
     assert set(np.unique(panel.numbers)) == {0, 1, 2}
 
 

@@ -1,0 +1,150 @@
+"""Answers that are files of a result: one, a part of one, or all as a ZIP that is made while it is sent.
+
+Owns what may be asked for (files that the result lists, and nothing else), names of downloads (the job's
+id, never a patient's name), and ranges. See RFC 9110, 8.8.3, 13.1 and 14.
+"""
+
+import mimetypes
+import re
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from bedside.domain.result import RESULT_FILE
+from bedside.errors import NotFound
+from bedside.portal.results.found import Found
+from bedside.ports import BlobStore
+from bedside.viewing.document import ResultFile
+from bedside.viewing.zipped import Packed, zip_of
+
+_PIECE_BYTES = 2**18
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_TYPES = {
+    ".dcm": "application/dicom",
+    ".stl": "model/stl",
+    ".gz": "application/gzip",
+    ".json": "application/json",
+}
+#: Paths that bedside gives: made of a label's name, never of a patient's.
+_OURS = re.compile(r"(dicom|surfaces|nifti)/[a-z0-9_-]{1,80}(\.[a-z]{2,3}){1,2}|preview\.png|result\.json")
+#: Enough of a job's id to tell results apart in a folder of downloads.
+_ID_SHOWN = 12
+
+
+def listed(found: Found, store: BlobStore, path: str) -> ResultFile:
+    """Return a file of a result by its path.
+
+    Raises:
+        NotFound: The result lists no such file; nothing else can be named.
+    """
+    if path == RESULT_FILE:
+        blob = store.stat(f"{found.result.prefix}/{RESULT_FILE}")
+        if blob is not None:
+            mark = f"{found.result.job_id}-{blob.size_bytes}-{found.result.created_at.timestamp()}"
+            return ResultFile(path=path, sha256=mark, size_bytes=blob.size_bytes)
+    file = found.document.file(path)
+    if file is None:
+        raise NotFound("the result has no such file")
+    return file
+
+
+def plain_name(file: ResultFile) -> str:
+    """Return a file's path for the trail, or its hash where a stranger's program named it."""
+    return file.path if _OURS.fullmatch(file.path) else f"sha256:{file.sha256[:16]}"
+
+
+def answer(
+    request: Request, store: BlobStore, found: Found, file: ResultFile, *, inline: bool = False
+) -> Response:
+    """Answer with one file, or the range of it that is asked for.
+
+    Raises:
+        NotFound: It is gone.
+    """
+    key = f"{found.result.prefix}/{file.path}"
+    etag = f'"{file.sha256}"'
+    headers = {
+        "ETag": etag,
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",
+        "Content-Disposition": disposition(found, file.path, inline=inline),
+    }
+    if _matches(request.headers.get("if-none-match", ""), etag):
+        return Response(status_code=304, headers=headers)
+    blob = store.stat(key)
+    if blob is None:
+        raise NotFound("this file of the result is not in the store any more")
+    size, start, end, status = blob.size_bytes, 0, blob.size_bytes, 200
+    wanted = request.headers.get("range", "")
+    if wanted and request.headers.get("if-range", etag) == etag:
+        part = range_of(wanted, size)
+        if part == (0, 0):
+            return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{size}"})
+        if part is not None:
+            start, end, status = *part, 206
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{size}"
+    headers["Content-Length"] = str(end - start)
+    body = iter(()) if request.method == "HEAD" else _pieces(store, key, start, end)
+    return StreamingResponse(body, status_code=status, headers=headers, media_type=type_of(file.path))
+
+
+def archive(store: BlobStore, found: Found) -> Response:
+    """Answer with all files of a result as one ZIP."""
+    name = f"result-{found.result.job_id[:_ID_SHOWN]}"
+    files = [*found.document.files, listed(found, store, RESULT_FILE)]
+    entries = [
+        Packed(key=f"{found.result.prefix}/{f.path}", name=f"{name}/{f.path}", size_bytes=f.size_bytes)
+        for f in files
+    ]
+    return StreamingResponse(
+        zip_of(store, entries, at=found.result.created_at),
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{name}.zip"'},
+    )
+
+
+def disposition(found: Found, path: str, *, inline: bool) -> str:
+    """Return the name to save a file under: the job's id and the file's own name."""
+    name = f"{found.result.job_id[:_ID_SHOWN]}-{path.rpartition('/')[2]}"
+    plain = re.sub(r"[^A-Za-z0-9._-]", "_", name)
+    kind = "inline" if inline else "attachment"
+    more = f"; filename*=UTF-8''{quote(name, safe='')}" if plain != name else ""
+    return f'{kind}; filename="{plain}"{more}'
+
+
+def type_of(path: str) -> str:
+    """Return the media type of a file. Never one that a browser would run."""
+    suffix = path[path.rfind(".") :].lower() if "." in path else ""
+    guessed = _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or ""
+    safe = guessed.startswith(("image/png", "image/jpeg", "text/plain", "text/csv")) or suffix in _TYPES
+    return guessed if safe else "application/octet-stream"
+
+
+def range_of(wanted: str, size: int) -> tuple[int, int] | None:
+    """Return (start, end) of a single range; (0, 0) where it lies outside, None where it is to be ignored."""
+    found = _RANGE.fullmatch(wanted.strip())
+    if found is None or found.groups() == ("", ""):
+        return None
+    first, last = found.groups()
+    if not first:
+        start, end = max(0, size - int(last)), size
+    else:
+        start, end = int(first), min(size, int(last) + 1) if last else size
+        if last and int(last) < int(first):
+            return None
+    return (start, end) if start < end else (0, 0)
+
+
+def _matches(given: str, etag: str) -> bool:
+    return given.strip() == "*" or etag in [one.strip().removeprefix("W/") for one in given.split(",")]
+
+
+def _pieces(store: BlobStore, key: str, start: int, end: int) -> Iterator[bytes]:
+    with store.open(key) as stream:
+        stream.seek(start)
+        left = end - start
+        while left > 0 and (piece := stream.read(min(left, _PIECE_BYTES))):
+            left -= len(piece)
+            yield piece

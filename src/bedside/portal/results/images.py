@@ -1,0 +1,154 @@
+"""The images of a result for browsers and scripts: what they are, slab by slab, plane by plane, as NIfTI.
+
+Owns packing on the way (zstd or gzip, whichever the browser takes) and the wait: who asks too early is told
+how far it is (202), so that nobody holds a connection while a study is read.
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+
+import zstandard
+from fastapi import APIRouter, Query
+from isal import igzip
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from bedside.errors import NotFound, Unavailable
+from bedside.portal.access.trail import note
+from bedside.portal.results.found import Reading, find
+from bedside.portal.results.shapes import ImagesDetail, ImagesProgress, images_of
+from bedside.viewing.images import Prepared, Preparing
+from bedside.viewing.nifti import nifti_header
+
+router = APIRouter(prefix="/api/v1/tenants/{tenant}/results/{job_id}/images", tags=["images"])
+
+#: A request waits so long for images that are being prepared; a small study is done by then.
+PATIENCE_S = 0.8
+_LEVEL = 1  # of packing: the line is faster than higher ones
+_BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
+_PROGRESS: dict[int | str, dict[str, Any]] = {
+    202: {"model": ImagesProgress, "description": "They are being prepared."}
+}
+
+
+class Plane(StrEnum):
+    """Planes by the axis across them."""
+
+    AXIAL = "axial"
+    CORONAL = "coronal"
+    SAGITTAL = "sagittal"
+
+
+class Kind(StrEnum):
+    """What of a volume."""
+
+    IMAGES = "images"
+    LABELS = "labels"
+
+
+@router.get("", response_model=ImagesDetail, responses=_PROGRESS)
+def describe(place: Reading, job_id: str) -> Response:
+    """Say what the images are; while they are being prepared (202), how far they are."""
+    seen = _look(place, job_id)
+    if isinstance(seen, Preparing):
+        return JSONResponse({"progress": seen.progress}, status_code=202, headers={"Retry-After": "1"})
+    note(
+        place.here,
+        place.caller,
+        "result.viewed",
+        tenant=place.tenant,
+        object=job_id,
+        detail={"part": "images"},
+    )
+    return JSONResponse(images_of(seen.grid).model_dump(mode="json"))
+
+
+@router.get("/levels/{level}/{slab}", response_class=Response, responses=_BYTES)
+def slab(request: Request, place: Reading, job_id: str, level: int, slab: int) -> Response:
+    """Return planes along z: int16 values, then each label map as bytes; little endian, axes (z, y, x)."""
+    return _packed(request, _prepared(place, job_id).slab(level, slab))
+
+
+@router.get("/planes/{plane}/{index}", response_class=Response, responses=_BYTES)
+def plane(request: Request, place: Reading, job_id: str, plane: Plane, index: int) -> Response:
+    """Return one plane with every voxel, as slabs are."""
+    return _packed(request, _prepared(place, job_id).plane(list(Plane).index(plane), index))
+
+
+@router.get("/{kind}.nii", response_class=Response, responses=_BYTES)
+def nifti(
+    request: Request,
+    place: Reading,
+    job_id: str,
+    kind: Kind,
+    level: int = Query(0, ge=0, description="0 is the coarsest."),
+    map: int = Query(0, ge=0, description="Which of the label maps."),  # noqa: A002 - as the API calls it
+) -> Response:
+    """Return a level as NIfTI-1, RAS, for viewers that read those."""
+    prepared = _prepared(place, job_id)
+    grid = prepared.grid
+    if level >= len(grid.levels) or map >= grid.maps:
+        raise NotFound(f"images: level {level} of {len(grid.levels)}, map {map} of {grid.maps}")
+    chosen = grid.levels[level]
+    pixels = kind is Kind.IMAGES
+    header = nifti_header(grid, chosen, "int16" if pixels else "uint8")
+
+    def voxels() -> Iterator[bytes]:
+        yield header
+        for number in range(chosen.slabs):
+            planes = min(chosen.slab, chosen.shape[0] - number * chosen.slab)
+            voxels = planes * chosen.shape[1] * chosen.shape[2]
+            begin = 0 if pixels else voxels * (2 + map)
+            yield prepared.slab(level, number)[begin : begin + voxels * (2 if pixels else 1)]
+
+    encoding = _encoding(request)
+    headers = {"Vary": "Accept-Encoding", **({"Content-Encoding": encoding} if encoding else {})}
+    return StreamingResponse(
+        _pack_all(encoding, voxels()), media_type="application/octet-stream", headers=headers
+    )
+
+
+def _look(place: Reading, job_id: str) -> Prepared | Preparing:
+    found = find(place, job_id)
+    return place.here.deployment.images.look(found.result, found.document, wait_s=PATIENCE_S)
+
+
+def _prepared(place: Reading, job_id: str) -> Prepared:
+    seen = _look(place, job_id)
+    if isinstance(seen, Preparing):
+        raise Unavailable("images: they are being prepared", hint="ask again in a second")
+    return seen
+
+
+def _encoding(request: Request) -> str:
+    """Return how an answer is packed for whoever asks, or empty."""
+    offers: dict[str, float] = {}
+    for part in request.headers.get("accept-encoding", "").split(","):
+        name, _, quality = part.strip().partition(";q=")
+        try:
+            offers[name.strip().lower()] = float(quality or 1)
+        except ValueError:
+            continue
+    return next((name for name in ("zstd", "gzip") if offers.get(name, 0) > 0), "")
+
+
+def _packed(request: Request, data: bytes) -> Response:
+    encoding = _encoding(request)
+    if encoding == "zstd":
+        data = zstandard.ZstdCompressor(level=_LEVEL).compress(data)
+    elif encoding == "gzip":
+        data = igzip.compress(data, _LEVEL)
+    headers = {"Vary": "Accept-Encoding", **({"Content-Encoding": encoding} if encoding else {})}
+    return Response(data, media_type="application/octet-stream", headers=headers)
+
+
+def _pack_all(encoding: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Pack piece by piece: members and frames that follow one another are one stream in both."""
+    for piece in pieces:
+        if encoding == "zstd":
+            yield zstandard.ZstdCompressor(level=_LEVEL).compress(piece)
+        elif encoding == "gzip":
+            yield igzip.compress(piece, _LEVEL)
+        else:
+            yield piece

@@ -1,0 +1,123 @@
+"""The page of a result: what was found, on what, by what, and all there is to look at and to take away."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bedside.domain.person import Right
+from bedside.errors import NotFound
+from bedside.portal.access.trail import note
+from bedside.portal.results import files
+from bedside.portal.results.found import Found, Reading, Version, find, others
+from bedside.viewing.document import ResultFile, StageTime, stages_of
+from bedside.viewing.subject import Subject, subject_of
+
+router = APIRouter(include_in_schema=False)
+
+#: As every page; NiiVue unpacks its fonts and colours from data addresses as well.
+POLICY_3D = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    "connect-src 'self' data: blob:; worker-src 'self' blob:; form-action 'self'; base-uri 'none'; "
+    "frame-src 'self'; manifest-src 'self'; frame-ancestors 'none'"
+)
+#: Files by what they are, in the order in which people want them.
+_GROUPS = (
+    ("dicom", ("dicom/",)),
+    ("surfaces", ("surfaces/",)),
+    ("nifti", ("nifti/",)),
+    ("others", ("",)),
+)
+
+
+@router.get("/t/{tenant}/results/{job_id}")
+def page(request: Request, place: Reading, job_id: str) -> Response:
+    """Show a result."""
+    found = find(place, job_id)
+    note(place.here, place.caller, "result.viewed", tenant=place.tenant, object=job_id)
+    versions = others(place, found)
+    at = next(number for number, one in enumerate(versions) if one.job.id == job_id)
+    same = [number for number, one in enumerate(versions) if _alike(one, versions[at])]
+    later = max((number for number in same if number < at), default=None)
+    earlier = min((number for number in same if number > at), default=None)
+    base = f"/t/{place.tenant}/results"
+    api = f"/api/v1/tenants/{place.tenant}/results/{job_id}"
+    return place.here.pages.render(
+        request,
+        "results/result.html",
+        caller=place.caller,
+        tenant=place.tenant,
+        headers={"Content-Security-Policy": POLICY_3D},
+        found=found,
+        document=found.document,
+        subject=_subject(place, found),
+        stages=_stages(found),
+        groups=_groups(found.document.files),
+        versions=versions,
+        later=versions[later] if later is not None else None,
+        earlier=versions[earlier] if earlier is not None else None,
+        base=base,
+        api=api,
+        may_operate=place.caller.person.may(Right.OPERATE, place.tenant),
+        told=_told(found, api, place.here.pages.words(request, place.caller).below("results.view_")),
+    )
+
+
+@router.get("/t/{tenant}/results/{job_id}/preview.png")
+def preview(request: Request, place: Reading, job_id: str) -> Response:
+    """Answer with the picture that the page shows at once.
+
+    Raises:
+        NotFound: The result has none.
+    """
+    found = find(place, job_id)
+    file = found.document.preview
+    if file is None:
+        raise NotFound("the result has no preview")
+    note(
+        place.here,
+        place.caller,
+        "result.viewed",
+        tenant=place.tenant,
+        object=job_id,
+        detail={"part": "preview"},
+    )
+    return files.answer(request, place.store, found, file, inline=True)
+
+
+def _alike(one: Version, other: Version) -> bool:
+    """Whether two results are of one pipeline and both delivered, or both not."""
+    shadows = one.job.role.value == "shadow", other.job.role.value == "shadow"
+    return one.job.pipeline.name == other.job.pipeline.name and shadows[0] == shadows[1]
+
+
+def _subject(place: Reading, found: Found) -> Subject | None:
+    deployment = place.here.deployment
+    arrival = deployment.ledger.arrival(place.tenant, found.result.arrival_id)
+    return subject_of(place.store, arrival, found.document, deployment.scratch / "viewing" / place.tenant)
+
+
+def _stages(found: Found) -> Sequence[StageTime]:
+    """Return how long each step took, with waiting and delivery where the ledger knows them."""
+    timed = found.result.summary.get("timings_s")
+    return stages_of(timed) if isinstance(timed, Mapping) else found.document.stages
+
+
+def _groups(listed: Sequence[ResultFile]) -> Sequence[tuple[str, Sequence[ResultFile]]]:
+    groups: dict[str, list[ResultFile]] = {name: [] for name, _ in _GROUPS}
+    for file in listed:
+        name = next(name for name, begins in _GROUPS if file.path.startswith(begins))
+        groups[name].append(file)
+    return [(name, found) for name, found in groups.items() if found]
+
+
+def _told(found: Found, api: str, words: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return what the page's scripts need to know."""
+    return {
+        "api": api,
+        "words": {key.removeprefix("results.view_"): text for key, text in words.items()},
+        "surfaces": [file.path for file in found.document.surfaces],
+        "measured": {one.label: one.volume_ml for one in found.document.measured},
+    }
