@@ -28,7 +28,13 @@ window.config = {
   routerBasename: told.base,
   extensions: [],
   modes: [],
-  customizationService: [],
+  customizationService: {
+    // Without what would ask other hosts for models or programs.
+    "cornerstone.segmentationToolbarSections": {
+      LabelMapTools: { $set: ["BrushTools", "ClickSegment", "Shapes", "LabelMapEditWithContour"] },
+      LabelMapUtilities: { $set: ["SegmentBidirectional"] },
+    },
+  },
   showStudyList: false, // studies are found on bedside's pages
   showWarningMessageForCrossOrigin: false,
   showCPUFallbackMessage: true,
