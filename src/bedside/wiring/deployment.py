@@ -260,8 +260,7 @@ class Deployment:
 
     def comparer(self, scratch: Path) -> "Comparer":
         """Return what compares shadows with what was delivered."""
-        from bedside.viewing.images import Images
-    from bedside.worker.compare import Comparer
+        from bedside.worker.compare import Comparer
 
         return Comparer(ledger=self.ledger, blobs=self.blobs, clock=self.clock, scratch=scratch, log=self.log)
 
