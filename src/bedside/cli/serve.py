@@ -86,7 +86,7 @@ def serve(
                 clock=deployment.clock,
                 tenants=deployment.tenants,
                 scratch=deployment.scratch,
-                tidy_store=deployment.tidy_store,
+                tidy_store=deployment.tidy,
                 remind=deployment.remind,
                 file_sets=settings.intake.file_set,
                 log=deployment.log,

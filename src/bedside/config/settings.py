@@ -15,6 +15,7 @@ from bedside.config.identity import IdentitySettings
 from bedside.config.notify import MetricsSettings, NotifySettings
 from bedside.config.portal import PortalSettings
 from bedside.config.serve import ServeSettings
+from bedside.config.upload import UploadSettings
 
 DEFAULT_FILE = Path("bedside.toml")
 
@@ -185,6 +186,9 @@ class Settings(_Section):
     worker: WorkerSettings = Field(WorkerSettings(), description="How jobs are worked on.")
     serve: ServeSettings = Field(ServeSettings(), description="What `bedside serve` answers to.")
     portal: PortalSettings = Field(PortalSettings(), description="Pages and API for browsers and scripts.")
+    upload: UploadSettings = Field(
+        UploadSettings(), description="What people may send through the portal, in parts."
+    )
     dicom: DicomSettings = Field(
         DicomSettings(), description="What `bedside serve` receives by C-STORE, and from whom."
     )

@@ -95,6 +95,11 @@ class Upload:
         return f"input/{self.id}.zip"
 
     @property
+    def marker(self) -> str:
+        """What beside it says that it is complete, so that intake waits for no quiet."""
+        return f"{self.key}.complete"
+
+    @property
     def parts(self) -> int:
         """How many parts it has; an empty one would be no ZIP, so at least one."""
         return -(-self.size_bytes // self.part_bytes)

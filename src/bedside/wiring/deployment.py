@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bedside.config import Settings
     from bedside.people import People
     from bedside.viewing.images import Images
+    from bedside.uploads.desk import UploadDesk
     from bedside.worker.compare import Comparer
     from bedside.worker.intake import Intake
     from bedside.worker.lookout import Lookout
@@ -102,6 +103,24 @@ class Deployment:
         from bedside.worker.plans import pipelines_of
 
         return pipelines_of(self.settings.pipeline, self.releases.register, self.releases.register_map)
+
+    @cached_property
+    def uploads(self) -> "UploadDesk":
+        """Where people hand in studies in parts."""
+        from bedside.uploads.desk import UploadDesk
+
+        return UploadDesk(
+            uploads=self.records.uploads,
+            ledger=self.ledger,
+            blobs=self.blobs,
+            clock=self.clock,
+            limits=self.settings.upload,
+            log=self.log,
+        )
+
+    def tidy(self) -> int:
+        """Remove what crashed writers and people who went away left; return how many things."""
+        return self.tidy_store() + self.uploads.sweep()
 
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
