@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from bedside.domain.account import Account, Profile
 from bedside.domain.audit import Deed, checked
 from bedside.domain.audit_lines import read_lines
 from bedside.domain.person import PersonRole
 from bedside.ports.audit import AuditFilter
+from ledger_samples import T0
 from portal_site import ADMIN, CLINICIAN, ENGINEER, Site, person
 
 WARD_ADMIN = person((PersonRole.ADMIN, "ward-3"), subject="p-7")
@@ -61,6 +63,14 @@ def test_administrators_see_what_happened_at_their_nodes_and_below(trail: Site) 
         trail.asks(nobody_s)
         for address in ("/audit", "/t/default/audit", "/api/v1/audit", "/audit/export", "/audit/verify"):
             assert trail.client.get(address).status_code == 403, address
+
+
+def test_people_are_called_by_name_where_they_have_an_account(trail: Site) -> None:
+    account = Account(id="p-2", email="b@x.example", profile=Profile(name="Ben B."), made_at=T0)
+    trail.deployment.records.accounts.add(account)
+    page = trail.asks(ADMIN).get("/audit").text
+    assert ">Ben B.</a>" in page and ">p-5</a>" in page
+    assert "Ben" not in trail.client.get("/audit/export").text, "what is taken away holds no names"
 
 
 def test_who_looked_at_the_trail_stands_in_it(trail: Site) -> None:

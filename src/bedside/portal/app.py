@@ -20,12 +20,16 @@ from bedside.portal.results import images as results_images
 from bedside.portal.results import pages as results_pages
 from bedside.portal.shell import errors, headers, statics
 from bedside.portal.shell.pages import Pages
+from bedside.portal.tenants import api as tenants_api
+from bedside.portal.tenants import pages as tenants_pages
 from bedside.wiring import Deployment
 
 #: Of every area: what it answers to. The order is that of the API's document.
 ROUTERS: Sequence[APIRouter] = (
     home.router,
     *people.ROUTERS,
+    tenants_pages.router,
+    tenants_api.router,
     audit_pages.router,
     audit_api.router,
     results_pages.router,

@@ -1,5 +1,6 @@
 """The pages of the audit trail."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -7,13 +8,13 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from bedside.domain.audit import checked
+from bedside.domain.audit import Record, checked
 from bedside.domain.person import Right
 from bedside.portal.access.caller import Caller
 from bedside.portal.access.need import Place, within
 from bedside.portal.access.trail import note
 from bedside.portal.audit.api import Administrator, RootAdministrator
-from bedside.portal.audit.reading import PAGE, Format, Wish, Wished, administered, file, narrowed, wanted
+from bedside.portal.audit.reading import PAGE, Format, Wish, Wished, file, narrowed, wanted
 from bedside.portal.here import Here, InHere
 from bedside.ports.audit import AuditFilter
 
@@ -67,14 +68,22 @@ def _page(
         tenant=tenant,
         base=f"/t/{tenant}/audit" if tenant else "/audit",
         records=records,
-        names={},
+        names=_names(here, records),
         asked=asked,
         narrowed=any((asked.node, asked.person, asked.action, asked.object, asked.since, asked.until)),
         query=_query(asked),
         older=_query(asked, before=str(records[-1].number)) if len(records) == PAGE else "",
-        nodes=[node for node in administered(caller) if node],
-        at_root="" in administered(caller),
+        at_root="" in caller.person.nodes(Right.ADMINISTER),
     )
+
+
+def _names(here: Here, records: Sequence[Record]) -> Mapping[str, str]:
+    """Return how people want to be called, by the numbers of their accounts; those erased are missing."""
+    accounts = here.deployment.records.accounts
+    found = {
+        number: accounts.account(number) for number in {record.deed.person for record in records} if number
+    }
+    return {number: account.profile.name for number, account in found.items() if account}
 
 
 def _query(asked: Wish, **more: str) -> str:

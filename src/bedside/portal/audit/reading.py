@@ -1,6 +1,6 @@
 """Which records somebody asks for, and may: those of the nodes that they administer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Literal
@@ -81,7 +81,7 @@ def wanted(asked: Wish, caller: Caller) -> AuditFilter:
         NotPermitted: They administer neither the node that they ask for nor one above.
         UsageError: A time or a node is none.
     """
-    nodes = administered(caller)
+    nodes: Sequence[str] = caller.person.nodes(Right.ADMINISTER)
     if asked.node:
         node = name_of(asked.node)
         if not any(holds(mine, node) for mine in nodes):
@@ -95,11 +95,6 @@ def wanted(asked: Wish, caller: Caller) -> AuditFilter:
         since=_moment(asked.since, "since"),
         until=_moment(asked.until, "until", end_of_day=True),
     )
-
-
-def administered(caller: Caller) -> list[str]:
-    """Return the nodes that somebody administers."""
-    return sorted({post.node for post in caller.person.posts if Right.ADMINISTER in post.rights})
 
 
 def file(here: Here, caller: Caller, found: AuditFilter, kind: Format) -> StreamingResponse:

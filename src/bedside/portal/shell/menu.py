@@ -26,7 +26,10 @@ class Door:
 #: In a tenant, in the order of a clinician's day.
 IN_TENANT: tuple[Door, ...] = ()
 #: About the whole deployment; for whoever has the right somewhere.
-EVERYWHERE: tuple[Door, ...] = (Door(text="audit.menu", path="/audit", right=Right.ADMINISTER),)
+EVERYWHERE: tuple[Door, ...] = (
+    Door(text="tenants.menu", path="/admin/tenants", right=Right.ADMINISTER),
+    Door(text="audit.menu", path="/audit", right=Right.ADMINISTER),
+)
 
 
 def menu_of(caller: Caller | None, tenant: str) -> list[tuple[str, str]]:

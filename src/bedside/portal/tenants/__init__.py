@@ -1,0 +1,1 @@
+"""The tree of tenants for its administrators: looked at, made, ended."""
