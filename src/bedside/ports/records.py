@@ -6,6 +6,7 @@ from bedside.ports.accounts import Accounts
 from bedside.ports.audit import AuditTrail
 from bedside.ports.catalogue import Catalogue
 from bedside.ports.figures import Figures
+from bedside.ports.judgements import Judgements
 from bedside.ports.uploads import Uploads
 
 
@@ -30,6 +31,11 @@ class Records(Protocol):
     @property
     def figures(self) -> Figures:
         """What waits, ended, took and cost how much."""
+        ...
+
+    @property
+    def judgements(self) -> Judgements:
+        """What people said of results."""
         ...
 
     @property

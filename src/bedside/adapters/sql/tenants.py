@@ -6,14 +6,15 @@ from typing import Any
 from sqlalchemy import Row as Found
 from sqlalchemy import delete, func, select, union, update
 
-from bedside.adapters.sql.accounts_tables import account_posts
 from bedside.adapters.sql.catalogue_tables import (
     catalogue_instances,
     catalogue_series,
     catalogue_sources,
     catalogue_studies,
 )
+from bedside.adapters.sql.accounts_tables import account_posts
 from bedside.adapters.sql.engine import Database
+from bedside.adapters.sql.judgements_tables import judgements
 from bedside.adapters.sql.schema import (
     arrivals,
     comparisons,
@@ -33,7 +34,20 @@ from bedside.domain.tenant import Ending, Tenant, TenantBuckets, TenantState, ch
 
 #: What is kept of a tenant, each before what it points to.
 _CATALOGUE = (catalogue_instances, catalogue_series, catalogue_studies, catalogue_sources)
-_KEPT = (*_CATALOGUE, comparisons, exports, results, decisions, entries, events, arrivals, jobs, uploads, account_posts)
+_KEPT = (
+    *_CATALOGUE,
+    judgements,
+    comparisons,
+    exports,
+    results,
+    decisions,
+    entries,
+    events,
+    arrivals,
+    jobs,
+    uploads,
+    account_posts,
+)
 
 
 class Tenants:
