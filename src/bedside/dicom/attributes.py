@@ -26,6 +26,7 @@ from bedside.errors import ConfigError, InputRejected
 _DECIMAL = frozenset(("DS", "FL", "FD"))
 _WHOLE = frozenset(("IS", "SL", "SS", "SV", "UL", "US", "UV"))
 _TEXT = frozenset(["AE", "AS", "CS", "DA", "DT", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"])
+_COMPARED = _DECIMAL | _WHOLE | _TEXT
 #: Not in the header of a stored instance; counted from what is there, for rules like "at least 20".
 COUNTED = "NumberOfSeriesRelatedInstances"
 
@@ -106,6 +107,36 @@ def _value(vr: str, value: object) -> "Value | None":
 
 def _stripped(value: object) -> str:
     return str(value).strip()
+
+
+def typed_attributes(given: Mapping[str, object]) -> Mapping[str, Value]:
+    """Return attributes that a person wrote, as a header would give them.
+
+    Args:
+        given: By keyword: a number, a text, or several of them; in a text a backslash divides values.
+
+    Raises:
+        ConfigError: A keyword is no attribute (the nearest is named), holds nothing to compare, or its
+            value is not of its type.
+    See PS3.5 6.2 and 6.4.
+    """
+    values: dict[str, Value] = {}
+    for keyword, written in given.items():
+        tag = tag_for_keyword(keyword)
+        if tag is None:
+            known = (entry[4] for entry in DicomDictionary.values() if entry[4])
+            raise ConfigError(f"{keyword!r} is no DICOM attribute{nearest(keyword, known)}")
+        vr = next((kind for kind in dictionary_VR(tag).split(" or ") if kind in _COMPARED), "")
+        if not vr:
+            raise ConfigError(f"{keyword} ({dictionary_VR(tag)}) holds nothing to compare")
+        parts = written.split("\\") if isinstance(written, str) else written
+        try:
+            value = _value(vr, parts)
+        except (TypeError, ValueError) as exc:
+            raise ConfigError(f"{keyword} ({vr}) is a number, and what is given is none") from exc
+        if value is not None:
+            values[keyword] = value
+    return values
 
 
 def series_attributes(paths: Iterable[Path]) -> Mapping[str, Mapping[str, Value]]:

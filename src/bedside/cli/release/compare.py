@@ -1,8 +1,5 @@
 """``bedside release compare``: what a shadow found beside what was delivered."""
 
-import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,30 +12,10 @@ from bedside.errors import NotFound
 
 if TYPE_CHECKING:
     from bedside.domain.release import Comparison
+    from bedside.operate.trials import Row
 
 #: Enough of a job's id to type.
 ID_SHOWN = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One label, or one number, over all studies.
-
-    Attributes:
-        name: Of the label or output.
-        count: Studies.
-        mean: Mean Dice; for a number, the mean of the shadow's minus the delivered one's.
-        worst: Least Dice; for a number, the greatest difference, without its sign.
-        median_ml: Median of the shadow's volume minus the delivered one's; None for a number.
-        worst_job: The shadow job where it is worst.
-    """
-
-    name: str
-    count: int
-    mean: float
-    worst: float
-    median_ml: float | None
-    worst_job: str
 
 
 @click.command(
@@ -57,6 +34,7 @@ def compare(
 
     RELEASE is the shadow's; without it, the one that was compared last.
     """
+    from bedside.operate.trials import label_rows, number_rows
     from bedside.worker.naming import described, find_release
 
     with opened(config_path, tenant) as deployment:
@@ -97,49 +75,6 @@ def compare(
         note(f"{len(bad)} in all are not compared; --json lists them")
 
 
-def label_rows(comparisons: "Sequence[Comparison]") -> list[Row]:
-    """Return what each label's masks agree to, the worst label first."""
-    found: dict[str, list[tuple[float, float, str]]] = {}
-    for comparison in comparisons:
-        for label in comparison.labels:
-            change = label.volume_ml - label.against_volume_ml
-            found.setdefault(label.label, []).append((label.dice, change, comparison.shadow_job))
-    rows = [
-        Row(
-            name=name,
-            count=len(values),
-            mean=statistics.fmean(dice for dice, _, _ in values),
-            worst=min(values)[0],
-            median_ml=statistics.median(change for _, change, _ in values),
-            worst_job=min(values)[2],
-        )
-        for name, values in found.items()
-    ]
-    return sorted(rows, key=lambda row: row.worst)
-
-
-def number_rows(comparisons: "Sequence[Comparison]") -> list[Row]:
-    """Return what each output's numbers differ by, the worst output first."""
-    found: dict[str, list[tuple[float, str]]] = {}
-    for comparison in comparisons:
-        for name, (shadow, delivered) in comparison.numbers.items():
-            found.setdefault(name, []).append((shadow - delivered, comparison.shadow_job))
-    rows = []
-    for name, values in found.items():
-        furthest = max(values, key=lambda value: abs(value[0]))
-        rows.append(
-            Row(
-                name=name,
-                count=len(values),
-                mean=statistics.fmean(difference for difference, _ in values),
-                worst=abs(furthest[0]),
-                median_ml=None,
-                worst_job=furthest[1],
-            )
-        )
-    return sorted(rows, key=lambda row: -row.worst)
-
-
 def comparison_json(comparison: "Comparison") -> dict[str, object]:
     """Return one comparison for ``--json``."""
     return {
@@ -172,7 +107,7 @@ def _badness(comparison: "Comparison") -> tuple[float, float]:
     return (1.0 if dice is None else dice, -max(differences, default=0.0))
 
 
-def _row_json(row: Row) -> dict[str, object]:
+def _row_json(row: "Row") -> dict[str, object]:
     return {
         "name": row.name,
         "studies": row.count,
@@ -183,7 +118,7 @@ def _row_json(row: Row) -> dict[str, object]:
     }
 
 
-def _write_tables(labels: list[Row], numbers: list[Row], ranked: "list[Comparison]") -> None:
+def _write_tables(labels: "list[Row]", numbers: "list[Row]", ranked: "list[Comparison]") -> None:
     if labels:
         click.echo()
         write_table(

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from bedside.errors import UsageError
-
 if TYPE_CHECKING:
     from bedside.config import Settings
     from bedside.domain.pipeline import Release
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
     from bedside.worker.promote import Place, Said
 
 _Decorated = TypeVar("_Decorated", bound=Callable[..., object])
-
-#: The default name of the only stage of a pipeline, as `bedside.worker.plans` gives it.
-ONLY_STAGE = "infer"
 
 
 def place_options(command: _Decorated) -> _Decorated:
@@ -39,39 +34,11 @@ def reason_option(command: _Decorated) -> _Decorated:
     return click.option("--reason", default="", show_default=False, help=text)(command)
 
 
-def places(settings: "Settings") -> "list[Place]":
-    """Return the configured stages that run a release, in order."""
-    from bedside.worker.promote import Place
-
-    found = []
-    for pipeline in settings.pipeline:
-        stages = [(stage, stage.name or f"stage{n}") for n, stage in enumerate(pipeline.stage, start=1)]
-        found += [
-            Place(pipeline=pipeline.name, stage=name)
-            for stage, name in stages or [(pipeline, ONLY_STAGE)]
-            if stage.bundle or stage.map
-        ]
-    return found
-
-
 def chosen_place(settings: "Settings", pipeline: str, stage: str) -> "Place":
-    """Return the stage that a person means.
+    """Return the stage that a person means. See `bedside.operate.trials.chosen_place`."""
+    from bedside.operate import trials
 
-    Raises:
-        UsageError: There is none so named, or several.
-    """
-    every = places(settings)
-    fitting = [
-        place
-        for place in every
-        if (not pipeline or place.pipeline == pipeline) and (not stage or place.stage == stage)
-    ]
-    if len(fitting) == 1:
-        return fitting[0]
-    there = ", ".join(map(str, fitting or every)) or "none"
-    if fitting:
-        raise UsageError(f"{len(fitting)} stages run a release: {there}", hint="add --pipeline and --stage")
-    raise UsageError(f"no such stage runs a release; configured: {there}", hint="bedside config show")
+    return trials.chosen_place(settings, pipeline, stage)
 
 
 def speaker(reason: str) -> "Said":
@@ -107,14 +74,10 @@ def named_release(deployment: "Deployment", text: str) -> "Release":
 
 
 def uses(standing: "Sequence[Promotion]") -> Mapping[str, list[str]]:
-    """Return what each release is used for now, by digest: ``current in spleen/infer``."""
-    found: dict[str, list[str]] = {}
-    for promotion in standing:
-        if promotion.digest:
-            share = f" ({promotion.share:.0%})" if promotion.share < 1 else ""
-            text = f"{promotion.role.value}{share} in {promotion.pipeline}/{promotion.stage}"
-            found.setdefault(promotion.digest, []).append(text)
-    return found
+    """Return what each release is used for now. See `bedside.operate.trials.uses`."""
+    from bedside.operate import trials
+
+    return trials.uses(standing)
 
 
 def release_json(release: "Release", used: Sequence[str], names: Sequence[str]) -> dict[str, object]:

@@ -7,7 +7,7 @@ configuration file and the values come from whoever sends studies. `bedside.dico
 keywords and types against the DICOM dictionary, which this package does not know.
 """
 
-from bedside.domain.expression.nodes import Comparison, Literal, Value, Verdict
+from bedside.domain.expression.nodes import ClauseVerdict, Comparison, Literal, Value, Verdict
 from bedside.domain.expression.parser import MAX_DEPTH, MAX_LENGTH, Expression, parse
 from bedside.domain.expression.privacy import WITHHELD, identifies_a_patient
 
@@ -15,6 +15,7 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_LENGTH",
     "WITHHELD",
+    "ClauseVerdict",
     "Comparison",
     "Expression",
     "Literal",

@@ -30,6 +30,21 @@ class Verdict:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClauseVerdict:
+    """One comparison of an expression beside what it met in one series.
+
+    Attributes:
+        clause: The comparison, as it would be written.
+        matched: Whether it holds.
+        found: The value, cut and withheld as in reasons; empty where the attribute is missing.
+    """
+
+    clause: str
+    matched: bool
+    found: str
+
+
 class Comparison(NamedTuple):
     """One comparison of an expression, for checks against the DICOM dictionary.
 
@@ -55,6 +70,10 @@ class Constant:
         return Verdict(matched=self.value, reason=f"it says {self}")
 
     def comparisons(self) -> Iterator[Comparison]:
+        """Yield nothing."""
+        yield from ()
+
+    def clauses(self) -> "Iterator[Clause]":
         """Yield nothing."""
         yield from ()
 
@@ -103,9 +122,24 @@ class Clause:
         relation = "==" if operator in ("in", "contains") else operator
         return any(_relation(relation, v, wanted) for v, wanted in alike), ""
 
+    def looked_at(self, attributes: Mapping[str, Value]) -> ClauseVerdict:
+        """Compare the attribute, and say what it is; also where another clause has decided already."""
+        keyword = self.comparison.keyword
+        value = attributes.get(keyword)
+        found = "" if value is None or value in ("", ()) else shown(value)
+        return ClauseVerdict(
+            clause=str(self),
+            matched=self.evaluate(attributes).matched,
+            found=WITHHELD if found and identifies_a_patient(keyword) else found,
+        )
+
     def comparisons(self) -> Iterator[Comparison]:
         """Yield itself."""
         yield self.comparison
+
+    def clauses(self) -> "Iterator[Clause]":
+        """Yield itself."""
+        yield self
 
     def __str__(self) -> str:
         keyword, operator, literals = self.comparison
@@ -129,6 +163,10 @@ class Not:
     def comparisons(self) -> Iterator[Comparison]:
         """Yield those of the inner condition."""
         yield from self.inner.comparisons()
+
+    def clauses(self) -> Iterator[Clause]:
+        """Yield those of the inner condition."""
+        yield from self.inner.clauses()
 
     def __str__(self) -> str:
         return f"not {self.inner}" if not isinstance(self.inner, Group) else f"not ({self.inner})"
@@ -156,6 +194,11 @@ class Group:
         """Yield those of all parts."""
         for part in self.parts:
             yield from part.comparisons()
+
+    def clauses(self) -> Iterator[Clause]:
+        """Yield those of all parts."""
+        for part in self.parts:
+            yield from part.clauses()
 
     def __str__(self) -> str:
         return f" {self.word} ".join(

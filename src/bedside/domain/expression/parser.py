@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from bedside.domain.expression.nodes import (
     Clause,
+    ClauseVerdict,
     Comparison,
     Constant,
     Group,
@@ -63,6 +64,10 @@ class Expression:
         Values of attributes that say who a patient is are withheld from the reason.
         """
         return self._root.evaluate(attributes)
+
+    def clauses(self, attributes: Mapping[str, Value]) -> tuple[ClauseVerdict, ...]:
+        """Look at every comparison for one series, in order of writing, also those that do not decide."""
+        return tuple(clause.looked_at(attributes) for clause in self._root.clauses())
 
     def __str__(self) -> str:
         return str(self._root)
