@@ -47,10 +47,15 @@ def folder() -> Path:
 
 
 @cache
-def entry() -> str:
-    """Return the address of the script that starts it, or empty where it is not there."""
-    found = sorted(folder().glob("app.bundle.*.js*"))
+def address_of(pattern: str) -> str:
+    """Return the address of the viewer's file with such a name, or empty where it is not there."""
+    found = sorted(folder().glob(f"{pattern}*"))
     return BASE + found[0].name.removesuffix(".gz") if found else ""
+
+
+def entry() -> str:
+    """Return the address of the script that starts it, or empty where the viewer is not there."""
+    return address_of("app.bundle.*.js")
 
 
 def mount(app: FastAPI) -> None:

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from bedside.domain.person import Right
 from bedside.portal.access.need import CSRF_HEADER, Place, within
-from bedside.portal.ohif.files import BASE, POLICY, entry, folder
+from bedside.portal.ohif.files import BASE, POLICY, address_of, entry
 
 router = APIRouter(include_in_schema=False)
 
@@ -30,7 +30,6 @@ def viewer(request: Request, place: Place = Depends(within(Right.READ))) -> Resp
         "language": words.language,
         "back": words("ohif.back"),
     }
-    styles = [BASE + path.name for path in sorted(folder().glob("app.bundle.css"))]
     return pages.render(
         request,
         "ohif/viewer.html",
@@ -39,5 +38,5 @@ def viewer(request: Request, place: Place = Depends(within(Right.READ))) -> Resp
         headers={"Content-Security-Policy": POLICY},
         told=told,
         script=script,
-        styles=styles,
+        style=address_of("app.bundle.css"),
     )
