@@ -66,6 +66,19 @@ def test_an_object_comes_back_as_it_was_put(store: BlobStore, tmp_path: Path) ->
     assert abs(blob.modified_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
+def test_some_bytes_of_an_object_are_read_and_no_more_than_there_are(store: BlobStore) -> None:
+    store.put("results/a/b.bin", bytes(range(100)))
+    assert store.read("results/a/b.bin", 0, 1) == b"\0"
+    assert store.read("results/a/b.bin", 40, 20) == bytes(range(40, 60))
+    assert store.read("results/a/b.bin", 90, 20) == bytes(range(90, 100))
+    assert store.read("results/a/b.bin", 100, 5) == store.read("results/a/b.bin", 1000, 5) == b""
+    with pytest.raises(NotFound):
+        store.read("results/a/c.bin", 0, 1)
+    for offset, length in ((-1, 5), (0, 0), (0, -1)):
+        with pytest.raises(UsageError):
+            store.read("results/a/b.bin", offset, length)
+
+
 def test_a_second_put_replaces_the_whole_object(store: BlobStore) -> None:
     store.put("k", b"a long first version")
     store.put("k", b"short")
@@ -111,6 +124,8 @@ def test_what_is_missing_is_not_found(store: BlobStore, tmp_path: Path) -> None:
     for key in ("nothing", "a", "a/b/c", "a/c"):
         with pytest.raises(NotFound):
             store.get(key)
+        with pytest.raises(NotFound):
+            store.read(key, 0, 1)
         with pytest.raises(NotFound):
             store.open(key)
         with pytest.raises(NotFound):
@@ -220,6 +235,7 @@ def test_what_is_no_key_is_refused_everywhere(store: BlobStore, tmp_path: Path, 
         lambda: store.put_files({"fine": tmp_path / "f", key: tmp_path / "f"}),
         lambda: store.get(key),
         lambda: store.open(key),
+        lambda: store.read(key, 0, 1),
         lambda: store.fetch(key, tmp_path / "out"),
         lambda: store.stat(key),
         lambda: store.move("k", key),

@@ -42,6 +42,16 @@ def check_prefix(prefix: str) -> str:
     return prefix
 
 
+def check_range(offset: int, length: int) -> None:
+    """Refuse what is no range of bytes.
+
+    Raises:
+        UsageError: It begins before the object, or is empty.
+    """
+    if offset < 0 or length < 1:
+        raise UsageError(f"range of {length} bytes from {offset}: want at least one, from 0 on")
+
+
 def check_tenant(name: str) -> str:
     """Return a tenant's name: parts of letters, digits, ``-`` and ``_``, divided by dots, 63 in all at most.
 

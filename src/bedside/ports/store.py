@@ -46,6 +46,10 @@ class BlobStore(Protocol):
         """Read a whole object."""
         ...
 
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        """Read at most ``length`` bytes from ``offset`` on; fewer where the object ends, none beyond."""
+        ...
+
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading as a stream."""
         ...

@@ -21,7 +21,7 @@ from bedside.adapters.aws.parts import BucketParts
 from bedside.adapters.aws.places import TOP, Bucket
 from bedside.adapters.aws.reading import S3Object
 from bedside.adapters.aws.transfers import S3Options, local_errors, transferring
-from bedside.domain.keys import TEMPORARY, check_key, check_prefix, check_tenant
+from bedside.domain.keys import TEMPORARY, check_key, check_prefix, check_range, check_tenant
 from bedside.errors import NotFound, UsageError
 from bedside.ports import Blob
 from bedside.worker.abreast import abreast
@@ -97,6 +97,11 @@ class S3BlobStore(BucketParts):
     def get(self, key: str) -> bytes:
         """Read a whole object."""
         return self._object(key).read()
+
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        """Read at most ``length`` bytes from ``offset`` on; fewer where the object ends, none beyond."""
+        check_range(offset, length)
+        return self._object(key).read_some(offset, length)
 
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading as a stream."""

@@ -45,6 +45,7 @@ UNKNOWN = frozenset(
 SKEWED = "RequestTimeTooSkewed"
 _NO_QUEUE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
 _CHANGED = frozenset({"412", "PreconditionFailed", "ConditionalRequestConflict"})
+_BEYOND = frozenset({"416", "InvalidRange"})
 #: AWS words a refusal so; the resource that follows is left out.
 _WHO = re.compile(r"(?:User|principal):? (arn:[\w:/+=,.@-]+)")
 _ACTION = re.compile(r"perform:? ([a-z0-9-]+:[A-Za-z*]+)")
@@ -85,6 +86,10 @@ _MISCONFIGURED = (
 
 class Changed(Unavailable):
     """What was asked for under a condition is another thing by now; asked anew it will do."""
+
+
+class BeyondEnd(UsageError):
+    """The bytes that were asked for lie behind the end of the object."""
 
 
 @contextmanager
@@ -146,6 +151,8 @@ def _refusal(exc: exceptions.ClientError, what: str) -> BedsideError:
         return Unavailable(f"{what}: this machine's clock is wrong, says AWS", hint="timedatectl status")
     if code in _CHANGED:
         return Changed(f"{what}: changed by others meanwhile")
+    if code in _BEYOND:
+        return BeyondEnd(f"{what}: it is not that long")
     if code in _NO_QUEUE:
         return Unavailable(f"{what}: there is no such queue", hint="bedside config show")
     if code == "NoSuchBucket":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore import exceptions
 
-from bedside.adapters.aws.errors import as_ours
+from bedside.adapters.aws.errors import BeyondEnd, as_ours
 from bedside.worker.abreast import abreast
 
 if TYPE_CHECKING:
@@ -57,6 +57,13 @@ class S3Object:
     def read_range(self, start: int, end: int, version: str) -> bytes:
         """Return bytes ``start`` to ``end`` (exclusive) of a version."""
         return self._ask(_bytes, Range=f"bytes={start}-{end - 1}", IfMatch=version)
+
+    def read_some(self, offset: int, length: int) -> bytes:
+        """Return at most ``length`` bytes of whatever version is there; none beyond its end."""
+        try:
+            return self._ask(_bytes, Range=f"bytes={offset}-{offset + length - 1}")
+        except BeyondEnd:
+            return b""
 
     def write_to(self, handle: int, *, part_bytes: int, threads: int) -> None:
         """Write the object to an open, empty file; more than ``part_bytes`` in parts at once."""

@@ -68,6 +68,10 @@ class RoutedBlobStore:
         """Read a whole object."""
         return self.at(key).get(key)
 
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        """Read at most ``length`` bytes from ``offset`` on; fewer where the object ends, none beyond."""
+        return self.at(key).read(key, offset, length)
+
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading as a stream."""
         return self.at(key).open(key)

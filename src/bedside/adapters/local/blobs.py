@@ -19,7 +19,7 @@ from typing import BinaryIO
 from bedside.adapters.local import durable
 from bedside.adapters.local.parts import FolderParts, sweep_parts
 from bedside.adapters.local.paths import as_ours, key_of, path_of
-from bedside.domain.keys import TEMPORARY, check_key, check_prefix, check_tenant
+from bedside.domain.keys import TEMPORARY, check_key, check_prefix, check_range, check_tenant
 from bedside.errors import NotFound, UsageError
 from bedside.ports import Blob
 
@@ -127,15 +127,28 @@ class FolderBlobStore(FolderParts):
         with self.open(key) as stream, as_ours("read"):
             return stream.read()
 
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        """Read at most ``length`` bytes from ``offset`` on; fewer where the object ends, none beyond."""
+        check_range(offset, length)
+        handle = self._opened(key)
+        try:
+            with as_ours("read"):
+                return os.pread(handle, length, offset)
+        finally:
+            os.close(handle)
+
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading as a stream."""
+        return os.fdopen(self._opened(key), "rb")
+
+    def _opened(self, key: str) -> int:
         path = path_of(self._base, key)
         with as_ours("read"):
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             if not stat.S_ISREG(os.fstat(handle).st_mode):
                 os.close(handle)
                 raise NotFound("store: no such object")
-            return os.fdopen(handle, "rb")
+            return handle
 
     def fetch(self, key: str, destination: Path) -> None:
         """Bring an object to a new local file, read-only, perhaps by linking it."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from bedside.domain.keys import check_key, check_prefix, check_tenant
+from bedside.domain.keys import check_key, check_prefix, check_range, check_tenant
 from bedside.errors import NotFound, Unavailable, UsageError
 from bedside.ports import Blob
 
@@ -77,6 +77,11 @@ class MemoryBlobStore:
                 return self._objects.content[self._tenant, check_key(key)][0]
             except KeyError:
                 raise NotFound("store: no such object") from None
+
+    def read(self, key: str, offset: int, length: int) -> bytes:
+        """Read at most ``length`` bytes from ``offset`` on; fewer where the object ends, none beyond."""
+        check_range(offset, length)
+        return self.get(key)[offset : offset + length]
 
     def open(self, key: str) -> BinaryIO:
         """Open an object for reading as a stream."""
