@@ -8,6 +8,7 @@ comes, because the masks of a hundred labels in memory at once would be many tim
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pydicom
@@ -64,7 +65,7 @@ class _Masks:
         return None if number is None else frame_mask(self.dataset, number, self.segments[label])
 
 
-def compare_segs(shadow: Path, delivered: Path) -> tuple[LabelComparison, ...]:
+def compare_segs(shadow: Path | BinaryIO, delivered: Path | BinaryIO) -> tuple[LabelComparison, ...]:
     """Compare two Segmentation instances (PS3.3 A.51) of the same images.
 
     Args:
@@ -108,7 +109,7 @@ def _compared(label: str, one: _Masks, other: _Masks) -> LabelComparison:
     )
 
 
-def _read(path: Path) -> _Masks:
+def _read(path: Path | BinaryIO) -> _Masks:
     try:
         dataset = pydicom.dcmread(path)
         if dataset.SOPClassUID != SegmentationStorage:

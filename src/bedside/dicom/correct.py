@@ -1,0 +1,342 @@
+"""A reviewer's segmentation, as a viewer sent it, made into an object that says what it is.
+
+Viewers lose what they do not show: codes of a segment become a bare name, the release that found it, its
+Tracking UID and what was corrected are gone. Here the masks and their places stay as they were sent, and
+all else comes from the segmentation that was corrected. The result is another instance in a series of its
+own; both versions stay (PS3.3 A.51, C.8.20).
+"""
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pydicom
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import UID, ExplicitVRLittleEndian, SegmentationStorage
+
+from bedside.dicom.compare import compare_segs
+from bedside.dicom.derived import IMPLEMENTATION_UID, code_item, encode, long_string
+from bedside.domain.identity import derived_uid
+from bedside.domain.release import LabelComparison
+from bedside.domain.volume import Code
+from bedside.errors import InputRejected
+
+_SERIES_NUMBER = 9101
+_SOURCE = Code(value="121322", scheme="DCM", meaning="Source image for image processing operation")
+_EDITOR = Code(value="109103", scheme="DCM", meaning="Modifying Equipment")
+#: What the viewer drew, and where: taken as it was sent.
+_DRAWN = (
+    "PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence", "DimensionOrganizationSequence",
+    "DimensionIndexSequence", "DimensionOrganizationType", "NumberOfFrames", "Rows", "Columns",
+    "BitsAllocated", "BitsStored", "HighBit", "SamplesPerPixel", "PhotometricInterpretation",
+    "PixelRepresentation", "PixelData", "SegmentationType", "FrameOfReferenceUID",
+)  # fmt: skip
+#: Of a segment that both know: what a viewer drops or makes up.
+_MEANING = (
+    "SegmentLabel", "SegmentDescription", "SegmentAlgorithmName",
+    "SegmentationAlgorithmIdentificationSequence",
+    "SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence", "AnatomicRegionSequence",
+    "RecommendedDisplayCIELabValue", "TrackingID", "TrackingUID",
+)  # fmt: skip
+#: A segment that a reviewer added and named, without any code.
+_FINDING = (
+    Code(value="49755003", scheme="SCT", meaning="Morphologically Altered Structure"),
+    Code(value="52988006", scheme="SCT", meaning="Lesion"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reviewer:
+    """Who corrected.
+
+    Attributes:
+        name: As the person is called; becomes Content Creator's Name (0070,0084).
+        at: When, UTC.
+        seed: Of the new UIDs: the same correction sent twice is one instance.
+    """
+
+    name: str = field(repr=False)
+    at: datetime
+    seed: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """A correction, ready to be kept.
+
+    Attributes:
+        data: The file, explicit VR little endian.
+        sop_instance_uid: SOP Instance UID (0008,0018).
+        predecessor_uid: SOP Instance UID of what was corrected.
+        labels: Each label as it is now against what the model found.
+    """
+
+    data: bytes = field(repr=False)
+    sop_instance_uid: str
+    predecessor_uid: str
+    labels: tuple[LabelComparison, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegIdentity:
+    """What tells which segmentation belongs to which.
+
+    Attributes:
+        sop_instance_uid: SOP Instance UID (0008,0018).
+        study_uid: Study Instance UID.
+        named: SOP Instance UIDs of the segmentations that it says it was made from.
+        series: Series Instance UIDs of the images it was drawn on.
+        labels: Segment labels, in order.
+    """
+
+    sop_instance_uid: str
+    study_uid: str
+    named: frozenset[str]
+    series: frozenset[str]
+    labels: tuple[str, ...]
+
+
+def identify_seg(path: Path) -> SegIdentity | None:
+    """Return which segmentation a file is, or None where it is none. Pixel data is not read."""
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True)
+        if header.get("SOPClassUID") != SegmentationStorage:
+            return None
+        return SegIdentity(
+            sop_instance_uid=str(header.SOPInstanceUID),
+            study_uid=str(header.StudyInstanceUID),
+            named=frozenset(_references(header, segmentations=True)),
+            series=frozenset(
+                str(item.SeriesInstanceUID) for item in header.get("ReferencedSeriesSequence", ())
+            ),
+            labels=tuple(str(item.get("SegmentLabel", "")) for item in header.get("SegmentSequence", ())),
+        )
+    except (InvalidDicomError, AttributeError, OSError):
+        return None
+
+
+def correct(sent: Path, original: Path, reviewer: Reviewer) -> Corrected:
+    """Return a reviewer's segmentation with the meaning of the one that was corrected.
+
+    Args:
+        sent: A BINARY Segmentation as a viewer stored it.
+        original: The model's.
+        reviewer: Who drew it.
+
+    Raises:
+        InputRejected: It is of another study or on another grid, of another type than BINARY, or no
+            segmentation at all.
+    """
+    drawn, before = _read(sent), _read(original)
+    _check(drawn, before)
+    made = _made(drawn, before, reviewer)
+    numbers = _segments(made, drawn, before)
+    _renumber(made, numbers)
+    data = encode(made)
+    compared = _compared(data, original)
+    unchanged = {label.label for label in compared if label.dice == 1.0}
+    for item in made.SegmentSequence:
+        if item.get("SegmentAlgorithmType") == "SEMIAUTOMATIC" and str(item.SegmentLabel) in unchanged:
+            item.SegmentAlgorithmType = "AUTOMATIC"  # nobody touched it
+    return Corrected(
+        data=encode(made),
+        sop_instance_uid=str(made.SOPInstanceUID),
+        predecessor_uid=str(before.SOPInstanceUID),
+        labels=compared,
+    )
+
+
+def _read(path: Path) -> FileDataset:
+    try:
+        found = pydicom.dcmread(path)
+        if found.SOPClassUID != SegmentationStorage:
+            raise InputRejected(f"correction: SOP Class {found.SOPClassUID} is no Segmentation")
+    except (InvalidDicomError, AttributeError, OSError) as exc:
+        raise InputRejected("correction: cannot be read as DICOM") from exc
+    return found
+
+
+def _check(drawn: FileDataset, before: FileDataset) -> None:
+    kind = str(drawn.get("SegmentationType", ""))
+    if kind != "BINARY":
+        raise InputRejected(
+            f"correction: Segmentation Type {kind or 'missing'}, want BINARY",
+            hint="save it in the viewer as a binary segmentation",
+        )
+    if drawn.file_meta.TransferSyntaxUID.is_compressed and "PixelData" in drawn:
+        raise InputRejected("correction: its pixels are compressed, want an uncompressed transfer syntax")
+    for keyword in ("StudyInstanceUID", "FrameOfReferenceUID"):
+        if drawn.get(keyword) != before.get(keyword):
+            raise InputRejected(f"correction: {keyword} is another than that of the result")
+    if not drawn.get("SegmentSequence") or not drawn.get("PerFrameFunctionalGroupsSequence"):
+        raise InputRejected("correction: it holds no segment with a frame")
+
+
+def _made(drawn: FileDataset, before: FileDataset, reviewer: Reviewer) -> FileDataset:
+    """Return the original with what was drawn, under an identity of its own."""
+    meta = FileMetaDataset()
+    meta.FileMetaInformationVersion = b"\x00\x01"
+    meta.MediaStorageSOPClassUID = SegmentationStorage
+    meta.MediaStorageSOPInstanceUID = UID(derived_uid(reviewer.seed, "correction", "instance"))
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.ImplementationClassUID = IMPLEMENTATION_UID
+    meta.ImplementationVersionName = "BEDSIDE"
+    made = FileDataset(None, Dataset(), file_meta=meta, preamble=b"\0" * 128)  # type: ignore[arg-type]
+    for element in before:
+        if element.keyword not in _DRAWN:
+            made[element.tag] = deepcopy(element)
+    for keyword in _DRAWN:
+        if keyword in drawn:
+            made[keyword] = drawn[keyword]
+    made["PixelData"].VR = "OB"
+    made.pop("SegmentsOverlap", None)
+    made.SegmentsOverlap = "UNDEFINED"
+    made.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+    made.SeriesInstanceUID = derived_uid(reviewer.seed, "correction", "series")
+    made.SeriesNumber = _SERIES_NUMBER
+    made.SeriesDescription = long_string(f"{before.get('SeriesDescription', '')[:50]} corrected")
+    made.ContentDescription = made.SeriesDescription
+    made.ContentCreatorName = long_string(reviewer.name)
+    made.DerivationDescription = "Corrected by a reviewer"
+    made.InstanceCreationDate = made.SeriesDate = made.ContentDate = f"{reviewer.at:%Y%m%d}"
+    made.InstanceCreationTime = made.SeriesTime = made.ContentTime = f"{reviewer.at:%H%M%S}"
+    made.TimezoneOffsetFromUTC = f"{reviewer.at:%z}"
+    _say_predecessor(made, before)
+    made.ContributingEquipmentSequence = [
+        *deepcopy(list(before.get("ContributingEquipmentSequence", ()))),
+        _viewer(drawn, reviewer.at),
+    ]
+    return made
+
+
+def _say_predecessor(made: FileDataset, before: FileDataset) -> None:
+    """Name what was corrected: among the sources, and in the Common Instance Reference module."""
+    named = Dataset()
+    named.ReferencedSOPClassUID = before.SOPClassUID
+    named.ReferencedSOPInstanceUID = before.SOPInstanceUID
+    source = deepcopy(named)
+    source.PurposeOfReferenceCodeSequence = [code_item(_SOURCE)]
+    made.SourceImageSequence = [source]
+    series = Dataset()
+    series.SeriesInstanceUID = before.SeriesInstanceUID
+    series.ReferencedInstanceSequence = [named]
+    made.ReferencedSeriesSequence = [*deepcopy(list(before.get("ReferencedSeriesSequence", ()))), series]
+
+
+def _viewer(drawn: FileDataset, at: datetime) -> Dataset:
+    viewer = Dataset()
+    viewer.PurposeOfReferenceCodeSequence = [code_item(_EDITOR)]
+    viewer.Manufacturer = long_string(str(drawn.get("Manufacturer", "")), "unknown")
+    for keyword in ("ManufacturerModelName", "SoftwareVersions"):
+        if drawn.get(keyword):
+            viewer[keyword] = drawn[keyword]
+    viewer.ContributionDateTime = f"{at:%Y%m%d%H%M%S%z}"
+    viewer.ContributionDescription = "segmentation edited by hand"
+    return viewer
+
+
+def _segments(made: FileDataset, drawn: FileDataset, before: FileDataset) -> Mapping[int, int]:
+    """Give segments their meaning back; return the number of each by the one it was drawn under."""
+    known = {_plain(item): item for item in before.SegmentSequence}
+    by_number = {int(item.SegmentNumber): item for item in before.SegmentSequence}
+    taken: set[int] = set()
+    numbers: dict[int, int] = {}
+    items: list[tuple[int, Dataset]] = []
+    for item in drawn.SegmentSequence:
+        number = int(item.SegmentNumber)
+        match = known.get(_plain(item)) or (by_number.get(number) if _is_unnamed(item) else None)
+        if match is not None and int(match.SegmentNumber) not in taken:
+            taken.add(int(match.SegmentNumber))
+            numbers[number] = int(match.SegmentNumber)
+            items.append((numbers[number], _matched(match)))
+        else:
+            numbers[number] = 0
+            items.append((0, _added(item, made)))
+    free = max([*by_number, 0])
+    for drawn_number, (place, item) in zip(list(numbers), items, strict=True):
+        if not place:
+            free += 1
+            numbers[drawn_number] = place = free
+        item.SegmentNumber = place
+    # Segment numbers count from 1 without gaps (PS3.3 C.8.20.2): what was removed leaves none.
+    order = {old: new for new, old in enumerate(sorted(numbers.values()), start=1)}
+    for _, item in items:
+        item.SegmentNumber = order[int(item.SegmentNumber)]
+    made.SegmentSequence = sorted((item for _, item in items), key=lambda item: int(item.SegmentNumber))
+    return {old: order[new] for old, new in numbers.items()}
+
+
+def _matched(original: Dataset) -> Dataset:
+    item = Dataset()
+    for keyword in _MEANING:
+        if keyword in original:
+            item[keyword] = deepcopy(original[keyword])
+    item.SegmentAlgorithmType = "SEMIAUTOMATIC"
+    return item
+
+
+def _added(drawn: Dataset, made: FileDataset) -> Dataset:
+    """Return a segment that the model does not know, with what an item must have."""
+    item = deepcopy(drawn)
+    item.SegmentLabel = long_string(str(drawn.get("SegmentLabel", "")), "added")
+    item.SegmentAlgorithmType = "MANUAL"
+    item.pop("SegmentAlgorithmName", None)
+    for keyword, code in zip(
+        ("SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence"), _FINDING, strict=True
+    ):
+        if not drawn.get(keyword):
+            setattr(item, keyword, [code_item(code)])
+    item.TrackingID = item.SegmentLabel
+    item.TrackingUID = derived_uid(str(made.SOPInstanceUID), "tracking", str(drawn.SegmentNumber))
+    return item
+
+
+def _renumber(made: FileDataset, numbers: Mapping[int, int]) -> None:
+    """Let frames name segments by their new numbers."""
+    try:
+        for frame in made.PerFrameFunctionalGroupsSequence:
+            named = frame.SegmentIdentificationSequence[0]
+            number = numbers[int(named.ReferencedSegmentNumber)]
+            named.ReferencedSegmentNumber = number
+            content = frame.get("FrameContentSequence")
+            if content and _first_index_is_segment(made) and content[0].get("DimensionIndexValues"):
+                values: Any = content[0].DimensionIndexValues
+                rest = [] if isinstance(values, int) else list(values)[1:]
+                content[0].DimensionIndexValues = [number, *rest]
+    except (AttributeError, IndexError, KeyError, TypeError) as exc:
+        raise InputRejected("correction: a frame names no segment that is there") from exc
+
+
+def _first_index_is_segment(made: FileDataset) -> bool:
+    indices = list(made.get("DimensionIndexSequence") or [])
+    return bool(indices) and int(indices[0].get("DimensionIndexPointer", 0)) == 0x0062000B
+
+
+def _compared(data: bytes, original: Path) -> tuple[LabelComparison, ...]:
+    """Compare with the original; it also refuses masks that lie on another grid."""
+    return compare_segs(BytesIO(data), original)
+
+
+def _plain(item: Dataset) -> str:
+    return str(item.get("SegmentLabel", "")).strip().casefold()
+
+
+def _is_unnamed(item: Dataset) -> bool:
+    """Whether a viewer named it by itself."""
+    name = _plain(item)
+    return not name or name.startswith("segment") or name.isdecimal()
+
+
+def _references(header: Dataset, *, segmentations: bool) -> Iterable[str]:
+    for series in header.get("ReferencedSeriesSequence", ()):
+        for item in series.get("ReferencedInstanceSequence", ()):
+            if (item.get("ReferencedSOPClassUID") == SegmentationStorage) is segmentations:
+                yield str(item.ReferencedSOPInstanceUID)
+    for item in header.get("SourceImageSequence", ()):
+        if (item.get("ReferencedSOPClassUID") == SegmentationStorage) is segmentations:
+            yield str(item.ReferencedSOPInstanceUID)
