@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bedside.cli import doctor
+from bedside.cli import checks, doctor
 from bedside.cli.checks import Status
 from bedside.cli.main import main
 from bedside.config import DicomSettings, Settings
@@ -145,3 +145,20 @@ def test_a_receiver_that_nobody_started_and_a_certificate_that_does_not_fit(tmp_
     (tmp_path / "c.pem").write_text("no certificate")
     closed = doctor.receiver(Settings(dicom=DicomSettings(port=port, **files)))
     assert closed.status is Status.FAIL and closed.detail.startswith("dicom.tls_certificate: ")
+
+
+def test_browser_code_that_is_missing_is_said_with_the_command_that_brings_it(tmp_path: Path) -> None:
+    folder = tmp_path / "src" / "bedside" / "portal" / "vendor"
+    missing = checks.browser_code(folder)
+    assert missing.status is Status.WARN
+    assert missing.detail.startswith("htmx, htmx-sse, NiiVue, OHIF missing: ")
+    assert missing.mend.startswith("pip install ")
+    tool = tmp_path / "tools" / "browser_assets.py"
+    tool.parent.mkdir()
+    tool.touch()
+    assert checks.browser_code(folder).mend.endswith(".venv/bin/python tools/browser_assets.py")
+    (folder / "ohif").mkdir(parents=True)
+    (folder / "contents.json").write_text('{"versions": {"htmx": "2.0.11", "OHIF": "3.13.2"}}')
+    assert checks.browser_code(folder).detail.startswith(
+        "htmx, htmx-sse, NiiVue missing: "
+    )  # named is not there

@@ -8,10 +8,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bedside.cli.output import coloured
 from bedside.errors import BedsideError
+from bedside.portal.shell import vendor
 
 if TYPE_CHECKING:
     from bedside.config import Loaded, Settings, StageSettings
@@ -70,6 +72,16 @@ def warn(what: str, detail: str, mend: str) -> Finding:
 def fail(what: str, detail: str, mend: str) -> Finding:
     """Return a finding that keeps bedside from working."""
     return Finding(status=Status.FAIL, what=what, detail=detail, mend=mend)
+
+
+def browser_code(folder: Path = vendor.FOLDER) -> Finding:
+    """Judge what browsers load of others' work: the portal works without, and shows less."""
+    versions = vendor.versions(folder)
+    missing = [name for name in vendor.NEEDED if name not in versions]
+    if missing:
+        detail = f"{', '.join(missing)} missing: results are shown in bedside's own viewer only"
+        return warn("browser code", detail, vendor.how_to_get(folder))
+    return ok("browser code", ", ".join(f"{name} {version}" for name, version in versions.items()))
 
 
 def checked(what: str, check: Callable[[], str], *, mend: str = "") -> Finding:

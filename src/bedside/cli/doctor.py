@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bedside.cli.base import Command, config_option, json_option, load_settings
-from bedside.cli.checks import INSTALL_WORKER, Finding, Status, configuration, fail, ok, warn
+from bedside.cli.checks import INSTALL_WORKER, Finding, Status, browser_code, configuration, fail, ok, warn
 from bedside.cli.output import coloured, note, write_json
 from bedside.errors import BedsideError, ConfigError
 
@@ -85,6 +85,8 @@ def examine(config_path: Path | None) -> Iterator[Finding]:
         yield _identity(loaded.settings)
     if loaded.settings.dicom.port:
         yield receiver(loaded.settings)
+    if loaded.settings.portal.listen:
+        yield browser_code()
     yield _containers(loaded.settings)
     yield from configuration(loaded)
     yield from _left_over(loaded)
