@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from applied import applying, deployment  # noqa: F401  # fixtures, one deployment per session
+from bedside.portal.shell import vendor
 from clouds import cloud, moto  # noqa: F401  # fixtures
 from map_samples import example_map  # noqa: F401  # a fixture, built once per session
 from services import postgres  # noqa: F401  # a fixture, once per session for all files
@@ -22,6 +23,9 @@ EXTRA_PROGRAM_FOLDERS = (
     *(str(p) for p in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)),
     "/usr/sbin",
 )
+
+#: Accessibility checks for pages, from npm; only tests use it.
+AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
 
 #: Files that share what takes long to make, by what that is.
 TOGETHER = {
@@ -40,18 +44,28 @@ def find_program(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", ""), *EXTRA_PROGRAM_FOLDERS)))
 
 
+def is_there(name: str) -> bool:
+    """Whether a program can be found, or browser code was brought: `htmx`, `NiiVue`, `OHIF`, `axe-core`."""
+    if name in vendor.NEEDED:
+        return name in vendor.versions()
+    return AXE.is_file() if name == "axe-core" else find_program(name) is not None
+
+
 def in_ci() -> bool:
     """Whether a missing service must fail instead of skip."""
     return os.environ.get("CI", "").lower() in {"1", "true"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Answer ``@pytest.mark.needs("program", ...)``."""
+    """Answer ``@pytest.mark.needs("program or browser code", ...)``."""
     programs = [name for mark in item.iter_markers("needs") for name in mark.args]
-    missing = [name for name in programs if find_program(name) is None]
+    missing = [name for name in programs if not is_there(name)]
     if not missing:
         return
-    reason = f"{', '.join(missing)} not found in PATH; .ci/run lists the Debian packages"
+    reason = (
+        f"{', '.join(missing)} not found: .ci/run lists the Debian packages, and"
+        " tools/browser_assets.py --for-tests brings browser code"
+    )
     if in_ci():
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -24,7 +24,11 @@ def test_the_readme_has_its_two_commands(repository: Path, name: str) -> None:
     done = run_tool(repository, "readme_command.py", name)
     assert done.returncode == 0
     assert done.stdout.count("\n") == 1
-    for part in (" -m venv .venv ", " install -c constraints.txt -e "):
+    for part in (
+        " -m venv .venv ",
+        " install -c constraints.txt -e ",
+        " tools/browser_assets.py --if-reachable",
+    ):
         assert part in done.stdout
     ending = {"demo": "bedside demo", "test": "-m pytest -n 2 --dist loadfile"}[name]
     assert done.stdout.strip().endswith(ending)
