@@ -25,6 +25,23 @@ _EMAIL = re.compile(r"[^@\s\x00-\x1f<>(),;:\"\[\]\\]+@[A-Za-z0-9-]+(\.[A-Za-z0-9
 _EMAIL_CHARACTERS = 254
 
 
+class LastAdministrator(UsageError):
+    """A change that would leave nobody who administers the root."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this is the last administrator of the root: nobody could let others in any more",
+            hint="make somebody else an administrator of the root first",
+        )
+
+
+class AddressTaken(UsageError):
+    """A change that would give two accounts one e-mail address."""
+
+    def __init__(self) -> None:
+        super().__init__("another account has this e-mail address")
+
+
 class AccountState(StrEnum):
     """Whether somebody may sign in."""
 
@@ -63,7 +80,9 @@ class Account:
         email: In small letters; unique.
         profile: What they say of themselves.
         state: Whether they may sign in.
-        posts: Their roles, each at its node.
+        posts: Roles that were given here, each at its node.
+        granted: Roles by groups of an identity provider, as they were at the last sign-in there; a change of
+            the account leaves them alone.
         wish: Node of the tree at which somebody who asked by themselves wants to work; empty says none.
         password: Hash, or empty where none was ever chosen.
         made_at: When.
@@ -77,6 +96,7 @@ class Account:
     made_at: datetime
     state: AccountState = AccountState.ACTIVE
     posts: tuple[Post, ...] = ()
+    granted: tuple[Post, ...] = ()
     wish: str = ""
     password: str = field(default="", repr=False)
     seen_at: datetime | None = None
@@ -85,13 +105,13 @@ class Account:
     @property
     def person(self) -> Person:
         """Who they are to everything that asks for rights."""
-        return Person(subject=self.id, posts=self.posts)
+        return Person(subject=self.id, posts=tuple(dict.fromkeys((*self.posts, *self.granted))))
 
     @property
     def is_root_admin(self) -> bool:
         """Whether they may let everybody else in."""
         root = Post(role=PersonRole.ADMIN)
-        return self.state is AccountState.ACTIVE and root in self.posts
+        return self.state is AccountState.ACTIVE and root in (*self.posts, *self.granted)
 
     def given(self, post: Post) -> "Account":
         """Return it with one role more."""

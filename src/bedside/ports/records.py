@@ -6,6 +6,7 @@ from bedside.ports.accounts import Accounts
 from bedside.ports.audit import AuditTrail
 from bedside.ports.catalogue import Catalogue
 from bedside.ports.figures import Figures
+from bedside.ports.identities import Identities
 from bedside.ports.judgements import Judgements
 from bedside.ports.uploads import Uploads
 
@@ -31,6 +32,11 @@ class Records(Protocol):
     @property
     def figures(self) -> Figures:
         """What waits, ended, took and cost how much."""
+        ...
+
+    @property
+    def identities(self) -> Identities:
+        """By which numbers of an identity provider accounts are known."""
         ...
 
     @property

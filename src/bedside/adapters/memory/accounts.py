@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bedside.domain.account import Account, ApiToken, Link, LinkKind, Session
+from bedside.domain.account import Account, AddressTaken, ApiToken, LastAdministrator, Link, LinkKind, Session
+from bedside.domain.person import Post
 from bedside.domain.tenant import holds
-from bedside.errors import Overtaken, UsageError
+from bedside.errors import Overtaken
 from bedside.ports.accounts import AccountFilter
 
 
@@ -46,19 +47,23 @@ class MemoryAccounts:
         with self._lock:
             admins = {a.id for a in self._accounts.values() if a.is_root_admin}
             if admins == {account.id} and not account.is_root_admin:
-                raise UsageError(
-                    "this is the last administrator of the root: nobody could let others in any more",
-                    hint="make somebody else an administrator of the root first",
-                )
+                raise LastAdministrator
             other = self.by_email(account.email)
             if other is not None and other.id != account.id:
-                raise UsageError("another account has this e-mail address")
+                raise AddressTaken
             known = self._accounts.get(account.id)
             if known is None or known.revision != account.revision:
                 raise Overtaken(f"account {account.id}: somebody changed it meanwhile", hint="look again")
-            after = replace(account, revision=account.revision + 1, seen_at=known.seen_at)
+            after = replace(account, revision=account.revision + 1)
+            after = replace(after, seen_at=known.seen_at, granted=known.granted)
             self._accounts[account.id] = after
             return after
+
+    def grant(self, account_id: str, posts: tuple[Post, ...]) -> None:
+        """Let an account have roles by groups, and no others; for `MemoryIdentities`."""
+        with self._lock:
+            if account_id in self._accounts:
+                self._accounts[account_id] = replace(self._accounts[account_id], granted=posts)
 
     def seen(self, account_id: str, at: datetime) -> None:
         """Note that somebody signed in."""
@@ -208,7 +213,7 @@ def _chosen(account: Account, which: AccountFilter) -> bool:
         return False
     if which.nodes is None:
         return True
-    places = [post.node for post in account.posts]
+    places = [post.node for post in (*account.posts, *account.granted)]
     return any(
         node == ""
         or any(holds(node, place) for place in places)

@@ -4,6 +4,7 @@ from bedside.adapters.memory.accounts import MemoryAccounts
 from bedside.adapters.memory.audit import MemoryAudit
 from bedside.adapters.memory.catalogue import MemoryCatalogue
 from bedside.adapters.memory.figures import MemoryFigures
+from bedside.adapters.memory.identities import MemoryIdentities
 from bedside.adapters.memory.judgements import MemoryJudgements
 from bedside.adapters.memory.ledger import MemoryLedger
 from bedside.adapters.memory.uploads import MemoryUploads
@@ -21,5 +22,6 @@ class MemoryRecords:
         self.audit = MemoryAudit()
         self.catalogue = MemoryCatalogue(ledger or MemoryLedger())
         self.figures = MemoryFigures(ledger or MemoryLedger())
+        self.identities = MemoryIdentities(self.accounts)
         self.judgements = MemoryJudgements()
         self.uploads = MemoryUploads()

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    Table,
     and_,
     delete,
     func,
@@ -23,14 +24,13 @@ from sqlalchemy import Row as Found
 from bedside.adapters.sql.accounts_tables import account_posts as posts
 from bedside.adapters.sql.accounts_tables import accounts
 from bedside.adapters.sql.credentials import Credentials
+from bedside.adapters.sql.identities_tables import grants
 from bedside.adapters.sql.statements import add_once
 from bedside.adapters.sql.types import Row
-from bedside.domain.account import Account, AccountState, Profile
+from bedside.domain.account import Account, AccountState, AddressTaken, LastAdministrator, Profile
 from bedside.domain.person import PersonRole, Post
-from bedside.errors import Overtaken, UsageError
+from bedside.errors import Overtaken
 from bedside.ports.accounts import AccountFilter
-
-_ROOT_ADMIN = and_(posts.c.role == PersonRole.ADMIN.value, posts.c.tenant == "")
 
 
 class SqlAccounts(Credentials):
@@ -65,13 +65,10 @@ class SqlAccounts(Credentials):
             # Whoever takes the last administrator away at the same moment waits here, and then sees it.
             admins = self._root_admins(connection, hold=True)
             if account.id in admins and admins == {account.id} and not account.is_root_admin:
-                raise UsageError(
-                    "this is the last administrator of the root: nobody could let others in any more",
-                    hint="make somebody else an administrator of the root first",
-                )
+                raise LastAdministrator
             taken = select(accounts.c.id).where(accounts.c.email == account.email)
             if connection.execute(taken.where(accounts.c.id != account.id)).first() is not None:
-                raise UsageError("another account has this e-mail address")
+                raise AddressTaken
             changed = connection.execute(
                 update(accounts)
                 .where(accounts.c.id == account.id, accounts.c.revision == account.revision)
@@ -109,11 +106,16 @@ class SqlAccounts(Credentials):
         query = (
             select(posts.c.account)
             .join(accounts, accounts.c.id == posts.c.account)
-            .where(_ROOT_ADMIN, accounts.c.state == AccountState.ACTIVE.value)
+            .where(_is_root_admin(posts), accounts.c.state == AccountState.ACTIVE.value)
             .order_by(posts.c.seq)  # all hold them in the same order, or they could wait for one another
         )
+        by_groups = (
+            select(grants.c.account)
+            .join(accounts, accounts.c.id == grants.c.account)
+            .where(_is_root_admin(grants), accounts.c.state == AccountState.ACTIVE.value)
+        )
         rows = connection.execute(query.with_for_update() if hold else query)
-        return {row.account for row in rows}
+        return {row.account for row in (*rows, *connection.execute(by_groups))}
 
     def _found(self, connection: Connection, where: ColumnElement[bool]) -> Account | None:
         return next(iter(self._all(connection, select(accounts).where(where))), None)
@@ -121,13 +123,20 @@ class SqlAccounts(Credentials):
     def _all(self, connection: Connection, query: Select[Any]) -> list[Account]:
         rows = connection.execute(query).all()
         ids = [row.id for row in rows]
-        held: dict[str, list[Post]] = {account_id: [] for account_id in ids}
-        if ids:
-            for post in connection.execute(
-                select(posts).where(posts.c.account.in_(ids)).order_by(posts.c.seq)
-            ):
-                held[post.account].append(Post(role=PersonRole(post.role), node=post.tenant))
-        return [_account(row, held[row.id]) for row in rows]
+        held, granted = (_posts(connection, table, ids) for table in (posts, grants))
+        return [_account(row, held.get(row.id, ()), granted.get(row.id, ())) for row in rows]
+
+
+def _is_root_admin(table: Table) -> ColumnElement[bool]:
+    return and_(table.c.role == PersonRole.ADMIN.value, table.c.tenant == "")
+
+
+def _posts(connection: Connection, table: Table, ids: Sequence[str]) -> dict[str, list[Post]]:
+    found: dict[str, list[Post]] = {}
+    query = select(table).where(table.c.account.in_(ids)).order_by(table.c.seq)
+    for row in connection.execute(query) if ids else ():
+        found.setdefault(row.account, []).append(Post(role=PersonRole(row.role), node=row.tenant))
+    return found
 
 
 def _chosen(which: AccountFilter) -> ColumnElement[bool]:
@@ -137,10 +146,16 @@ def _chosen(which: AccountFilter) -> ColumnElement[bool]:
     if which.search:
         wanted.append(accounts.c.searched.contains(which.search.casefold(), autoescape=True))
     if which.nodes is not None and "" not in which.nodes:
-        below = or_(*(_below(posts.c.tenant, node) for node in which.nodes)) if which.nodes else ~true()
-        wished = or_(*(_below(accounts.c.wish, node) for node in which.nodes)) if which.nodes else ~true()
-        wanted.append(or_(accounts.c.id.in_(select(posts.c.account).where(below)), wished))
+        at = [
+            accounts.c.id.in_(select(table.c.account).where(_below_any(table.c.tenant, which.nodes)))
+            for table in (posts, grants)
+        ]
+        wanted.append(or_(*at, _below_any(accounts.c.wish, which.nodes)))
     return and_(*wanted)
+
+
+def _below_any(column: ColumnElement[str], nodes: Sequence[str]) -> ColumnElement[bool]:
+    return or_(*(_below(column, node) for node in nodes)) if nodes else ~true()
 
 
 def _below(column: ColumnElement[str], node: str) -> ColumnElement[bool]:
@@ -176,7 +191,7 @@ def _changes(account: Account) -> Row:
     }
 
 
-def _account(row: Found[Any], held: Sequence[Post]) -> Account:
+def _account(row: Found[Any], held: Sequence[Post], granted: Sequence[Post]) -> Account:
     profile = Profile(
         name=row.name,
         department=row.department,
@@ -192,6 +207,7 @@ def _account(row: Found[Any], held: Sequence[Post]) -> Account:
         made_at=row.made_at,
         state=AccountState(row.state),
         posts=tuple(held),
+        granted=tuple(granted),
         wish=row.wish,
         password=row.password,
         seen_at=row.seen_at,

@@ -5,6 +5,7 @@ from bedside.adapters.sql.audit import SqlAudit
 from bedside.adapters.sql.catalogue import SqlCatalogue
 from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.figures import SqlFigures
+from bedside.adapters.sql.identities import SqlIdentities
 from bedside.adapters.sql.judgements import SqlJudgements
 from bedside.adapters.sql.uploads import SqlUploads
 
@@ -22,5 +23,6 @@ class SqlRecords:
         self.audit = SqlAudit(database)
         self.catalogue = SqlCatalogue(database)
         self.figures = SqlFigures(database)
+        self.identities = SqlIdentities(database)
         self.judgements = SqlJudgements(database)
         self.uploads = SqlUploads(database)

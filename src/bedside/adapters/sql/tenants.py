@@ -6,14 +6,15 @@ from typing import Any
 from sqlalchemy import Row as Found
 from sqlalchemy import delete, func, select, union, update
 
+from bedside.adapters.sql.accounts_tables import account_posts
 from bedside.adapters.sql.catalogue_tables import (
     catalogue_instances,
     catalogue_series,
     catalogue_sources,
     catalogue_studies,
 )
-from bedside.adapters.sql.accounts_tables import account_posts
 from bedside.adapters.sql.engine import Database
+from bedside.adapters.sql.identities_tables import grants
 from bedside.adapters.sql.judgements_tables import judgements
 from bedside.adapters.sql.schema import (
     arrivals,
@@ -47,6 +48,7 @@ _KEPT = (
     jobs,
     uploads,
     account_posts,
+    grants,
 )
 
 
