@@ -10,8 +10,10 @@ from starlette.responses import Response
 from bedside.domain.person import Right
 from bedside.errors import NotFound
 from bedside.portal.access.trail import note
+from bedside.portal.judging.pages import panel_of
 from bedside.portal.results import files
 from bedside.portal.results.found import Found, Reading, Version, find, others
+from bedside.portal.shell.statics import address_of
 from bedside.viewing.document import ResultFile, StageTime, stages_of
 from bedside.viewing.subject import Subject, subject_of
 
@@ -20,7 +22,7 @@ router = APIRouter(include_in_schema=False)
 #: As every page; NiiVue unpacks its fonts and colours from data addresses as well.
 POLICY_3D = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-    "connect-src 'self' data: blob:; worker-src 'self' blob:; form-action 'self'; base-uri 'none'; "
+    "connect-src 'self' data:; worker-src 'self' blob:; form-action 'self'; base-uri 'none'; "
     "frame-src 'self'; manifest-src 'self'; frame-ancestors 'none'"
 )
 #: Files by what they are, in the order in which people want them.
@@ -55,6 +57,7 @@ def page(request: Request, place: Reading, job_id: str) -> Response:
         subject=_subject(place, found),
         stages=_stages(found),
         groups=_groups(found.document.files),
+        judging=panel_of(place, found.job),
         versions=versions,
         later=versions[later] if later is not None else None,
         earlier=versions[earlier] if earlier is not None else None,
@@ -118,6 +121,7 @@ def _told(found: Found, api: str, words: Mapping[str, str]) -> Mapping[str, Any]
     return {
         "api": api,
         "words": {key.removeprefix("results.view_"): text for key, text in words.items()},
+        "niivue": address_of("vendor/niivue/index.js"),
         "surfaces": [file.path for file in found.document.surfaces],
         "measured": {one.label: one.volume_ml for one in found.document.measured},
     }
