@@ -4,6 +4,7 @@ Owns the choice and the changes; refuses to guess: a file or a place that is to 
 stops the build, since a new version may have moved it.
 """
 
+import gzip
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -14,6 +15,8 @@ import browser_ohif
 
 #: Notices of packages that ship none themselves.
 NOTICES = Path(__file__).parent / "notices"
+#: Bigger files lie beside themselves packed, as browsers take them.
+PACKED_BYTES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,8 @@ def _file(inner: str, target: str) -> Callable[[Path, Path], None]:
         path = vendor / target
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(package / inner, path)
+        if path.stat().st_size > PACKED_BYTES:
+            path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
 
     return take
 

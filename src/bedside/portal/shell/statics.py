@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -37,8 +38,15 @@ def mount(app: FastAPI) -> None:
 
 class _Files(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
-        answer = await super().get_response(path, scope)
+        packed = Path(str(self.directory), f"{path}.gz")
+        takes = "gzip" in Headers(scope=scope).get("accept-encoding", "")
+        if takes and packed.is_file():
+            answer = await super().get_response(f"{path}.gz", scope)
+            answer.headers["Content-Encoding"] = "gzip"
+        else:
+            answer = await super().get_response(path, scope)
         if answer.status_code in {200, 304}:
             kept = _FOR_EVER if b"v=" in scope["query_string"] else "no-cache"
             answer.headers["Cache-Control"] = kept
+            answer.headers["Vary"] = "Accept-Encoding"
         return answer
