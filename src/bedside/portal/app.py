@@ -11,6 +11,8 @@ from bedside.portal.audit import api as audit_api
 from bedside.portal.audit import pages as audit_pages
 from bedside.portal.here import Here
 from bedside.portal.home import pages as home
+from bedside.portal.judging import api as judging_api
+from bedside.portal.judging import pages as judging_pages
 from bedside.portal.ohif import files as ohif_files
 from bedside.portal.ohif import images as ohif_images
 from bedside.portal.ohif import viewer as ohif_viewer
@@ -35,6 +37,8 @@ ROUTERS: Sequence[APIRouter] = (
     results_pages.router,
     results_api.router,
     results_images.router,
+    judging_pages.router,
+    judging_api.router,
     ohif_images.router,
     ohif_viewer.router,
 )

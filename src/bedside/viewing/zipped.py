@@ -4,9 +4,10 @@ Owns the order (as given) and that names lie in one folder. What is packed alrea
 """
 
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from bedside.ports import BlobStore
 
@@ -51,19 +52,31 @@ class _Pipe:
         return taken
 
 
-def zip_of(store: BlobStore, entries: Sequence[Packed], *, at: datetime) -> Iterator[bytes]:
+def zip_of(
+    store: BlobStore,
+    entries: Sequence[Packed],
+    *,
+    at: datetime,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+) -> Iterator[bytes]:
     """Give a ZIP of objects piece by piece.
 
     Args:
         store: Of the tenant.
         entries: What to pack.
         at: Time of all entries.
+        beside: What else is in it, first, by its name.
 
     Raises:
         NotFound: One is not there; what was given until then is no whole archive, and readers see that.
     """
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", allowZip64=True) as archive:
+        for name, content in beside.items():
+            text = zipfile.ZipInfo(name, date_time=at.timetuple()[:6])
+            text.compress_type = zipfile.ZIP_DEFLATED
+            text.external_attr = 0o644 << 16
+            archive.writestr(text, content)
         for entry in entries:
             member = zipfile.ZipInfo(entry.name, date_time=at.timetuple()[:6])
             packed = entry.name.endswith(_PACKED)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bedside.people import People
     from bedside.viewing.images import Images
     from bedside.uploads.desk import UploadDesk
+    from bedside.judging.judge import Judge
     from bedside.worker.compare import Comparer
     from bedside.worker.intake import Intake
     from bedside.worker.lookout import Lookout
@@ -282,6 +283,23 @@ class Deployment:
         from bedside.worker.compare import Comparer
 
         return Comparer(ledger=self.ledger, blobs=self.blobs, clock=self.clock, scratch=scratch, log=self.log)
+
+    @cached_property
+    def judge(self) -> "Judge":
+        """Who takes what people say of results."""
+        from bedside.judging.judge import Judge
+
+        def note(action: str, /, **fields: object) -> None:
+            self.log(action, **fields)  # whichever log it has by then
+
+        return Judge(
+            ledger=self.ledger,
+            judgements=self.records.judgements,
+            blobs=self.blobs,
+            clock=self.clock,
+            scratch=self.scratch / "judging",
+            log=note,
+        )
 
     @cached_property
     def archive(self) -> ImageArchive | None:

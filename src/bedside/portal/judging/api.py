@@ -1,0 +1,190 @@
+"""Judgements for scripts: of a result, of a tenant, as figures, and as labels to train with."""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from bedside.domain.judgement import Judgement, Verdict, quality
+from bedside.errors import InputRejected, NotFound
+from bedside.judging.export import labels_of, lines, table
+from bedside.judging.segmentations import Segmentations
+from bedside.portal.access.need import Place
+from bedside.portal.access.trail import note
+from bedside.portal.judging.judged import Counting, Judging, Reading, correct, judge, received, room_for
+from bedside.portal.judging.shapes import (
+    JudgementItem,
+    JudgementList,
+    JudgementWish,
+    QualityFigures,
+    figure_of,
+    item_of,
+)
+from bedside.ports.judgements import JudgementFilter
+from bedside.viewing.zipped import Packed, zip_of
+
+router = APIRouter(prefix="/api/v1/tenants/{tenant}", tags=["judgements"])
+
+_DICOM: dict[int | str, dict[str, Any]] = {200: {"content": {"application/dicom": {}}}}
+_FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
+
+Wanted = Annotated[str, Query(max_length=200)]
+
+
+@router.get("/results/{job_id}/judgements")
+def of_result(place: Reading, job_id: str) -> JudgementList:
+    """List what was said of a result, newest first."""
+    place.here.deployment.ledger.job(place.tenant, job_id)  # another tenant's is not found
+    found = place.here.deployment.records.judgements.find(
+        place.tenant, JudgementFilter(job_id=job_id), limit=1000
+    )
+    return JudgementList(judgements=[item_of(judgement) for judgement in found], more=False)
+
+
+@router.post("/results/{job_id}/judgements", status_code=201)
+def say(place: Judging, job_id: str, wish: JudgementWish) -> JudgementItem:
+    """Accept a result, reject it with a reason, or remark on it."""
+    return item_of(judge(place, job_id, wish.said()))
+
+
+@router.post(
+    "/results/{job_id}/corrections",
+    status_code=201,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/dicom": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    },
+)
+async def send_correction(request: Request, place: Judging, job_id: str) -> JudgementItem:
+    """Send a corrected segmentation, a BINARY DICOM SEG; it is kept beside the model's."""
+    with room_for(place.here) as folder:
+        path = folder / "sent.dcm"
+        await received(request.stream(), path)
+        if not path.stat().st_size:
+            raise InputRejected("correction: no bytes came", hint="send the DICOM file as the body")
+        return item_of(await run_in_threadpool(correct, place, job_id, path))
+
+
+@router.get("/results/{job_id}/corrections/{correction}", response_class=Response, responses=_DICOM)
+def corrected_file(place: Reading, job_id: str, correction: str) -> Response:
+    """Return a corrected segmentation."""
+    where = JudgementFilter(job_id=job_id, verdicts=frozenset({Verdict.CORRECTED}))
+    found = place.here.deployment.records.judgements.find(place.tenant, where, limit=1000)
+    kept = next((j.correction for j in found if j.id == correction), None)
+    if kept is None:
+        raise NotFound("no such correction of this result")
+    note(
+        place.here,
+        place.caller,
+        "result.downloaded",
+        tenant=place.tenant,
+        object=job_id,
+        detail={"correction": correction},
+    )
+    return Response(
+        place.store.get(kept.key),
+        media_type="application/dicom",
+        headers={"Content-Disposition": f'attachment; filename="{job_id[:12]}-corrected.dcm"'},
+    )
+
+
+@router.get("/judgements")
+def list_judgements(
+    place: Reading,
+    pipeline: Wanted = "",
+    release: Wanted = "",
+    verdict: Annotated[list[Verdict] | None, Query()] = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+) -> JudgementList:
+    """List everything that was said, newest first."""
+    where = _where(pipeline, release, verdict, since, until)
+    found = place.here.deployment.records.judgements.find(place.tenant, where, limit=limit + 1, offset=offset)
+    return JudgementList(judgements=[item_of(each) for each in found[:limit]], more=len(found) > limit)
+
+
+@router.get("/judgements/export", response_class=StreamingResponse, responses=_FILE)
+def export(
+    place: Reading,
+    format: Literal["jsonl", "csv", "zip"] = "jsonl",  # noqa: A002 - in the address
+    pipeline: Wanted = "",
+    release: Wanted = "",
+    verdict: Annotated[list[Verdict] | None, Query()] = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> StreamingResponse:
+    """Return each result's verdict that counts: as lines, as a table, or with the label maps as a ZIP."""
+    deployment = place.here.deployment
+    where = _where(pipeline, release, verdict, since, until)
+    found = deployment.records.judgements.standing(place.tenant, where)
+    note(
+        place.here,
+        place.caller,
+        "judgements.exported",
+        tenant=place.tenant,
+        detail={"format": format, "results": str(len(found))},
+    )
+    written: dict[str, tuple[Callable[[], Iterator[str] | Iterator[bytes]], str]] = {
+        "jsonl": (lambda: lines(found, deployment.ledger), "application/x-ndjson"),
+        "csv": (lambda: table(found, deployment.ledger), "text/csv; charset=utf-8"),
+        "zip": (lambda: _zipped(place, found), "application/zip"),
+    }
+    make, kind = written[format]
+    return StreamingResponse(
+        make(),
+        media_type=kind,
+        headers={"Content-Disposition": f'attachment; filename="judgements-{place.tenant}.{format}"'},
+    )
+
+
+@router.get("/quality")
+def figures(
+    place: Counting, pipeline: Wanted = "", since: datetime | None = None, until: datetime | None = None
+) -> QualityFigures:
+    """Count, for each release, what reviewers accepted, corrected and rejected, and by how much."""
+    standing = place.here.deployment.records.judgements.standing(
+        place.tenant, _where(pipeline, "", None, since, until)
+    )
+    return QualityFigures(releases=[figure_of(each) for each in quality(standing)])
+
+
+def _where(
+    pipeline: str,
+    release: str,
+    verdict: Sequence[Verdict] | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> JudgementFilter:
+    return JudgementFilter(
+        pipeline=pipeline,
+        release=release,
+        verdicts=frozenset(verdict or ()),
+        since=_aware(since),
+        until=_aware(until),
+    )
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    """Return a time with its zone; one without is UTC."""
+    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
+
+
+def _zipped(place: Place, found: Sequence[Judgement]) -> Iterator[bytes]:
+    """Give the labels and the lines that say what each is."""
+    deployment = place.here.deployment
+    store = place.store
+    segmentations = Segmentations(deployment.ledger, store, deployment.scratch / "judging")
+    entries = []
+    for label in labels_of(found, segmentations, deployment.ledger):
+        blob = store.stat(label.key)
+        if blob is not None:
+            entries.append(Packed(key=label.key, name=label.name, size_bytes=blob.size_bytes))
+    said = "".join(lines(found, deployment.ledger)).encode()
+    yield from zip_of(store, entries, at=deployment.clock.now(), beside={"judgements.jsonl": said})
