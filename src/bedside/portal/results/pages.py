@@ -11,7 +11,6 @@ from bedside.domain.person import Right
 from bedside.errors import NotFound
 from bedside.portal.access.trail import note
 from bedside.portal.judging.pages import panel_of
-from bedside.portal.judging.pages import panel_of
 from bedside.portal.results import files
 from bedside.portal.results.found import Found, Reading, Version, find, others
 from bedside.portal.shell.statics import address_of
@@ -58,7 +57,6 @@ def page(request: Request, place: Reading, job_id: str) -> Response:
         subject=_subject(place, found),
         stages=_stages(found),
         groups=_groups(found.document.files),
-        judging=panel_of(place, found.job),
         judging=panel_of(place, found.job),
         versions=versions,
         later=versions[later] if later is not None else None,
