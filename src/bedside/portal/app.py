@@ -9,6 +9,9 @@ from bedside.portal.access.gate import Gate
 from bedside.portal.access.origin import Origin
 from bedside.portal.audit import api as audit_api
 from bedside.portal.audit import pages as audit_pages
+from bedside.portal.follow import api as follow_api
+from bedside.portal.follow import desk, live
+from bedside.portal.follow import pages as follow_pages
 from bedside.portal.here import Here
 from bedside.portal.home import pages as home
 from bedside.portal.judging import api as judging_api
@@ -34,6 +37,9 @@ ROUTERS: Sequence[APIRouter] = (
     tenants_api.router,
     audit_pages.router,
     audit_api.router,
+    follow_pages.router,
+    follow_api.router,
+    live.router,
     results_pages.router,
     results_api.router,
     results_images.router,
@@ -67,6 +73,7 @@ def create_app(deployment: Deployment, gate: Gate) -> FastAPI:
     errors.add(app)
     statics.mount(app)
     ohif_files.mount(app)
+    desk.add(app, deployment)
     for router in ROUTERS:
         app.include_router(router)
     return app

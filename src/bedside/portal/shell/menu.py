@@ -24,7 +24,11 @@ class Door:
 
 
 #: In a tenant, in the order of a clinician's day.
-IN_TENANT: tuple[Door, ...] = ()
+IN_TENANT: tuple[Door, ...] = (
+    Door(text="follow.menu_studies", path="/t/{tenant}/studies", right=Right.READ, other=Right.OPERATE),
+    Door(text="follow.menu_jobs", path="/t/{tenant}/jobs", right=Right.READ, other=Right.OPERATE),
+    Door(text="judging.menu", path="/t/{tenant}/judgements", right=Right.READ, other=Right.OPERATE),
+)
 #: About the whole deployment; for whoever has the right somewhere.
 EVERYWHERE: tuple[Door, ...] = (
     Door(text="tenants.menu", path="/admin/tenants", right=Right.ADMINISTER),

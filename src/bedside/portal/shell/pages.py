@@ -42,6 +42,16 @@ class Pages:
         wish = request.cookies.get(LANGUAGE_COOKIE, "") or (caller.language if caller else "")
         return Words(chosen(wish, request.headers.get("accept-language", "")))
 
+    def part(self, template: str, words: Words, **values: Any) -> str:
+        """Return a piece of a page, for streams: made once for everybody who speaks a language.
+
+        Args:
+            template: Its name below ``templates/``.
+            words: The texts of the language.
+            **values: What the template is filled with.
+        """
+        return self._environment.get_template(template).render(t=words, **values)
+
     def render(
         self,
         request: Request,
