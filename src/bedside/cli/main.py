@@ -45,6 +45,7 @@ COMMANDS = {
     "tenant": ("bedside.cli.tenant:tenant", "Make, list, show and end tenants."),
     "archive": ("bedside.cli.archive:archive", "List and send again what goes into the archive."),
     "release": ("bedside.cli.release:release", "Promote, take back, try and compare releases of models."),
+    "judgement": ("bedside.cli.judgement:judgement", "Show and export what reviewers said of results."),
     "deploy": ("bedside.cli.deploy:deploy", "Put bedside on AWS, look after it, and remove it."),
     "notify": ("bedside.cli.notify:notify", "Look whether notices reach the people they are for."),
     "audit": ("bedside.cli.audit:audit", "Show who did what, and prove that nobody rewrote it."),

@@ -27,10 +27,12 @@ class Label:
     Attributes:
         key: In the store of the tenant.
         name: In an archive of labels.
+        size_bytes: Its length.
     """
 
     key: str
     name: str
+    size_bytes: int
 
 
 def label_name(judgement: Judgement) -> str:
@@ -47,12 +49,14 @@ def labels_of(
     Accepted results without a segmentation (numbers alone) give none.
     """
     for judgement in judgements:
+        key: str | None = None
         if judgement.correction:
-            yield Label(key=judgement.correction.key, name=label_name(judgement))
+            key = judgement.correction.key
         elif judgement.verdict is Verdict.ACCEPTED:
             key = segmentations.key(ledger.job(judgement.tenant, judgement.job_id))
-            if key:
-                yield Label(key=key, name=label_name(judgement))
+        kept = segmentations.store.stat(key) if key else None
+        if kept is not None:
+            yield Label(key=kept.key, name=label_name(judgement), size_bytes=kept.size_bytes)
 
 
 def row_of(judgement: Judgement, study_uid: str) -> dict[str, object]:

@@ -181,10 +181,9 @@ def _zipped(place: Place, found: Sequence[Judgement]) -> Iterator[bytes]:
     deployment = place.here.deployment
     store = place.store
     segmentations = Segmentations(deployment.ledger, store, deployment.scratch / "judging")
-    entries = []
-    for label in labels_of(found, segmentations, deployment.ledger):
-        blob = store.stat(label.key)
-        if blob is not None:
-            entries.append(Packed(key=label.key, name=label.name, size_bytes=blob.size_bytes))
+    entries = [
+        Packed(key=label.key, name=label.name, size_bytes=label.size_bytes)
+        for label in labels_of(found, segmentations, deployment.ledger)
+    ]
     said = "".join(lines(found, deployment.ledger)).encode()
     yield from zip_of(store, entries, at=deployment.clock.now(), beside={"judgements.jsonl": said})
