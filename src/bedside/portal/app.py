@@ -27,12 +27,16 @@ from bedside.portal.shell import errors, headers, statics
 from bedside.portal.shell.pages import Pages
 from bedside.portal.tenants import api as tenants_api
 from bedside.portal.tenants import pages as tenants_pages
+from bedside.portal.upload import api as upload_api
+from bedside.portal.upload import pages as upload_pages
 from bedside.wiring import Deployment
 
 #: Of every area: what it answers to. The order is that of the API's document.
 ROUTERS: Sequence[APIRouter] = (
     home.router,
     *people.ROUTERS,
+    upload_pages.router,
+    upload_api.router,
     tenants_pages.router,
     tenants_api.router,
     audit_pages.router,

@@ -36,10 +36,6 @@ class Step(StrEnum):
     EXPIRED = "expired"
 
 
-#: Nothing changes by itself after these.
-ENDED_STEPS = frozenset({Step.DONE, Step.REJECTED, Step.CANCELLED, Step.EXPIRED})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyJob:
     """A job on a study.

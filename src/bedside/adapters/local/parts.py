@@ -64,9 +64,8 @@ class FolderParts:
         check_key(key)
         with _as_ours("write a part"):
             folder = self._upload(ticket)
-            with _locked(folder, fcntl.LOCK_SH), (folder / journal.BYTES).open("r+b", buffering=0) as target:
-                kept = journal.read(folder).get(part.number)
-                yield FolderSink(folder, target.fileno(), part, kept)
+            with (folder / journal.BYTES).open("r+b", buffering=0) as target:
+                yield FolderSink(folder, target.fileno(), part)
 
     def complete_parts(self, key: str, ticket: str, parts: Sequence[Part]) -> None:
         """Make the object of its parts, whole or not at all; durable when the call returns."""
@@ -133,10 +132,10 @@ class FolderSink:
         folder: Of the upload.
         target: Descriptor of the file of all parts.
         part: Which.
-        kept: What is there of this number, or None.
     """
 
-    def __init__(self, folder: Path, target: int, part: Part, kept: journal.Kept | None) -> None:
+    def __init__(self, folder: Path, target: int, part: Part) -> None:
+        kept = journal.read(folder).get(part.number)
         self._folder = folder
         self._target = target
         self._part = part
@@ -161,10 +160,12 @@ class FolderSink:
             self._sha256.update(chunk)
             self._crc32 = zlib.crc32(chunk, self._crc32)
         if not self._there:
-            if self._spoils:
-                journal.forget(self._folder, self._part.number)
-                self._spoils = False
-            _write_at(self._target, chunks, self._part.offset_bytes + self._done_bytes)
+            # Held while bytes are written and not between: a line that went silent keeps nobody waiting.
+            with _as_ours("write a part"), _locked(self._folder, fcntl.LOCK_SH):
+                if self._spoils:
+                    journal.forget(self._folder, self._part.number)
+                    self._spoils = False
+                _write_at(self._target, chunks, self._part.offset_bytes + self._done_bytes)
         self._done_bytes += size_bytes
 
     def finish(self) -> StoredPart:
@@ -181,8 +182,9 @@ class FolderSink:
                 hint="send the part again",
             )
         if not self._there:
-            os.fdatasync(self._target)
-            journal.note(self._folder, part.number, part.size_bytes, part.sha256, self._crc32)
+            with _as_ours("keep a part"), _locked(self._folder, fcntl.LOCK_SH):
+                os.fdatasync(self._target)
+                journal.note(self._folder, part.number, part.size_bytes, part.sha256, self._crc32)
         return StoredPart(number=part.number, size_bytes=part.size_bytes, sha256=part.sha256)
 
 

@@ -39,6 +39,15 @@ _ALWAYS = {
 }
 
 
+def policy(connect: str = "") -> str:
+    """Return the policy of pages, or that of one which may also connect to another origin.
+
+    Args:
+        connect: That origin; empty is none.
+    """
+    return POLICY.format(connect=f" {connect}" if connect else "")
+
+
 def add(app: FastAPI, settings: PortalSettings) -> None:
     """Let every answer of an application carry them."""
     always = dict(_ALWAYS)
@@ -52,7 +61,7 @@ class _Headers:
 
     def __init__(self, app: ASGIApp, always: dict[str, str]) -> None:
         self._app = app
-        self._always = {**always, "Content-Security-Policy": POLICY.format(connect="")}
+        self._always = {**always, "Content-Security-Policy": policy()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -25,6 +25,7 @@ class Door:
 
 #: In a tenant, in the order of a clinician's day.
 IN_TENANT: tuple[Door, ...] = (
+    Door(text="upload.menu", path="/t/{tenant}/upload", right=Right.SEND),
     Door(text="follow.menu_studies", path="/t/{tenant}/studies", right=Right.READ, other=Right.OPERATE),
     Door(text="follow.menu_jobs", path="/t/{tenant}/jobs", right=Right.READ, other=Right.OPERATE),
     Door(text="judging.menu", path="/t/{tenant}/judgements", right=Right.READ, other=Right.OPERATE),

@@ -1,6 +1,7 @@
 """Parts in a folder: what is not whole is not kept, and what a disk or a second writer spoils is found."""
 
 import errno
+import fcntl
 import hashlib
 import os
 import threading
@@ -113,15 +114,27 @@ def test_nothing_is_completed_while_a_part_is_written(
     ticket = store.begin_parts(KEY)
     for which, data in zip(BOTH, (A, B), strict=True):
         send(store, ticket, which, data)
-    with store.receive_part(KEY, ticket, BOTH[0]), pytest.raises(Overtaken):
+    writing = parts._locked(folder_of(store, ticket), fcntl.LOCK_SH)
+    with writing, pytest.raises(Overtaken):
         store.complete_parts(KEY, ticket, BOTH)
     monkeypatch.setattr(parts, "_LOCK_S", 10)
-    with store.receive_part(KEY, ticket, BOTH[0]):
+    with parts._locked(folder_of(store, ticket), fcntl.LOCK_SH):
         ending = threading.Thread(target=store.complete_parts, args=(KEY, ticket, BOTH))
         ending.start()
         time.sleep(0.1)
         assert store.stat(KEY) is None
     ending.join()
+    assert store.get(KEY) == A + B
+
+
+def test_a_line_that_went_silent_keeps_nobody_waiting_and_spoils_nothing(store: FolderBlobStore) -> None:
+    ticket = store.begin_parts(KEY)
+    for which, data in zip(BOTH, (A, B), strict=True):
+        send(store, ticket, which, data)
+    with store.receive_part(KEY, ticket, part(1, b"n" * 1000)) as late:
+        store.complete_parts(KEY, ticket, BOTH)
+        with pytest.raises(NotFound):
+            late.write([b"n" * 1000])
     assert store.get(KEY) == A + B
 
 
