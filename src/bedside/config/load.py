@@ -26,6 +26,7 @@ FLAG = "flag"
 _FILES = (
     ("notify", "webhook_secret_file"),
     ("notify", "smtp_password_file"),
+    ("identity", "client_secret_file"),
     ("metrics", "file"),
     ("dicom", "tls_certificate"),
     ("dicom", "tls_key"),

@@ -12,7 +12,7 @@ from bedside.config.environment import PREFIX
 from bedside.config.settings import Settings
 
 #: Dotted keys whose value is a password.
-PASSWORDS = frozenset({"notify.webhook_secret", "notify.smtp_password"})
+PASSWORDS = frozenset({"notify.webhook_secret", "notify.smtp_password", "identity.client_secret"})
 #: Dotted keys whose value may hold one. The path of a webhook often is one.
 SECRETS = frozenset({"ledger.url", "deploy.ledger_url", "notify.webhook_url"}) | PASSWORDS
 

@@ -12,6 +12,7 @@ from bedside.portal.audit import pages as audit_pages
 from bedside.portal.follow import api as follow_api
 from bedside.portal.follow import desk, live
 from bedside.portal.follow import pages as follow_pages
+from bedside.portal.federated import pages as federated
 from bedside.portal.here import Here
 from bedside.portal.home import pages as home
 from bedside.portal.judging import api as judging_api
@@ -37,6 +38,7 @@ ROUTERS: Sequence[APIRouter] = (
     *people.ROUTERS,
     upload_pages.router,
     upload_api.router,
+    federated.router,
     tenants_pages.router,
     tenants_api.router,
     audit_pages.router,

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from bedside.catalogue.cataloguer import Cataloguer
     from bedside.config import Settings
     from bedside.people import People
+    from bedside.people.federation import Federation
+    from bedside.ports.signing_in import SigningIn
     from bedside.viewing.images import Images
     from bedside.uploads.desk import UploadDesk
     from bedside.judging.judge import Judge
@@ -149,6 +151,20 @@ class Deployment:
         from bedside.wiring.people import open_people
 
         return open_people(self.records.accounts, self.clock, self.settings.portal)
+
+    @cached_property
+    def signing_in(self) -> "SigningIn | None":
+        """Where browsers sign in besides here; None where they do not."""
+        from bedside.wiring.identity import open_signing_in
+
+        return open_signing_in(self.settings, self.clock)
+
+    @cached_property
+    def federation(self) -> "Federation":
+        """Accounts of those who sign in there."""
+        from bedside.people.federation import Federation
+
+        return Federation(self.records.accounts, self.records.identities, self.clock)
 
     @cached_property
     def cataloguer(self) -> "Cataloguer":

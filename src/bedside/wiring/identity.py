@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 from bedside.errors import ConfigError
 from bedside.ports import Clock
+from bedside.wiring.secrets import secret_of
 
 if TYPE_CHECKING:
+    from bedside.adapters.oidc.browser import OidcSigningIn
     from bedside.adapters.oidc.verify import OidcIdentity
     from bedside.config import Settings
 
@@ -28,6 +30,40 @@ def open_identity(settings: "Settings", clock: Clock) -> "OidcIdentity | None":
         ) from exc
     issuer = issuer_of(who.issuer, clients=who.clients, keys_url=who.keys_url, groups_claim=who.groups_claim)
     return OidcIdentity(issuer, clock)
+
+
+def open_signing_in(settings: "Settings", clock: Clock) -> "OidcSigningIn | None":
+    """Return where browsers sign in besides here, or None where they do not; nothing is asked yet.
+
+    Raises:
+        ConfigError: An address is not https, no issuer is named, a secret's file cannot be read, or a package
+            is missing.
+    """
+    who = settings.identity
+    if not who.client_id:
+        return None
+    if not who.issuer:
+        raise ConfigError(
+            "identity.client_id: says who we are, and identity.issuer not where", hint="bedside config show"
+        )
+    try:
+        from bedside.adapters.oidc.browser import BrowserClient, OidcSigningIn
+        from bedside.adapters.oidc.issuer import issuer_of
+    except ImportError as exc:
+        raise ConfigError(
+            f"identity.client_id: signing in there needs the Python package {exc.name}",
+            hint="pip install 'bedside[oidc]'",
+        ) from exc
+    issuer = issuer_of(
+        who.issuer, clients=(who.client_id,), keys_url=who.keys_url, groups_claim=who.groups_claim
+    )
+    client = BrowserClient(
+        client_id=who.client_id,
+        secret=secret_of("identity", who, "client_secret"),
+        scopes=who.scopes,
+        farewell_url=who.sign_out_url,
+    )
+    return OidcSigningIn(issuer, client, clock)
 
 
 def identity_state(settings: "Settings") -> str:

@@ -74,7 +74,7 @@ def issuer_of(url: str, *, clients: tuple[str, ...], keys_url: str = "", groups_
     """
     url = url.rstrip("/")
     for key, value in (("identity.issuer", url), ("identity.keys_url", keys_url)):
-        if value and not _is_safe(value):
+        if value and not is_safe(value):
             raise ConfigError(f"{key}: {value!r} is not an https:// address", hint="bedside config show")
     if not clients:
         raise ConfigError(
@@ -97,6 +97,7 @@ def pool_of(url: str) -> tuple[str, str] | None:
     return (found["region"], found["pool"]) if found else None
 
 
-def _is_safe(url: str) -> bool:
+def is_safe(url: str) -> bool:
+    """Whether nobody can listen to what is said at an address: https, or this machine."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _HOME)

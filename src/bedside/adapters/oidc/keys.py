@@ -12,7 +12,9 @@ import httpx
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
+from bedside.adapters.oidc.fetch import TIMEOUT_S, read
 from bedside.adapters.oidc.issuer import Issuer
+from bedside.adapters.oidc.provider import discover
 from bedside.errors import NotSignedIn, Unavailable
 from bedside.ports import Clock
 
@@ -22,8 +24,6 @@ FRESH_S = 3600.0
 STALE_S = 24 * 3600.0
 #: Unknown keys make us ask at most this often.
 PAUSE_S = 60.0
-_TIMEOUT_S = 10.0
-_LONGEST_BYTES = 2**20
 
 Key = RSAKey | ECKey
 _KINDS: Mapping[str, Callable[[dict[str, Any]], Key]] = {"RSA": RSAKey.import_key, "EC": ECKey.import_key}
@@ -81,9 +81,9 @@ class IssuerKeys:
         return len(self._fetch())
 
     def _fetch(self) -> Mapping[str, Key]:
-        with httpx.Client(timeout=_TIMEOUT_S) as client:
-            url = self._issuer.keys_url or self._discovered(client)
-            document = _read(client, url)
+        with httpx.Client(timeout=TIMEOUT_S) as client:
+            url = self._issuer.keys_url or str(discover(client, self._issuer).get("jwks_uri", ""))
+            document = read(client, url)
         keys: dict[str, Key] = {}
         for each in document.get("keys", ()):
             kind = _KINDS.get(str(each.get("kty")))
@@ -98,28 +98,3 @@ class IssuerKeys:
                 f"identity: {url} lists no key to check tokens with", hint="bedside config show"
             )
         return keys
-
-    def _discovered(self, client: httpx.Client) -> str:
-        """Return where the issuer says that its keys are (OpenID Connect Discovery 1.0, section 4)."""
-        document = _read(client, f"{self._issuer.url}/.well-known/openid-configuration")
-        if str(document.get("issuer", "")).rstrip("/") != self._issuer.url:
-            raise Unavailable(
-                f"identity: {self._issuer.url} says that it is another issuer", hint="bedside config show"
-            )
-        return str(document.get("jwks_uri", ""))
-
-
-def _read(client: httpx.Client, url: str) -> dict[str, Any]:
-    try:
-        answer = client.get(url)
-        answer.raise_for_status()
-        if len(answer.content) > _LONGEST_BYTES:
-            raise Unavailable(f"identity: {url} answers with {len(answer.content)} bytes")
-        document = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as exc:
-        raise Unavailable(
-            f"identity: the issuer's {url} does not answer ({type(exc).__name__})", hint="bedside config show"
-        ) from exc
-    if not isinstance(document, dict):
-        raise Unavailable(f"identity: {url} answers with no JSON object", hint="bedside config show")
-    return document

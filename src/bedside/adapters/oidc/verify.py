@@ -4,6 +4,8 @@ Refuses every algorithm but public-key signatures: "none" and shared secrets are
 (RFC 8725). Nothing of a token stands in a message, since whoever reads a log could use it.
 """
 
+from collections.abc import Mapping
+
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import GuestProtocol
@@ -35,6 +37,16 @@ class OidcIdentity:
 
     def verify(self, token: str) -> Person:
         """Return whose token it is. See `bedside.ports.identity.Identity.verify`."""
+        claims = self.claims(token)
+        return Person(subject=str(claims["sub"]), posts=posts_of(self._issuer.groups(claims)))
+
+    def claims(self, token: str) -> Mapping[str, object]:
+        """Return what a token says, once its signature, issuer, audience and times were checked.
+
+        Raises:
+            NotSignedIn: See `verify`.
+            Unavailable: See `verify`.
+        """
         if len(token) > _LONGEST:
             raise NotSignedIn(f"token: {len(token)} characters, at most {_LONGEST}", hint=_AGAIN)
         claims = self._signed(token.strip())
@@ -53,7 +65,7 @@ class OidcIdentity:
         if str(claims["iss"]).rstrip("/") != self._issuer.url:
             raise NotSignedIn("token: of another issuer", hint="bedside config show")
         self._issuer.check_audience(claims)
-        return Person(subject=str(claims["sub"]), posts=posts_of(self._issuer.groups(claims)))
+        return claims
 
     def check(self) -> str:
         """Return in words whose tokens are taken, once the issuer answered.

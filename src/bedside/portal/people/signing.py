@@ -11,6 +11,7 @@ from bedside.portal.access import cookie
 from bedside.portal.access.forms import OwnForm
 from bedside.portal.access.need import Anybody
 from bedside.portal.access.trail import note
+from bedside.portal.federated.ways import way_of
 from bedside.portal.here import Here, InHere
 from bedside.portal.people.letting import let_in, place_of
 from bedside.portal.shell.ways import local_path
@@ -93,4 +94,5 @@ def _page(
         done=done if done in {"out", "password", "asked"} else "",
         nobody=not deployment.people.accounts.has_root_admin(),
         sign_up=deployment.settings.portal.sign_up,
+        provider=way_of(here),
     )

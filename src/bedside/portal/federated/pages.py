@@ -1,0 +1,171 @@
+"""The ways to the provider and back."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from bedside.errors import BedsideError, NotFound, NotSignedIn, TooMany, Unavailable, UsageError
+from bedside.people.federation import AddressInUse
+from bedside.portal.access.need import Anybody, Somebody
+from bedside.portal.access.trail import note
+from bedside.portal.federated import errands
+from bedside.portal.federated.errands import Purpose, Sent
+from bedside.portal.federated.ways import way_of
+from bedside.portal.here import Here, InHere
+from bedside.portal.people.letting import let_in, place_of
+from bedside.portal.shell.ways import local_path
+from bedside.ports.signing_in import Newcomer, SigningIn
+
+router = APIRouter(include_in_schema=False)
+
+BACK = "/sign-in/oidc/callback"
+#: Longer than any code or state.
+Given = Annotated[str, Query(max_length=4096)]
+
+
+@router.get("/sign-in/oidc")
+def begin(request: Request, here: InHere, next: str = "/") -> Response:  # noqa: A002 - in the address
+    """Send a browser to the provider."""
+    try:
+        errand = _provider(here).begin(_back(here))
+    except Unavailable:
+        return _problem(request, here, "down", status=503)
+    answer = RedirectResponse(errand.url, status_code=303)
+    errands.keep(answer, Sent(errand=errand, onward=local_path(next)), here.deployment.settings.portal)
+    return answer
+
+
+@router.get(BACK)
+def come_back(
+    request: Request,
+    here: InHere,
+    caller: Anybody,
+    code: Given = "",
+    state: Given = "",
+    error: Given = "",
+    iss: Given = "",
+) -> Response:
+    """Let in, or connect, whoever comes back from the provider."""
+    settings = here.deployment.settings
+    provider = _provider(here)
+    try:
+        here.attempts.count(place_of(request))
+        sent = errands.come_back(request, state, settings.portal)
+        if iss and iss.rstrip("/") != settings.identity.issuer.rstrip("/"):
+            raise NotSignedIn("sign-in: the answer is of another issuer")  # RFC 9207
+        if error or not code:
+            return _ended(request, here, "denied" if error == "access_denied" else "refused")
+        newcomer = provider.finish(sent.errand, code, _back(here))
+    except TooMany:
+        return _problem(request, here, "wait", status=429)
+    except NotSignedIn as problem:
+        return _ended(request, here, "refused", problem)
+    except Unavailable:
+        return _problem(request, here, "down", status=503)
+    if sent.purpose is Purpose.CONNECT:
+        if caller is None or caller.account != sent.account:
+            return _ended(request, here, "refused")
+        answer = _connected(request, here, caller.account, newcomer)
+    else:
+        answer = _entered(request, here, newcomer, sent.onward)
+    errands.clear(answer, settings.portal)
+    return answer
+
+
+@router.get("/sign-out/oidc")
+def sign_out(here: InHere) -> Response:
+    """Send a browser to where it signs out of the provider too."""
+    away = _provider(here).farewell(f"{here.deployment.settings.portal.address}/sign-in")
+    return RedirectResponse(away or "/sign-in", status_code=303)
+
+
+@router.get("/me/oidc")
+def mine(request: Request, here: InHere, caller: Somebody) -> Response:
+    """Show whether the provider opens somebody's account."""
+    _provider(here)
+    known = here.deployment.federation.of(caller.account)
+    return here.pages.render(
+        request, "federated/mine.html", caller=caller, way=way_of(here), connected=bool(known)
+    )
+
+
+@router.post("/me/oidc")
+def connect(request: Request, here: InHere, caller: Somebody) -> Response:
+    """Show the way to the provider to somebody who wants to sign in by it from now on.
+
+    A page with a link, since a form may lead nowhere but here.
+    """
+    provider = _provider(here)
+    if not caller.account:
+        raise UsageError("only accounts of bedside can be connected")
+    try:
+        errand = provider.begin(_back(here))
+    except Unavailable:
+        return _problem(request, here, "down", status=503)
+    answer = here.pages.render(
+        request, "federated/connect.html", caller=caller, url=errand.url, way=way_of(here)
+    )
+    sent = Sent(errand=errand, purpose=Purpose.CONNECT, onward="/me", account=caller.account)
+    errands.keep(answer, sent, here.deployment.settings.portal)
+    return answer
+
+
+@router.post("/me/oidc/disconnect")
+def disconnect(here: InHere, caller: Somebody) -> Response:
+    """Let the provider open somebody's account no more."""
+    account = here.deployment.records.accounts.account(caller.account)
+    if account is None:
+        raise UsageError("only accounts of bedside can be disconnected")
+    here.deployment.federation.disconnect(account)
+    note(here, caller, "identity.disconnected", object=account.id)
+    return RedirectResponse("/me/oidc", status_code=303)
+
+
+def _entered(request: Request, here: Here, newcomer: Newcomer, onward: str) -> Response:
+    try:
+        account, made = here.deployment.federation.enter(newcomer)
+    except AddressInUse as problem:
+        return _ended(request, here, "address", problem)
+    except BedsideError as problem:
+        return _ended(request, here, "disabled", problem)
+    if made:
+        note(here, account.person, "account.made", object=account.id, detail={"by": "oidc"})
+    return let_in(request, here, account, by="oidc", onward=onward)
+
+
+def _connected(request: Request, here: Here, account_id: str, newcomer: Newcomer) -> Response:
+    account = here.deployment.records.accounts.account(account_id)
+    if account is None:
+        raise NotFound("no such account")
+    try:
+        here.deployment.federation.connect(account, newcomer)
+    except UsageError as problem:
+        return _ended(request, here, "connected_otherwise", problem)
+    note(here, account.person, "identity.connected", object=account.id)
+    return RedirectResponse("/me/oidc", status_code=303)
+
+
+def _ended(request: Request, here: Here, kind: str, problem: BedsideError | None = None) -> Response:
+    """Note a sign-in that came to nothing, and say so."""
+    detail = {"by": "oidc", "reason": problem.message if problem else kind}
+    note(here, None, "session.refused", detail=detail)
+    answer = _problem(request, here, kind, status=401)
+    errands.clear(answer, here.deployment.settings.portal)
+    return answer
+
+
+def _problem(request: Request, here: Here, kind: str, *, status: int) -> Response:
+    return here.pages.render(request, "federated/problem.html", status=status, kind=kind)
+
+
+def _provider(here: Here) -> SigningIn:
+    provider = here.deployment.signing_in
+    if provider is None:
+        raise NotFound("nobody signs in elsewhere", hint="set identity.client_id")
+    return provider
+
+
+def _back(here: Here) -> str:
+    return here.deployment.settings.portal.address + BACK
