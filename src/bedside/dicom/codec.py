@@ -173,14 +173,14 @@ def decode_all(frames: Sequence[Encoded]) -> Iterator[NDArray[np.integer]]:
         return
     try:
         with ProcessPoolExecutor(
-            workers, mp_context=get_context("spawn"), initializer=_end_with_parent
+            workers, mp_context=get_context("spawn"), initializer=end_with_parent
         ) as pool:
             yield from pool.map(decode, frames, chunksize=_CHUNK)
     except BrokenProcessPool as exc:
         raise InputRejected(f"a decoder crashed on one of {len(frames)} frames") from exc
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Let this process not outlive a killed parent: it holds the writing end of its own queue open."""
     parent = parent_process()
     assert parent is not None

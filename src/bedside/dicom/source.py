@@ -219,6 +219,7 @@ def _start_of(path: Path, end: int = MAX_HEADER_BYTES) -> bytes:
 
 
 def order_of(dataset: Dataset) -> tuple[bool, str]:
+    """Return whether a data set was explicit VR, and its byte order as `struct` has it."""
     implicit, little = dataset.original_encoding
     return not implicit, "<" if little or little is None else ">"
 
@@ -277,6 +278,28 @@ def read_dataset(path: Path, *, deflated: int, end: int) -> Dataset:
             return pydicom.dcmread(undeflated(meta, data), stop_before_pixels=True)
     except VENDOR_ERRORS as exc:
         raise InputRejected(f"header cannot be read ({type(exc).__name__})") from exc
+
+
+def read_whole(path: Path) -> Dataset:
+    """Read a whole instance with pydicom, pixels and all; what inflates, within `inflation_limit`.
+
+    Of a deflated one the file meta information says Explicit VR Little Endian, as its data set then is.
+
+    Raises:
+        InputRejected: pydicom cannot read it.
+    """
+    try:
+        with quiet():
+            with path.open("rb") as stream:
+                start = stream.read(FIRST_READ)
+            meta = pydicom.filereader.read_file_meta_info(path) if start[128:132] == b"DICM" else None
+            if meta is None or meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+                return pydicom.dcmread(path, force=True)
+            payload = path.read_bytes()[144 + meta.FileMetaInformationGroupLength :]
+            data, _ = inflate(payload, inflation_limit(len(payload)))
+            return pydicom.dcmread(undeflated(meta, data))
+    except VENDOR_ERRORS as exc:
+        raise InputRejected(f"instance cannot be read ({type(exc).__name__})") from exc
 
 
 def undeflated(meta: FileMetaDataset, data: bytes) -> BytesIO:

@@ -13,6 +13,7 @@ from bedside.portal.follow import api as follow_api
 from bedside.portal.follow import desk, live
 from bedside.portal.follow import pages as follow_pages
 from bedside.portal.federated import pages as federated
+from bedside.portal.dicomweb import routes as dicomweb
 from bedside.portal.here import Here
 from bedside.portal.home import pages as home
 from bedside.portal.judging import api as judging_api
@@ -53,6 +54,7 @@ ROUTERS: Sequence[APIRouter] = (
     judging_api.router,
     ohif_images.router,
     ohif_viewer.router,
+    *dicomweb.ROUTERS,
 )
 
 DESCRIPTION = "Everything that the pages do, a script can do with a token: `Authorization: Bearer …`."

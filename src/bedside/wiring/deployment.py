@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bedside.adapters.process import ChildOptions
     from bedside.catalogue.cataloguer import Cataloguer
     from bedside.config import Settings
+    from bedside.dicom.apart import Apart
     from bedside.people import People
     from bedside.people.federation import Federation
     from bedside.ports.signing_in import SigningIn
@@ -196,6 +197,15 @@ class Deployment:
         )
         self._closing.append(images.close)
         return images
+
+    @cached_property
+    def decoders(self) -> "Apart":
+        """Processes in which frames are decoded for viewers."""
+        from bedside.dicom.apart import Apart
+
+        apart = Apart()
+        self._closing.append(apart.close)
+        return apart
 
     def remind(self) -> int:
         """Tell pools again whose hints got lost; return how many were told."""
