@@ -98,6 +98,7 @@ def test_a_study_opens_without(results: ResultSite, viewer: Path) -> None:
     client = results.client
     answer = client.get(f"/t/{TENANT}/studies/{results.made.arrival_id}/images", cookies={"language": "es"})
     asked = parse_qs(urlsplit(answer.headers["location"]).query)
+    assert asked.pop("hangingProtocolId") == ["default"]
     assert asked == {"StudyInstanceUIDs": [results.made.study_uid], "lng": ["es"]}
     assert client.get(f"/t/{TENANT}/studies/nothing/images").status_code == 404
     assert client.get(f"/t/{TENANT}/results/nothing/images").status_code == 404

@@ -36,7 +36,8 @@ CONFIGURATION = "bedside.toml"
 #: Beside it where the ledger's server is to be known by other authorities than RDS's.
 LEDGER_CA = "ledger-ca.pem"
 
-_LEFT_OUT = frozenset({"__pycache__", ".terraform", "examples"})
+#: `vendor`: browser code; these machines run no portal.
+_LEFT_OUT = frozenset({"__pycache__", ".terraform", "examples", "vendor"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,9 @@ def test_a_machine_installs_it_without_an_index(tmp_path: Path) -> None:
     python = tmp_path / "venv" / "bin" / "python"
     wheels = sorted((tmp_path / "machine" / "wheels").glob("*.whl"))
     assert not [wheel.name for wheel in wheels if wheel.name.startswith(("torch-", "monai-"))]
+    (own,) = (wheel for wheel in wheels if wheel.name.startswith("bedside-"))
+    with zipfile.ZipFile(own) as inside:
+        assert not [name for name in inside.namelist() if "/vendor/" in name]  # browser code
     install = [python, "-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check"]
     subprocess.run([*install, *wheels], check=True)
     modules = "bedside.worker.loop, bedside.worker.intake, bedside.worker.compare, bedside.worker.upkeep"

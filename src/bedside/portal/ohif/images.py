@@ -73,10 +73,13 @@ def _segmentation(place: Place, prefix: str) -> str:
 
 
 def _open(request: Request, place: Place, study_uid: str, segmentation: str) -> Response:
-    asked = {"StudyInstanceUIDs": study_uid, "lng": place.here.pages.words(request, place.caller).language}
+    asked = {
+        "StudyInstanceUIDs": study_uid,
+        "hangingProtocolId": "default",  # the one that opens what the address names
+        "lng": place.here.pages.words(request, place.caller).language,
+    }
     if segmentation:
-        # Its default protocol alone opens what the address names; opening a segmentation loads it.
-        asked |= {"initialSOPInstanceUID": segmentation, "hangingProtocolId": "default"}
+        asked["initialSOPInstanceUID"] = segmentation  # opening a segmentation loads it over its images
     return RedirectResponse(f"/ohif/{place.tenant}/{MODE}?{urlencode(asked)}", status_code=303)
 
 
