@@ -160,3 +160,10 @@ def results(made_result: Made, tmp_path: Path) -> Iterator[ResultSite]:
     """A portal over a study and its result, asked by a clinician of tenant ``default``."""
     with result_site(made_result, tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def read_only(made_result: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ResultSite]:
+    """The same for tests that change nothing: one for all of a file."""
+    with result_site(made_result, tmp_path_factory.mktemp("read-only")) as opened:
+        yield opened

@@ -17,7 +17,7 @@ import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from starlette.types import ASGIApp
 
-from portal_results import made_result, results  # noqa: F401  # fixtures
+from portal_results import made_result, read_only, results  # noqa: F401  # fixtures
 from portal_site import Site, site
 
 FLAGS = (

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from portal_results import made_result, results  # noqa: F401  # fixtures
+from portal_results import made_result, read_only, results  # noqa: F401  # fixtures
 from portal_site import Site, site
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import zstandard
 from fastapi import APIRouter, Query
-from isal import igzip
+from isal import igzip, isal_zlib
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -25,6 +25,7 @@ router = APIRouter(prefix="/api/v1/tenants/{tenant}/results/{job_id}/images", ta
 
 #: A request waits so long for images that are being prepared; a small study is done by then.
 PATIENCE_S = 0.8
+_GZIP_WBITS = 31  # a gzip header and trailer around deflate
 _LEVEL = 1  # of packing: the line is faster than higher ones
 _BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 _PROGRESS: dict[int | str, dict[str, Any]] = {
@@ -144,11 +145,15 @@ def _packed(request: Request, data: bytes) -> Response:
 
 
 def _pack_all(encoding: str, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Pack piece by piece: members and frames that follow one another are one stream in both."""
+    """Pack piece by piece into one stream: browsers read no second one after it."""
+    if not encoding:
+        yield from pieces
+        return
+    packing = (
+        zstandard.ZstdCompressor(level=_LEVEL).compressobj()
+        if encoding == "zstd"
+        else isal_zlib.compressobj(_LEVEL, wbits=_GZIP_WBITS)
+    )
     for piece in pieces:
-        if encoding == "zstd":
-            yield zstandard.ZstdCompressor(level=_LEVEL).compress(piece)
-        elif encoding == "gzip":
-            yield igzip.compress(piece, _LEVEL)
-        else:
-            yield piece
+        yield packing.compress(piece)
+    yield packing.flush()
