@@ -1,4 +1,4 @@
-"""Signing in by an identity provider, through the whole portal: who comes in, with which roles, and who not."""
+"""Signing in by an identity provider, through the whole portal: who comes in, by which roles, and who not."""
 
 import re
 import time

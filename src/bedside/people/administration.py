@@ -160,10 +160,10 @@ class Administration:
 
 def rules(by: Person, account: Account) -> bool:
     """Whether somebody administers every node at which an account has a role, or wishes one."""
-    nodes = by.nodes(Right.ADMINISTER)
-    if not account.posts:
+    nodes, posts = by.nodes(Right.ADMINISTER), account.person.posts  # those by groups count too
+    if not posts:
         return any(holds(node, account.wish) for node in nodes)
-    return all(within_nodes(post, nodes) for post in account.posts)
+    return all(within_nodes(post, nodes) for post in posts)
 
 
 def check_gives(by: Person, posts: Iterable[Post]) -> None:
@@ -182,4 +182,4 @@ def check_gives(by: Person, posts: Iterable[Post]) -> None:
 def _sees(by: Person, account: Account) -> bool:
     nodes = by.nodes(Right.ADMINISTER)
     wished = any(holds(node, account.wish) for node in nodes)
-    return wished or any(within_nodes(post, nodes) for post in account.posts)
+    return wished or any(within_nodes(post, nodes) for post in account.person.posts)

@@ -8,6 +8,7 @@ from bedside.ports.catalogue import Catalogue
 from bedside.ports.figures import Figures
 from bedside.ports.identities import Identities
 from bedside.ports.judgements import Judgements
+from bedside.ports.second_factors import SecondFactors
 from bedside.ports.uploads import Uploads
 
 
@@ -42,6 +43,11 @@ class Records(Protocol):
     @property
     def judgements(self) -> Judgements:
         """What people said of results."""
+        ...
+
+    @property
+    def second_factors(self) -> SecondFactors:
+        """What accounts are asked for after the password."""
         ...
 
     @property

@@ -7,6 +7,7 @@ from bedside.adapters.memory.figures import MemoryFigures
 from bedside.adapters.memory.identities import MemoryIdentities
 from bedside.adapters.memory.judgements import MemoryJudgements
 from bedside.adapters.memory.ledger import MemoryLedger
+from bedside.adapters.memory.second_factors import MemorySecondFactors
 from bedside.adapters.memory.uploads import MemoryUploads
 
 
@@ -24,4 +25,5 @@ class MemoryRecords:
         self.figures = MemoryFigures(ledger or MemoryLedger())
         self.identities = MemoryIdentities(self.accounts)
         self.judgements = MemoryJudgements()
+        self.second_factors = MemorySecondFactors()
         self.uploads = MemoryUploads()

@@ -7,6 +7,7 @@ from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.figures import SqlFigures
 from bedside.adapters.sql.identities import SqlIdentities
 from bedside.adapters.sql.judgements import SqlJudgements
+from bedside.adapters.sql.second_factors import SqlSecondFactors
 from bedside.adapters.sql.uploads import SqlUploads
 
 
@@ -25,4 +26,5 @@ class SqlRecords:
         self.figures = SqlFigures(database)
         self.identities = SqlIdentities(database)
         self.judgements = SqlJudgements(database)
+        self.second_factors = SqlSecondFactors(database)
         self.uploads = SqlUploads(database)
