@@ -67,6 +67,7 @@ def said(
 CORRECTION = Correction(
     key="results/a1/j1/corrections/c/seg.dcm",
     sop_instance_uid="2.25.2",
+    series_uid="2.25.3",
     predecessor_uid="2.25.1",
     labels=(LabelComparison(label="spleen", dice=0.9375, volume_ml=210.5, against_volume_ml=200.25),),
 )

@@ -182,3 +182,50 @@ def test_judgements_leave_as_labels(results: ResultSite, sent: Path) -> None:
     assert json.loads(results.client.get(address).text)["label_file"] == ""
     assert results.client.get(address, params={"verdict": "accepted"}).text == ""
     assert "judgements.exported" in actions(results)
+
+
+def multipart(file: Path) -> dict[str, object]:
+    body = b"--b\r\nContent-Type: application/dicom\r\n\r\n" + file.read_bytes() + b"\r\n--b--\r\n"
+    kind = 'multipart/related; type="application/dicom"; boundary=b'
+    return {"content": body, "headers": {"Content-Type": kind, "Accept": "application/dicom+json"}}
+
+
+def test_a_viewer_saves_a_correction_and_finds_both(results: ResultSite, sent: Path) -> None:
+    web = f"/dicomweb/{TENANT}/studies/{results.made.study_uid}"
+    before = results.client.get(f"{web}/series", params={"Modality": "SEG"}).json()
+    assert len(before) == 1
+    answer = results.client.post(web, **multipart(sent))
+    assert answer.status_code == 200, answer.text
+    (kept,) = answer.json()["00081199"]["Value"]
+    (said,) = results.client.get(f"{results.api}/judgements").json()["judgements"]
+    assert kept["00081155"]["Value"] == [said["correction"]["sop_instance_uid"]]
+    assert results.client.get(kept["00081190"]["Value"][0]).status_code == 200
+    series = results.client.get(f"{web}/series", params={"Modality": "SEG"}).json()
+    uids = {one["0020000E"]["Value"][0] for one in series}
+    assert uids == {before[0]["0020000E"]["Value"][0], said["correction"]["series_uid"]}
+    assert not list(results.deployment.blobs.tenant(TENANT).list("input/")), "it is no new study to be read"
+
+
+def test_who_may_send_and_not_judge_corrects_nothing(results: ResultSite, sent: Path) -> None:
+    assert results.asks(VIEWER).post(f"/dicomweb/{TENANT}/studies", **multipart(sent)).status_code == 403
+    assert results.asks(CLINICIAN).get(f"{results.api}/judgements").json()["judgements"] == []
+
+
+def test_a_label_map_from_a_viewer_is_refused_and_not_read_as_a_study(
+    results: ResultSite, sent: Path
+) -> None:
+    found = pydicom.dcmread(sent)
+    found.SOPClassUID = found.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66.7"
+    found.SegmentationType = "LABELMAP"
+    found.save_as(sent)
+    answer = results.client.post(f"/dicomweb/{TENANT}/studies", **multipart(sent))
+    assert answer.status_code == 409, answer.text
+    assert not list(results.deployment.blobs.tenant(TENANT).list("input/"))
+
+
+def test_a_segmentation_of_no_result_of_ours_is_a_study_as_any_other(results: ResultSite, sent: Path) -> None:
+    found = pydicom.dcmread(sent)
+    found.StudyInstanceUID = "1.2.3.4"
+    found.save_as(sent)
+    assert results.client.post(f"/dicomweb/{TENANT}/studies", **multipart(sent)).status_code == 200
+    assert list(results.deployment.blobs.tenant(TENANT).list("input/"))

@@ -28,8 +28,8 @@ _REMEMBERED = 1000
 OVERLAP = 200
 #: Studies of one round.
 ROUND = 50
-#: Where a result's DICOM lies below its prefix.
-DICOM_FOLDER = "dicom"
+#: Where a result's DICOM lies below its prefix: the model's, and what reviewers corrected.
+RESULT_FOLDERS = ("dicom", "corrections")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +116,23 @@ class Cataloguer:
             while len(self._fresh) > _REMEMBERED:
                 self._fresh.popitem(last=False)
 
+    def add_corrections(self, tenant: str, study_uid: str, job_id: str, prefix: str) -> None:
+        """Put into the catalogue what reviewers added to a result since it was catalogued.
+
+        Raises:
+            Unavailable: The store or the ledger is out of reach.
+        """
+        self._put(
+            Source(
+                tenant=tenant,
+                study_uid=study_uid,
+                kind=SourceKind.RESULT,
+                id=job_id,
+                rank=0,  # as of every result: no version of one has the same instances
+                prefix=prefix,
+            )
+        )
+
     def _put(self, source: Source) -> None:
         known = {one.key for one in self._catalogue.instances(source.tenant, source.study_uid)}
         files = [file for file in self._files(source) if file.key not in known]
@@ -156,9 +173,12 @@ class Cataloguer:
             except NotFound:
                 return []
             return [_File(key=file.key, size_bytes=file.size_bytes) for file in arrival.files]
-        blobs = self._blobs.tenant(source.tenant).list(f"{source.prefix}/{DICOM_FOLDER}/")
+        store = self._blobs.tenant(source.tenant)
         return [
-            _File(key=blob.key, size_bytes=blob.size_bytes) for blob in blobs if blob.key.endswith(".dcm")
+            _File(key=blob.key, size_bytes=blob.size_bytes)
+            for folder in RESULT_FOLDERS
+            for blob in store.list(f"{source.prefix}/{folder}/")
+            if blob.key.endswith(".dcm")
         ]
 
 

@@ -26,6 +26,11 @@ from bedside.domain.release import LabelComparison
 from bedside.domain.volume import Code
 from bedside.errors import InputRejected
 
+#: Label Map Segmentation Storage, which pydicom does not name yet.
+_LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
+#: SOP Classes of what may be meant as a correction: of the second kind none is taken, which is said.
+SEGMENTATIONS = frozenset({str(SegmentationStorage), _LABEL_MAP})
+
 _SERIES_NUMBER = 9101
 _SOURCE = Code(value="121322", scheme="DCM", meaning="Source image for image processing operation")
 _EDITOR = Code(value="109103", scheme="DCM", meaning="Modifying Equipment")
@@ -72,12 +77,14 @@ class Corrected:
     Attributes:
         data: The file, explicit VR little endian.
         sop_instance_uid: SOP Instance UID (0008,0018).
+        series_uid: Series Instance UID (0020,000E).
         predecessor_uid: SOP Instance UID of what was corrected.
         labels: Each label as it is now against what the model found.
     """
 
     data: bytes = field(repr=False)
     sop_instance_uid: str
+    series_uid: str
     predecessor_uid: str
     labels: tuple[LabelComparison, ...]
 
@@ -105,7 +112,7 @@ def identify_seg(path: Path) -> SegIdentity | None:
     """Return which segmentation a file is, or None where it is none. Pixel data is not read."""
     try:
         header = pydicom.dcmread(path, stop_before_pixels=True)
-        if header.get("SOPClassUID") != SegmentationStorage:
+        if header.get("SOPClassUID") not in SEGMENTATIONS:
             return None
         return SegIdentity(
             sop_instance_uid=str(header.SOPInstanceUID),
@@ -146,6 +153,7 @@ def correct(sent: Path, original: Path, reviewer: Reviewer) -> Corrected:
     return Corrected(
         data=encode(made),
         sop_instance_uid=str(made.SOPInstanceUID),
+        series_uid=str(made.SeriesInstanceUID),
         predecessor_uid=str(before.SOPInstanceUID),
         labels=compared,
     )
@@ -154,7 +162,7 @@ def correct(sent: Path, original: Path, reviewer: Reviewer) -> Corrected:
 def _read(path: Path) -> FileDataset:
     try:
         found = pydicom.dcmread(path)
-        if found.SOPClassUID != SegmentationStorage:
+        if found.SOPClassUID not in SEGMENTATIONS:
             raise InputRejected(f"correction: SOP Class {found.SOPClassUID} is no Segmentation")
     except (InvalidDicomError, AttributeError, OSError) as exc:
         raise InputRejected("correction: cannot be read as DICOM") from exc

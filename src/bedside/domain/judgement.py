@@ -47,6 +47,7 @@ class Correction:
     Attributes:
         key: Of its file below the tenant.
         sop_instance_uid: SOP Instance UID (0008,0018).
+        series_uid: Series Instance UID (0020,000E).
         predecessor_uid: SOP Instance UID of the segmentation that was corrected.
         labels: Each label as the reviewer left it (`volume_ml`) against the model's
             (`against_volume_ml`).
@@ -54,6 +55,7 @@ class Correction:
 
     key: str
     sop_instance_uid: str
+    series_uid: str
     predecessor_uid: str
     labels: tuple[LabelComparison, ...]
 

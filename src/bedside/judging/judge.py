@@ -167,6 +167,7 @@ class Judge:
                 correction=Correction(
                     key=key,
                     sop_instance_uid=made.sop_instance_uid,
+                    series_uid=made.series_uid,
                     predecessor_uid=made.predecessor_uid,
                     labels=made.labels,
                 ),

@@ -148,8 +148,11 @@ def _keep(
             outcome.failed.append((meta, NO_SUCH_SYNTAX))
         elif study_uid and found.study_uid != study_uid:
             outcome.failed.append((meta, FAILED))
-        elif taken(place, found, file) or _put(place, keeper, file, meta):
-            outcome.stored.append(found)
+        else:
+            kept = taken(place, found, file)  # its UIDs may be others than those that were sent
+            if kept is None:
+                _put(place, keeper, file, meta)
+            outcome.stored.append(kept or found)
             outcome.studies.add(found.study_uid)
     except BedsideError as exc:
         outcome.failed.append((meta, _reason(exc)))
@@ -158,7 +161,7 @@ def _keep(
         file.unlink(missing_ok=True)
 
 
-def _put(place: Place, keeper: InstanceKeeper, file: Path, meta: FileMeta) -> bool:
+def _put(place: Place, keeper: InstanceKeeper, file: Path, meta: FileMeta) -> None:
     """Put an instance into the drop-box; it is there when the call returns, new or not."""
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         whole = memoryview(mapped)
@@ -174,7 +177,6 @@ def _put(place: Place, keeper: InstanceKeeper, file: Path, meta: FileMeta) -> bo
         finally:
             data.release()
             whole.release()
-    return True
 
 
 def _reason(error: BedsideError) -> int:

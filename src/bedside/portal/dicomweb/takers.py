@@ -4,18 +4,20 @@ A corrected segmentation that a viewer sends back is no new input of a model: wh
 a taker. Takers are asked in order; what none of them takes is input.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 from bedside.dicom.identify import Identified
 from bedside.portal.access.need import Place
+from bedside.portal.judging.taking import take_correction
 
 
 class Taker(Protocol):
     """Takes some of the instances that are sent."""
 
-    def __call__(self, place: Place, found: Identified, file: Path) -> bool:
-        """Keep an instance and return True, or return False: it is not ours.
+    def __call__(self, place: Place, found: Identified, file: Path) -> Identified | None:
+        """Keep an instance and return what it is kept as, or return None: it is not ours.
 
         Args:
             place: The tenant, and who sends.
@@ -31,9 +33,9 @@ class Taker(Protocol):
 
 
 #: Asked in this order.
-TAKERS: list[Taker] = []
+TAKERS: Sequence[Taker] = (take_correction,)
 
 
-def taken(place: Place, found: Identified, file: Path) -> bool:
-    """Return whether somebody took an instance."""
-    return any(taker(place, found, file) for taker in TAKERS)
+def taken(place: Place, found: Identified, file: Path) -> Identified | None:
+    """Return what an instance is kept as where somebody took it, else None."""
+    return next((kept for taker in TAKERS if (kept := taker(place, found, file))), None)

@@ -40,7 +40,10 @@ def correct(place: Place, job_id: str, sent: Path) -> Judgement:
     """Keep a caller's segmentation beside the model's, and note it."""
     caller = place.caller
     sender = Sender(subject=caller.person.subject, name=caller.name)
-    judgement = place.here.deployment.judge.correct(place.tenant, job_id, sent, sender)
+    deployment = place.here.deployment
+    judgement = deployment.judge.correct(place.tenant, job_id, sent, sender)
+    job = deployment.ledger.job(place.tenant, job_id)
+    deployment.cataloguer.add_corrections(place.tenant, job.subject, job.id, job.prefix)
     note(
         place.here,
         caller,

@@ -33,6 +33,7 @@ class CorrectionItem(BaseModel):
     """The segmentation of a reviewer."""
 
     sop_instance_uid: str
+    series_uid: str
     predecessor_uid: str = Field(description="SOP Instance UID of what was corrected.")
     labels: list[CorrectedLabel]
 
@@ -105,6 +106,7 @@ def item_of(judgement: Judgement) -> JudgementItem:
         judged_at=judgement.judged_at,
         correction=CorrectionItem(
             sop_instance_uid=correction.sop_instance_uid,
+            series_uid=correction.series_uid,
             predecessor_uid=correction.predecessor_uid,
             labels=[
                 CorrectedLabel(
