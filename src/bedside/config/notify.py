@@ -33,7 +33,9 @@ class NotifySettings(BaseModel):
     webhook_secret_file: str = Field("", description="File that holds it, instead.")
     email_to: tuple[str, ...] = Field((), description="Addresses that get mails; empty is none.")
     email_from: str = Field("", description="Address that mails come from.")
-    smtp_host: str = Field("", description="Mail server.")
+    smtp_host: str = Field(
+        "", description="Mail server; also for invitations and forgotten passwords of the portal."
+    )
     smtp_port: int = Field(587, ge=1, le=65535, description="Its port; 465 goes with tls.")
     smtp_security: Literal["starttls", "tls", "none"] = Field(
         "starttls", description="TLS; none is for a server of this machine only."

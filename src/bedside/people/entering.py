@@ -87,6 +87,16 @@ class Entering:
         """Change what somebody says of themselves."""
         return self._accounts.save(replace(account, profile=profile))
 
+    def readdress(self, account: Account, email: str) -> Account:
+        """Give an account another address.
+
+        Raises:
+            UsageError: It is none, or another account's.
+        """
+        after = self._accounts.save(replace(account, email=email_of(email)))
+        self._accounts.end_links(LinkKind.RECOVERY, account=account.id)  # they went to the old address
+        return after
+
     def change_password(self, account: Account, password: str) -> Account:
         """Give an account another password; all its sessions, and links to recover it, end.
 

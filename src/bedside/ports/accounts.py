@@ -45,7 +45,8 @@ class Accounts(Protocol):
 
         Raises:
             Overtaken: It changed since it was read.
-            UsageError: Another account has its address, or nobody would be left who administers the root.
+            AddressTaken: Another account has its address.
+            LastAdministrator: Nobody would be left who administers the root.
         """
         ...
 

@@ -18,10 +18,11 @@ from bedside.log import Log, silent
 from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
 from bedside.ports.archive import ImageArchive
 from bedside.ports.hints import Hints
+from bedside.ports.mail import Mailer
 from bedside.ports.records import Records
 from bedside.tenants.directory import TenantDirectory
 from bedside.wiring.archive import open_archive
-from bedside.wiring.notices import open_announcer, open_metrics
+from bedside.wiring.notices import open_announcer, open_mailer, open_metrics
 from bedside.wiring.queue import open_feed
 from bedside.wiring.registries import pull_map
 
@@ -206,6 +207,11 @@ class Deployment:
         apart = Apart()
         self._closing.append(apart.close)
         return apart
+
+    @cached_property
+    def mailer(self) -> Mailer | None:
+        """Writes to people: invitations, links for forgotten passwords; None without a mail server."""
+        return open_mailer(self.settings, self.log)
 
     def remind(self) -> int:
         """Tell pools again whose hints got lost; return how many were told."""

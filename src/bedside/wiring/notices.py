@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from bedside.errors import ConfigError
 from bedside.log import Log
 from bedside.ports import Clock
+from bedside.ports.mail import Mailer
 from bedside.ports.metrics import Metrics, Unmeasured
 from bedside.ports.notifier import Notifier
 
 if TYPE_CHECKING:
+    from bedside.adapters.notices.mail import MailOptions
     from bedside.config import NotifySettings, Settings
     from bedside.worker.announce import Announcer
 
@@ -46,9 +48,8 @@ def channels_of(settings: "Settings", *, clock: Clock, log: Log) -> list[Channel
     if wanted.webhook_url:
         to = str(hidden("notify.webhook_url", wanted.webhook_url))
         found.append(Channel(name="webhook", to=to, open=lambda: _webhook(wanted, clock)))
-    if wanted.email_to or wanted.smtp_host:
-        people = ", ".join(wanted.email_to) or "nobody"
-        to = f"{people} through {wanted.smtp_host or 'no server'}:{wanted.smtp_port}"
+    if wanted.email_to:
+        to = f"{', '.join(wanted.email_to)} through {wanted.smtp_host or 'no server'}:{wanted.smtp_port}"
         found.append(Channel(name="email", to=to, open=lambda: _mail(wanted)))
     return found
 
@@ -119,19 +120,36 @@ def _webhook(wanted: "NotifySettings", clock: Clock) -> Notifier:
     return Webhook(wanted.webhook_url, secret, now=clock.now)
 
 
-def _mail(wanted: "NotifySettings") -> Notifier:
-    from bedside.adapters.notices.mail import Mail, MailOptions, Security
+def open_mailer(settings: "Settings", log: Log) -> Mailer | None:
+    """Return what writes to one person at a time, or None where there is no mail server, or no usable one."""
+    if not settings.notify.smtp_host:
+        return None
+    from bedside.adapters.notices.mailer import SmtpMailer
 
-    return Mail(
-        MailOptions(
-            sender=wanted.email_from,
-            to=wanted.email_to,
-            host=wanted.smtp_host,
-            port=wanted.smtp_port,
-            security=Security(wanted.smtp_security),
-            user=wanted.smtp_user,
-            password=_secret(wanted, "smtp_password"),
-        )
+    try:
+        return SmtpMailer(_options(settings.notify))
+    except ConfigError as wrong:
+        log("notify.unusable", channel="mail to people", reason=wrong.message, hint=wrong.hint)
+        return None
+
+
+def _mail(wanted: "NotifySettings") -> Notifier:
+    from bedside.adapters.notices.mail import Mail
+
+    return Mail(_options(wanted))
+
+
+def _options(wanted: "NotifySettings") -> "MailOptions":
+    from bedside.adapters.notices.mail import MailOptions, Security
+
+    return MailOptions(
+        sender=wanted.email_from,
+        to=wanted.email_to,
+        host=wanted.smtp_host,
+        port=wanted.smtp_port,
+        security=Security(wanted.smtp_security),
+        user=wanted.smtp_user,
+        password=_secret(wanted, "smtp_password"),
     )
 
 

@@ -8,27 +8,31 @@ from bedside.ports.accounts import Accounts
 if TYPE_CHECKING:
     from bedside.config.portal import PortalSettings
     from bedside.people import People
+    from bedside.people.passwords import Passwords
 
 
-def open_people(accounts: Accounts, clock: Clock, settings: "PortalSettings") -> "People":
+def open_people(
+    accounts: Accounts, clock: Clock, settings: "PortalSettings", passwords: "Passwords | None" = None
+) -> "People":
     """Return what decides about accounts.
 
     Args:
         accounts: Keeps them.
         clock: The time.
         settings: How long sessions last.
+        passwords: Hashes them; None takes Argon2's usual costs.
     """
     from bedside.people import People
     from bedside.people.administration import Administration
     from bedside.people.entering import Entering
     from bedside.people.invitations import Invitations
     from bedside.people.links import Links
-    from bedside.people.passwords import Passwords
+    from bedside.people.passwords import Passwords as Argon2Passwords
     from bedside.people.recovery import Recovery
     from bedside.people.sessions import Sessions
     from bedside.people.tokens import Tokens
 
-    passwords, links = Passwords(), Links(accounts, clock)
+    passwords, links = passwords or Argon2Passwords(), Links(accounts, clock)
     entering = Entering(accounts, passwords, clock)
     return People(
         accounts=accounts,

@@ -65,54 +65,15 @@ class Mail:
     """
 
     def __init__(self, options: MailOptions, *, context: ssl.SSLContext | None = None) -> None:
-        if not options.host or not options.to:
-            missing = "notify.email_to" if options.host else "notify.smtp_host"
-            raise ConfigError(f"{missing}: is empty, so no mail can be sent", hint="bedside config show")
-        if bool(options.user) != bool(options.password):
-            missing = "notify.smtp_password" if options.user else "notify.smtp_user"
-            raise ConfigError(f"{missing}: is empty, but the other is set", hint="bedside config show")
-        for key, address in (("email_from", options.sender), *(("email_to", to) for to in options.to)):
-            _check(address, key)
-        if options.security is Security.NONE and not is_here(options.host):
-            raise ConfigError(
-                f"notify.smtp_security: none is for this machine only, not for {options.host}",
-                hint="bedside config show",
-            )
+        if options.host and not options.to:
+            raise ConfigError("notify.email_to: is empty, so no mail can be sent", hint="bedside config show")
+        check_options(options)
         self._options = options
         self._context = context
 
     def send(self, bulletin: Bulletin) -> None:
         """Hand a bulletin over. See `bedside.ports.notifier.Notifier.send`."""
-        options = self._options
-        try:
-            with self._connected() as server:
-                if options.user:
-                    server.login(options.user, options.password)
-                refused = server.send_message(self._message(bulletin), options.sender, list(options.to))
-        except smtplib.SMTPException as exc:
-            raise _ours(exc, options.host) from exc
-        except (OSError, ssl.SSLError) as exc:
-            raise Unavailable(
-                f"e-mail: {options.host}:{options.port} was not reached ({type(exc).__name__})", hint=_HINT
-            ) from exc
-        if refused:  # the server took it for the others
-            raise ConfigError(
-                f"e-mail: {options.host} refuses {len(refused)} of {len(options.to)} addresses", hint=_HINT
-            )
-
-    def _connected(self) -> smtplib.SMTP:
-        options = self._options
-        context = self._context or ssl.create_default_context()
-        if options.security is Security.TLS:
-            return smtplib.SMTP_SSL(options.host, options.port, timeout=TIMEOUT_S, context=context)
-        server = smtplib.SMTP(options.host, options.port, timeout=TIMEOUT_S)
-        if options.security is Security.STARTTLS:
-            try:
-                server.starttls(context=context)
-            except BaseException:
-                server.close()
-                raise
-        return server
+        hand_over(self._message(bulletin), self._options, self._context)
 
     def _message(self, bulletin: Bulletin) -> EmailMessage:
         options = self._options
@@ -126,6 +87,65 @@ class Mail:
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notes in answer
         message.set_content(bulletin.text)
         return message
+
+
+def check_options(options: MailOptions) -> None:
+    """Refuse what cannot be meant.
+
+    Raises:
+        ConfigError: An address or the server is none, half of a login is missing, or it would travel in
+            clear text.
+    """
+    if not options.host:
+        raise ConfigError("notify.smtp_host: is empty, so no mail can be sent", hint="bedside config show")
+    if bool(options.user) != bool(options.password):
+        missing = "notify.smtp_password" if options.user else "notify.smtp_user"
+        raise ConfigError(f"{missing}: is empty, but the other is set", hint="bedside config show")
+    for key, address in (("email_from", options.sender), *(("email_to", to) for to in options.to)):
+        _check(address, key)
+    if options.security is Security.NONE and not is_here(options.host):
+        raise ConfigError(
+            f"notify.smtp_security: none is for this machine only, not for {options.host}",
+            hint="bedside config show",
+        )
+
+
+def hand_over(message: EmailMessage, options: MailOptions, context: ssl.SSLContext | None) -> None:
+    """Hand a message to the server, for all that the options name.
+
+    Raises:
+        Unavailable: It was not taken now; another try may do.
+        ConfigError: It is refused and will be again.
+    """
+    try:
+        with _connected(options, context) as server:
+            if options.user:
+                server.login(options.user, options.password)
+            refused = server.send_message(message, options.sender, list(options.to))
+    except smtplib.SMTPException as exc:
+        raise _ours(exc, options.host) from exc
+    except (OSError, ssl.SSLError) as exc:
+        raise Unavailable(
+            f"e-mail: {options.host}:{options.port} was not reached ({type(exc).__name__})", hint=_HINT
+        ) from exc
+    if refused:  # the server took it for the others
+        raise ConfigError(
+            f"e-mail: {options.host} refuses {len(refused)} of {len(options.to)} addresses", hint=_HINT
+        )
+
+
+def _connected(options: MailOptions, context: ssl.SSLContext | None) -> smtplib.SMTP:
+    context = context or ssl.create_default_context()
+    if options.security is Security.TLS:
+        return smtplib.SMTP_SSL(options.host, options.port, timeout=TIMEOUT_S, context=context)
+    server = smtplib.SMTP(options.host, options.port, timeout=TIMEOUT_S)
+    if options.security is Security.STARTTLS:
+        try:
+            server.starttls(context=context)
+        except BaseException:
+            server.close()
+            raise
+    return server
 
 
 def _ours(exc: smtplib.SMTPException, host: str) -> BedsideError:

@@ -15,6 +15,13 @@ from bedside.portal.shell.words import LANGUAGES
 Errors = dict[str, str]
 
 
+class Marks(Errors):
+    """What is wrong, for a template: nothing is wrong with a field that is not named."""
+
+    def __missing__(self, field: str) -> str:
+        return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
     """The fields about a person, as they came."""

@@ -1,21 +1,22 @@
-"""The first administrator's link."""
+"""Becoming somebody here: the first administrator's link, and invitations."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from bedside.domain.account import email_of
 from bedside.domain.person import PersonRole
+from bedside.errors import NotFound
 from bedside.people import People
 from bedside.people.passwords import SHORTEST
 from bedside.portal.access.forms import OwnForm
-from bedside.portal.access.need import Anybody
+from bedside.portal.access.need import Anybody, Somebody
 from bedside.portal.access.trail import note
 from bedside.portal.here import Here, InHere
-from bedside.portal.people.filled import AboutYou, Errors, Filled, email_errors, password_errors
+from bedside.portal.people.filled import AboutYou, Errors, Filled, Marks, email_errors, password_errors
 from bedside.portal.people.letting import let_in, place_of
 
 router = APIRouter(include_in_schema=False)
@@ -28,8 +29,9 @@ ALSO = (PersonRole.CLINICIAN, PersonRole.ENGINEER)
 @router.get("/first/{token}")
 def first(request: Request, here: InHere, _: Anybody, token: str) -> Response:
     """Ask the first administrator who they are."""
+    here.attempts.count(place_of(request))
     here.deployment.people.invitations.look_first(token)
-    return _page(request, here, "first", values={"also": True})
+    return form_page(request, here, "first", values={"also": True})
 
 
 @router.post("/first/{token}")
@@ -49,43 +51,98 @@ def first_made(
     here.attempts.count(place_of(request))
     people = here.deployment.people
     people.invitations.look_first(token)
-    errors = about.errors() | email_errors(email) | _password(people, about, email, password, again)
+    errors = about.errors() | email_errors(email) | new_password_errors(people, about, email, password, again)
     if not errors and people.accounts.by_email(email_of(email)) is not None:
         errors = {"email": "people.email_taken"}
     if errors:
-        return _page(
-            request, here, "first", about=about, errors=errors, values={"email": email, "also": also}
-        )
+        return form_page(request, here, "first", about, errors, values={"email": email, "also": also})
     account = people.invitations.join_first(
-        token,
-        email=email,
-        profile=about.profile(),
-        password=password,
-        roles=ALSO if also else (),
+        token, email=email, profile=about.profile(), password=password, roles=ALSO if also else ()
     )
     note(here, account.person, "account.made", object=account.id, detail={"by": "first link"})
     return let_in(request, here, account, by="first link")
 
 
-def _password(people: People, about: Filled, email: str, password: str, again: str) -> Errors:
+@router.get("/join/{token}")
+def join(request: Request, here: InHere, caller: Anybody, token: str) -> Response:
+    """Show what somebody is invited to, and ask who they are, or whether they accept."""
+    here.attempts.count(place_of(request))
+    people = here.deployment.people
+    link = people.invitations.look(token)
+    known = people.accounts.by_email(link.email)
+    if known is None and caller is None:
+        return form_page(request, here, "join", values={"email": link.email, "posts": link.posts})
+    mine = caller is not None and known is not None and caller.account == known.id
+    return here.pages.render(
+        request,
+        "people/accept.html",
+        caller=caller,
+        token=token,
+        posts=link.posts,
+        email=link.email,
+        mine=mine,
+    )
+
+
+@router.post("/join/{token}")
+def joined(
+    request: Request,
+    here: InHere,
+    _: Anybody,
+    __: OwnForm,
+    token: str,
+    about: AboutYou,
+    password: Annotated[str, Form()] = "",
+    again: Annotated[str, Form()] = "",
+) -> Response:
+    """Make the account of somebody who was invited, and let them in."""
+    here.attempts.count(place_of(request))
+    people = here.deployment.people
+    link = people.invitations.look(token)
+    errors = about.errors() | new_password_errors(people, about, link.email, password, again)
+    if errors:
+        return form_page(
+            request, here, "join", about, errors, values={"email": link.email, "posts": link.posts}
+        )
+    account = people.invitations.join(token, profile=about.profile(), password=password)
+    note(here, account.person, "account.made", object=account.id, detail={"by": "invitation", "of": link.id})
+    return let_in(request, here, account, by="invitation")
+
+
+@router.post("/join/{token}/accept")
+def accepted(here: InHere, caller: Somebody, token: str) -> Response:
+    """Give somebody who has an account the roles that they are invited to."""
+    people = here.deployment.people
+    account = people.accounts.account(caller.account)
+    if account is None:
+        raise NotFound("this invitation is for another address")
+    link = people.invitations.look(token)
+    people.invitations.accept(token, account)
+    note(here, caller, "invitation.accepted", object=link.id)
+    return RedirectResponse("/", status_code=303)
+
+
+def new_password_errors(people: People, about: Filled, email: str, password: str, again: str) -> Errors:
+    """Return what is wrong with the password of somebody new."""
     return password_errors(lambda: people.entering.check(password, email, about.name), password, again)
 
 
-def _page(
+def form_page(
     request: Request,
     here: Here,
     kind: str,
-    *,
-    about: Filled | None = None,
+    about: Filled = NOTHING,
     errors: Errors | None = None,
+    *,
     values: Mapping[str, Any] | None = None,
 ) -> Response:
+    """Return a form, with what is wrong in it."""
     return here.pages.render(
         request,
         f"people/{kind}.html",
         status=422 if errors else 200,
-        about=about or NOTHING,
-        errors=errors or {},
+        about=about,
+        errors=Marks(errors or {}),
         shortest=SHORTEST,
         **{"email": "", **(values or {})},
     )

@@ -1,0 +1,201 @@
+"""One's own page: profile, password, sessions and tokens."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, BackgroundTasks, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from bedside.domain.account import AddressTaken
+from bedside.domain.person import Right
+from bedside.errors import NotPermitted
+from bedside.people.passwords import SHORTEST
+from bedside.people.tokens import DAYS, MOST_DAYS, Scope
+from bedside.portal.access.caller import Caller
+from bedside.portal.access.need import Somebody
+from bedside.portal.here import Here, InHere
+from bedside.portal.people import own
+from bedside.portal.people.filled import AboutYou, Errors, Filled, Marks, email_errors, password_errors
+from bedside.portal.people.letting import let_in, place_of
+from bedside.portal.people.mail import link_to, tell
+from bedside.portal.people.nodes import nodes_of
+from bedside.portal.shell.pages import LANGUAGE_COOKIE
+
+router = APIRouter(include_in_schema=False)
+DONE = frozenset({"profile", "email", "password_own", "session", "others", "revoked"})
+
+
+@router.get("/me")
+def me(request: Request, here: InHere, caller: Somebody, done: str = "") -> Response:
+    """Show somebody what is kept about them, and what is theirs."""
+    return _page(request, here, caller, done=done if done in DONE else "")
+
+
+@router.post("/me")
+def described(request: Request, here: InHere, caller: Somebody, about: AboutYou) -> Response:
+    """Change what somebody says of themselves."""
+    if errors := about.errors():
+        return _page(request, here, caller, about=about, errors=errors)
+    own.describe(here, caller, about.profile())
+    answer = _done("profile")
+    answer.delete_cookie(LANGUAGE_COOKIE)  # what this browser was set to by hand; the account's counts now
+    return answer
+
+
+@router.post("/me/email")
+def readdressed(
+    request: Request,
+    here: InHere,
+    caller: Somebody,
+    background: BackgroundTasks,
+    email: Annotated[str, Form()] = "",
+    current: Annotated[str, Form()] = "",
+) -> Response:
+    """Give an account another address; the old one is told."""
+    account = own.own_account(here, caller)
+    errors = email_errors(email)
+    if not errors and not _proves(request, here, caller, current):
+        errors = {"email_current": "people.password_wrong"}
+    if not errors:
+        try:
+            own.change_email(here, caller, email)
+        except AddressTaken:
+            errors = {"email": "people.email_other"}
+    if errors:
+        return _page(request, here, caller, errors=errors, values={"new_email": email})
+    words = here.pages.words(request, caller)
+    tell(background, here, account.email, words, "readdressed", link=link_to(here, "/sign-in"))
+    return _done("email")
+
+
+@router.post("/me/password")
+def password_changed(
+    request: Request,
+    here: InHere,
+    caller: Somebody,
+    background: BackgroundTasks,
+    current: Annotated[str, Form()] = "",
+    password: Annotated[str, Form()] = "",
+    again: Annotated[str, Form()] = "",
+) -> Response:
+    """Give an account another password; all sessions end, and this browser gets a new one."""
+    account = own.own_account(here, caller)
+    check = here.deployment.people.entering.check
+    errors = password_errors(lambda: check(password, account.email, account.profile.name), password, again)
+    if not _proves(request, here, caller, current):
+        errors = {"current": "people.password_wrong", **errors}
+    if errors:
+        return _page(request, here, caller, errors=errors)
+    after = own.change_password(here, caller, password)
+    words = here.pages.words(request, caller)
+    tell(background, here, account.email, words, "password", link=link_to(here, "/recover"))
+    return let_in(request, here, after, by="password", onward="/me?done=password_own")
+
+
+@router.post("/me/sessions/others/end")
+def others_ended(here: InHere, caller: Somebody) -> Response:
+    """End all sessions but this one."""
+    own.end_other_sessions(here, caller)
+    return _done("others")
+
+
+@router.post("/me/sessions/{session_id}/end")
+def session_ended(here: InHere, caller: Somebody, session_id: str) -> Response:
+    """End one session."""
+    own.end_session(here, caller, session_id)
+    return _done("session")
+
+
+@router.post("/me/tokens")
+def token_made(
+    request: Request,
+    here: InHere,
+    caller: Somebody,
+    token_name: Annotated[str, Form()] = "",
+    days: Annotated[str, Form()] = str(DAYS),
+    rights: Annotated[list[Right] | None, Form()] = None,
+    nodes: Annotated[list[str] | None, Form()] = None,
+) -> Response:
+    """Make a token, and show it this once."""
+    errors: Errors = {}
+    if not token_name.strip() or len(token_name) > 200:
+        errors["token_name"] = "people.token_name_missing"  # noqa: S105 - the key of a text
+    if not days.isdecimal() or not 1 <= int(days) <= MOST_DAYS:
+        errors["days"] = "people.token_days_wrong"
+    values = {"token_name": token_name, "days": days}
+    if errors:
+        return _page(request, here, caller, errors=errors, values=values)
+    scope = Scope(
+        name=token_name,
+        days=int(days),
+        rights=tuple(rights or ()),
+        nodes=tuple(node for node in nodes or () if node),
+    )
+    try:
+        _, secret = own.make_token(here, caller, scope)
+    except NotPermitted:
+        errors = {"scope": "people.token_too_wide"}
+        return _page(request, here, caller, errors=errors, values=values)
+    return _page(request, here, caller, values={"secret": secret})
+
+
+@router.post("/me/tokens/{token_id}/revoke")
+def token_revoked(here: InHere, caller: Somebody, token_id: str) -> Response:
+    """End a token."""
+    own.revoke_token(here, caller, token_id)
+    return _done("revoked")
+
+
+def _proves(request: Request, here: Here, caller: Caller, password: str) -> bool:
+    """Whether somebody at a browser that is signed in knows the account's password; tries are counted."""
+    account = own.own_account(here, caller)
+    here.attempts.count(place_of(request), account.email)
+    if not here.deployment.people.entering.proves(account, password):
+        return False
+    here.attempts.forgive(account.email)
+    return True
+
+
+def _done(what: str) -> RedirectResponse:
+    return RedirectResponse(f"/me?done={what}", status_code=303)
+
+
+def _page(
+    request: Request,
+    here: Here,
+    caller: Caller,
+    *,
+    about: Filled | None = None,
+    errors: Errors | None = None,
+    done: str = "",
+    values: dict[str, Any] | None = None,
+) -> Response:
+    account = own.own_account(here, caller)
+    profile = account.profile
+    shown = about or Filled(
+        name=profile.name,
+        department=profile.department,
+        organisation=profile.organisation,
+        profession=profile.profession,
+        phone=profile.phone,
+        language=profile.language,
+    )
+    rights = [right for right in Right if caller.person.nodes(right)]
+    given = {"new_email": "", "token_name": "", "days": str(DAYS), "secret": "", **(values or {})}
+    return here.pages.render(
+        request,
+        "people/me.html",
+        caller=caller,
+        status=422 if errors else 200,
+        account=account,
+        about=shown,
+        errors=Marks(errors or {}),
+        done=done,
+        shortest=SHORTEST,
+        most_days=MOST_DAYS,
+        rights=rights,
+        nodes=nodes_of(here, caller.person, rights),
+        sessions=own.sessions(here, caller),
+        tokens=own.tokens(here, caller),
+        **given,
+    )

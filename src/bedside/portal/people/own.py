@@ -1,0 +1,149 @@
+"""What people do to their own account, the same by page and by script; each is noted in the trail."""
+
+from datetime import datetime
+
+from bedside.domain.account import Account, ApiToken, Profile, Session, email_of
+from bedside.domain.person import Right
+from bedside.errors import NotFound, NotPermitted
+from bedside.people.tokens import Scope
+from bedside.portal.access.caller import Caller, Means
+from bedside.portal.access.trail import note
+from bedside.portal.here import Here
+
+
+def own_account(here: Here, caller: Caller) -> Account:
+    """Return the caller's account.
+
+    Raises:
+        NotFound: They have none here: another issuer keeps it.
+    """
+    account = here.deployment.people.accounts.account(caller.account) if caller.account else None
+    if account is None:
+        raise NotFound("you have no account here", hint="whoever issued your token keeps it")
+    return account
+
+
+def own_token(here: Here, caller: Caller) -> ApiToken | None:
+    """Return the token that the caller asks by, or None in a session."""
+    if caller.means is Means.SESSION:
+        return None
+    tokens = here.deployment.people.tokens.of(caller.account)
+    return next((token for token in tokens if token.id == caller.credential), None)
+
+
+def must_be_whole(here: Here, caller: Caller) -> None:
+    """Refuse a token that was made for less than all that its owner may: the account is not its business.
+
+    Raises:
+        NotPermitted: It is such a one.
+    """
+    token = own_token(here, caller)
+    if token is not None and (token.rights or token.nodes):
+        raise NotPermitted("this token is for less than the whole account", hint="sign in at /me")
+
+
+def describe(here: Here, caller: Caller, profile: Profile) -> Account:
+    """Change what somebody says of themselves."""
+    must_be_whole(here, caller)
+    account = own_account(here, caller)
+    note(here, caller, "account.changed", object=account.id)
+    return here.deployment.people.entering.describe(account, profile)
+
+
+def change_email(here: Here, caller: Caller, email: str) -> Account:
+    """Give an account another address; whoever calls has asked for the password.
+
+    Raises:
+        UsageError: It is none, or another account's.
+    """
+    must_be_whole(here, caller)
+    account = own_account(here, caller)
+    address = email_of(email)
+    note(here, caller, "account.email_changed", object=account.id)
+    return here.deployment.people.entering.readdress(account, address)
+
+
+def change_password(here: Here, caller: Caller, password: str) -> Account:
+    """Give an account another password; all its sessions end. Whoever calls has asked for the old one.
+
+    Raises:
+        WeakPassword: The password is one.
+    """
+    must_be_whole(here, caller)
+    account = own_account(here, caller)
+    entering = here.deployment.people.entering
+    entering.check(password, account.email, account.profile.name)
+    note(here, caller, "account.password_changed", object=account.id, detail={"by": "owner"})
+    return entering.change_password(account, password)
+
+
+def sessions(here: Here, caller: Caller) -> list[Session]:
+    """Return the sessions of the caller's account."""
+    return list(here.deployment.people.sessions.of(own_account(here, caller).id))
+
+
+def end_session(here: Here, caller: Caller, session_id: str) -> None:
+    """End one of the caller's sessions.
+
+    Raises:
+        NotFound: They have no such session.
+    """
+    must_be_whole(here, caller)
+    account = own_account(here, caller)
+    if not any(session.id == session_id for session in sessions(here, caller)):
+        raise NotFound("no such session")
+    note(here, caller, "session.ended", object=session_id)
+    here.deployment.people.accounts.end_sessions(account.id, only=session_id)
+
+
+def end_other_sessions(here: Here, caller: Caller) -> int:
+    """End all sessions of the caller but the one that asks; return how many."""
+    must_be_whole(here, caller)
+    account = own_account(here, caller)
+    note(here, caller, "session.others_ended", object=account.id)
+    but = caller.credential if caller.means is Means.SESSION else ""
+    return here.deployment.people.accounts.end_sessions(account.id, but=but)
+
+
+def tokens(here: Here, caller: Caller) -> list[ApiToken]:
+    """Return the caller's tokens that are good still, the newest first."""
+    now = here.deployment.clock.now()
+    made = here.deployment.people.tokens.of(own_account(here, caller).id)
+    return [token for token in made if token.expires_at > now]
+
+
+def make_token(here: Here, caller: Caller, scope: Scope) -> tuple[ApiToken, str]:
+    """Make a token; return it and its secret, which is shown this once.
+
+    Raises:
+        UsageError: See `bedside.people.tokens.Tokens.make`.
+        NotPermitted: It would be for more than the caller may.
+    """
+    account = own_account(here, caller)
+    by = own_token(here, caller)
+    token, secret = here.deployment.people.tokens.make(account, scope, by=by)
+    note(
+        here, caller, "token.made", object=token.id, detail=_said(token.rights, token.nodes, token.expires_at)
+    )
+    return token, secret
+
+
+def revoke_token(here: Here, caller: Caller, token_id: str) -> None:
+    """End a token of the caller's; a token may end itself, and others only where it is for everything.
+
+    Raises:
+        NotFound: They have no such token.
+    """
+    if caller.means is Means.SESSION or token_id != caller.credential:
+        must_be_whole(here, caller)
+    account = own_account(here, caller)
+    here.deployment.people.tokens.revoke(account.id, token_id)
+    note(here, caller, "token.revoked", object=token_id)
+
+
+def _said(rights: tuple[Right, ...], nodes: tuple[str, ...], until: datetime) -> dict[str, str]:
+    return {
+        "rights": " ".join(rights) or "all",
+        "nodes": " ".join(nodes) or "all",
+        "until": until.date().isoformat(),
+    }

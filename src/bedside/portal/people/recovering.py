@@ -1,0 +1,132 @@
+"""A password that was forgotten: asking for a link, and choosing another password by it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from bedside.errors import TooMany
+from bedside.people.passwords import SHORTEST
+from bedside.portal.access.forms import OwnForm
+from bedside.portal.access.need import Anybody
+from bedside.portal.access.trail import note
+from bedside.portal.here import Here, InHere
+from bedside.portal.people.filled import Errors, Marks, password_errors
+from bedside.portal.people.letting import place_of
+from bedside.portal.people.mail import link_to, send, written
+from bedside.portal.shell.words import Words, chosen
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/recover")
+def recover(request: Request, here: InHere, _: Anybody) -> Response:
+    """Ask for an address, or say who can help where no mail can be sent."""
+    return _page(request, here)
+
+
+@router.post("/recover")
+def recovering(
+    request: Request,
+    here: InHere,
+    _: Anybody,
+    __: OwnForm,
+    background: BackgroundTasks,
+    email: Annotated[str, Form()] = "",
+) -> Response:
+    """Send a link, if the address has an account; the answer does not say whether, nor does its time."""
+    try:
+        here.attempts.count(place_of(request), f"recover {email}")
+    except TooMany as many:
+        wait = max(1, round(many.retry_after_s / 60))
+        headers = {"Retry-After": str(many.retry_after_s)}
+        return _page(request, here, status=429, wait_min=wait, headers=headers)
+    if here.deployment.mailer is not None:
+        spoken = here.pages.words(request).language
+        background.add_task(_send_link, here, email, spoken)
+    return _page(request, here, sent=True)
+
+
+@router.get("/recover/{token}")
+def choose(request: Request, here: InHere, _: Anybody, token: str) -> Response:
+    """Ask for another password."""
+    here.attempts.count(place_of(request))
+    account = here.deployment.people.recovery.look(token)
+    return here.pages.render(
+        request, "people/choose.html", email=account.email, errors=Marks(), shortest=SHORTEST
+    )
+
+
+@router.post("/recover/{token}")
+def chosen_anew(
+    request: Request,
+    here: InHere,
+    _: Anybody,
+    __: OwnForm,
+    token: str,
+    password: Annotated[str, Form()] = "",
+    again: Annotated[str, Form()] = "",
+) -> Response:
+    """Give the account its other password; whoever has it signs in with it."""
+    here.attempts.count(place_of(request))
+    people = here.deployment.people
+    account = people.recovery.look(token)
+    errors = password_errors(
+        lambda: people.entering.check(password, account.email, account.profile.name), password, again
+    )
+    if errors:
+        return here.pages.render(
+            request,
+            "people/choose.html",
+            status=422,
+            email=account.email,
+            errors=Marks(errors),
+            shortest=SHORTEST,
+        )
+    note(here, account.person, "account.password_changed", object=account.id, detail={"by": "link"})
+    people.recovery.choose(token, password)
+    return RedirectResponse("/sign-in?done=password", status_code=303)
+
+
+def _send_link(here: Here, email: str, spoken: str) -> None:
+    mailer = here.deployment.mailer
+    found = here.deployment.people.recovery.ask(email)
+    if found is None or mailer is None:
+        return
+    account, secret = found
+    note(here, None, "account.recovery_sent", object=account.id)
+    words = Words(chosen(account.profile.language or spoken, ""))
+    link = link_to(here, f"/recover/{secret}")
+    send(here, mailer, written(words, account.email, "recover", link=link), "recover")
+
+
+def _choose_page(request: Request, here: Here, email: str, errors: Errors | None = None) -> Response:
+    return here.pages.render(
+        request,
+        "people/choose.html",
+        status=422 if errors else 200,
+        email=email,
+        errors=Marks(errors or {}),
+        shortest=SHORTEST,
+    )
+
+
+def _page(
+    request: Request,
+    here: Here,
+    *,
+    status: int = 200,
+    sent: bool = False,
+    wait_min: int = 0,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    return here.pages.render(
+        request,
+        "people/recover.html",
+        status=status,
+        headers=headers,
+        sent=sent,
+        wait_min=wait_min,
+        by_mail=here.deployment.mailer is not None,
+    )
