@@ -1,0 +1,132 @@
+"""OHIF in a real browser over our DICOMweb: images and segmentation by their pixels, and a correction."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless
+
+from bedside.domain.judgement import Verdict
+from bedside.phantom.study import write_study
+from bedside.ports.judgements import JudgementFilter
+from portal_results import TENANT, ResultSite
+from portal_site import Site
+from portal_studies import arrived
+
+pytestmark = pytest.mark.needs("chromium", "OHIF")
+#: A pixel of a segment has a colour; images are grey.
+COLOURED = 12
+#: A browser reads 17 MB of script before OHIF begins, on a busy machine.
+BEGINS_MS = 40_000
+
+
+def at(page: Page, name: str) -> Locator:
+    """Return a part of the viewer by its own name for it."""
+    return page.locator(f'[data-cy="{name}"]').first
+
+
+def pixels(page: Page) -> NDArray[np.int16]:
+    """Return what the viewport shows, (rows, columns, 3); the overlays' texts are at its rim."""
+    shown = at(page, "viewport-pane").locator("canvas").first.screenshot()
+    array = np.asarray(Image.open(io.BytesIO(shown)).convert("RGB"), dtype=np.int16)
+    rows, columns = (size // 8 for size in array.shape[:2])
+    return array[rows:-rows, columns:-columns]
+
+
+def coloured(array: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Return where a picture is not grey."""
+    spread: NDArray[np.bool_] = array.max(axis=2) - array.min(axis=2) > COLOURED
+    return spread
+
+
+def until(page: Page, holds: Callable[[NDArray[np.int16]], bool]) -> NDArray[np.int16]:
+    """Look until a picture is as it should be, and return it; fails with the last."""
+    for _ in range(60):
+        shown = pixels(page)
+        if holds(shown):
+            return shown
+        page.wait_for_timeout(150)
+    raise AssertionError(f"mean {shown.mean():.1f}, {int(coloured(shown).sum())} coloured pixels")
+
+
+def test_a_result_opens_with_its_segmentation_and_a_correction_comes_back(
+    results: ResultSite, served: Callable[[Site], str], page: Page
+) -> None:
+    while results.deployment.cataloguer.step():
+        pass
+    address = served(results)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{address}{results.page}/images")
+
+    # The segmentation is listed, and lies over the images: on the patient's left, the picture's right.
+    expect(at(page, "data-row-title")).to_have_text("spleen", timeout=BEGINS_MS)
+    shown = until(page, lambda array: array.mean() > 10 and coloured(array).sum() > 100)
+    columns = np.nonzero(coloured(shown))[1]
+    assert columns.mean() > shown.shape[1] / 2
+
+    # It can be hidden and shown.
+    at(page, "data-row-visibility-toggle").click()
+    until(page, lambda array: not coloured(array).any() and array.mean() > 10)
+    at(page, "data-row-visibility-toggle").click()
+    first = until(page, lambda array: coloured(array).sum() > 100)
+
+    # The wheel leads through the stack.
+    number = at(page, "viewport-overlay-bottom-right")
+    before = number.inner_text()
+    at(page, "viewport-pane").hover()
+    for _ in range(3):
+        page.mouse.wheel(0, 100)
+        page.wait_for_timeout(100)
+    expect(number).not_to_have_text(before)
+    until(page, lambda array: array.mean() > 10 and abs(array - first).mean() > 0.5)
+
+    # What is drawn and stored comes back as a correction of this result.
+    at(page, "Brush-btn").click()
+    box = at(page, "viewport-pane").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 3, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 3 + 40, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    at(page, "segmentation-collapsed-more-btn-Labelmap").click()
+    page.get_by_role("menuitem", name="Export").press("ArrowRight")
+    page.get_by_role("menuitem", name="DICOM SEG").click()
+    with page.expect_response(lambda answer: answer.request.method == "POST") as stored:
+        page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    assert stored.value.status == 200, stored.value.text()
+    where = JudgementFilter(job_id=results.made.job_id, verdicts=frozenset({Verdict.CORRECTED}))
+    (judgement,) = results.deployment.records.judgements.find(TENANT, where)
+    assert judgement.correction is not None
+    (label,) = judgement.correction.labels
+    assert label.label == "spleen" and 0 < label.dice < 1
+
+    assert all(url.startswith((f"{address}/", "data:", "blob:")) for url in asked)
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
+def test_compressed_images_are_decoded_in_the_browser(
+    portal: Site, served: Callable[[Site], str], page: Page, tmp_path: Path, made_result: object, syntax: UID
+) -> None:
+    from portal_results import SEED, Made
+
+    assert isinstance(made_result, Made)
+    paths = write_study(tmp_path / "study", made_result.phantom, seed=SEED)[18:24]
+    for path in paths:
+        instance = pydicom.dcmread(path)
+        instance.compress(syntax, generate_instance_uid=False)
+        instance.save_as(path)
+    arrival = arrived(portal.deployment, paths)
+    while portal.deployment.cataloguer.step():
+        pass
+    address = served(portal)
+    with page.expect_response(lambda answer: answer.url.endswith(".wasm")) as decoder:
+        page.goto(f"{address}/t/{TENANT}/studies/{arrival.id}/images")
+    assert decoder.value.ok
+    until(page, lambda array: array.mean() > 10)
