@@ -80,40 +80,40 @@ def instance_row(source: Source, instance: Catalogued) -> Row:
     }
 
 
-def study(row: Found[Any], prefix: str = "") -> Study:
-    """Return a study from its row, whose columns begin with ``prefix``."""
+def study(row: Found[Any]) -> Study:
+    """Return a study from its row."""
     values = row._mapping
     return Study(
-        tenant=values[f"{prefix}tenant"],
-        study_uid=values[f"{prefix}study_uid"],
-        attributes=values[f"{prefix}attributes"],
-        modalities=tuple(values[f"{prefix}modalities"]),
-        series=values[f"{prefix}series"],
-        instances=values[f"{prefix}instances"],
-        revision=values[f"{prefix}revision"],
+        tenant=values["tenant"],
+        study_uid=values["study_uid"],
+        attributes=values["attributes"],
+        modalities=tuple(values["modalities"]),
+        series=values["series"],
+        instances=values["instances"],
+        revision=values["revision"],
     )
 
 
-def series(row: Found[Any], prefix: str = "") -> Series:
+def series(row: Found[Any]) -> Series:
     """Return a series from its row."""
     values = row._mapping
     return Series(
-        tenant=values[f"{prefix}tenant"],
-        study_uid=values[f"{prefix}study_uid"],
-        series_uid=values[f"{prefix}series_uid"],
-        attributes=values[f"{prefix}attributes"],
-        instances=values[f"{prefix}instances"],
+        tenant=values["tenant"],
+        study_uid=values["study_uid"],
+        series_uid=values["series_uid"],
+        attributes=values["attributes"],
+        instances=values["instances"],
     )
 
 
-def instance(row: Found[Any], prefix: str = "") -> Instance:
+def instance(row: Found[Any]) -> Instance:
     """Return an instance from its row."""
     values = row._mapping
     names = ("tenant", "study_uid", "series_uid", "sop_instance_uid", "sop_class_uid", "transfer_syntax_uid")
     more = ("attributes", "key", "size_bytes", "source_id")
     return Instance(
-        **{name: values[prefix + name] for name in (*names, *more)},
-        kind=SourceKind(values[f"{prefix}kind"]),
+        **{name: values[name] for name in (*names, *more)},
+        kind=SourceKind(values["kind"]),
     )
 
 

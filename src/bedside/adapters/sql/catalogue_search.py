@@ -1,6 +1,6 @@
 """Searching the catalogue: from matches to one statement."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -18,20 +18,17 @@ _TABLES = {
     Level.INSTANCE: catalogue_instances,
 }
 _HEAVY = frozenset({"metadata", "layout"})
+#: Asked for at once; databases take no more parameters in one statement.
+_AT_ONCE = 500
 
 
 def searched(connection: Connection, tenant: str, search: Search) -> Sequence[Found]:
     """Return what meets a search."""
     levels = [Level.STUDY, Level.SERIES, Level.INSTANCE][: list(Level).index(search.level) + 1]
     tables = [_TABLES[level] for level in levels]
-    query = select(
-        *(
-            column.label(f"{level.value}_{column.name}")
-            for level, table in zip(levels, tables, strict=True)
-            for column in table.c
-            if column.name not in _HEAVY
-        )
-    ).where(*(table.c.tenant == tenant for table in tables))
+    query = select(*(column for column in tables[-1].c if column.name not in _HEAVY)).where(
+        *(table.c.tenant == tenant for table in tables)
+    )
     for above, table in pairwise(tables):
         query = query.where(*_joined(above, table))
     if search.study_uid:
@@ -40,7 +37,7 @@ def searched(connection: Connection, tenant: str, search: Search) -> Sequence[Fo
         query = query.where(*(table.c.series_uid == search.series_uid for table in tables[1:]))
     query = query.where(*(_condition(match, search.level) for match in search.matches))
     query = query.order_by(*_order(search.level)).limit(search.limit).offset(search.offset)
-    return [_found(row, search.level) for row in connection.execute(query)]
+    return _found(connection, tenant, search.level, connection.execute(query).all())
 
 
 def _joined(above: Table, table: Table) -> list[ColumnElement[bool]]:
@@ -84,9 +81,31 @@ def _meets(column: ColumnElement[str], match: Match) -> ColumnElement[bool]:
     return and_(*bounds)
 
 
-def _found(row: Any, level: Level) -> Found:
-    return Found(
-        study=rows.study(row, "study_"),
-        series=None if level is Level.STUDY else rows.series(row, "series_"),
-        instance=rows.instance(row, "instance_") if level is Level.INSTANCE else None,
-    )
+def _found(connection: Connection, tenant: str, level: Level, hits: Sequence[Any]) -> list[Found]:
+    """Return hits with what they lie in: read once each, since many hits lie in one."""
+    if level is Level.STUDY:
+        return [Found(study=rows.study(hit)) for hit in hits]
+    uids = sorted({hit.study_uid for hit in hits})
+    studies = {row.study_uid: rows.study(row) for row in _of(connection, catalogue_studies, tenant, uids)}
+    if level is Level.SERIES:
+        return [Found(study=studies[hit.study_uid], series=rows.series(hit)) for hit in hits]
+    series = {
+        (row.study_uid, row.series_uid): rows.series(row)
+        for row in _of(connection, catalogue_series, tenant, uids)
+    }
+    return [
+        Found(
+            study=studies[hit.study_uid],
+            series=series[hit.study_uid, hit.series_uid],
+            instance=rows.instance(hit),
+        )
+        for hit in hits
+    ]
+
+
+def _of(connection: Connection, table: Table, tenant: str, study_uids: Sequence[str]) -> Iterator[Any]:
+    for first in range(0, len(study_uids), _AT_ONCE):
+        some = study_uids[first : first + _AT_ONCE]
+        yield from connection.execute(
+            select(table).where(table.c.tenant == tenant, table.c.study_uid.in_(some))
+        )

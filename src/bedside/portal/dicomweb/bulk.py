@@ -10,14 +10,14 @@ from starlette.responses import Response
 
 from bedside.dicom.bulk import value_bytes
 from bedside.domain.catalogue import Bulk, Instance
-from bedside.domain.person import Right
 from bedside.errors import NotFound
-from bedside.portal.access.need import Place, within
+from bedside.portal.access.need import Place
 from bedside.portal.dicomweb.accept import EXPLICIT_LITTLE, OCTETS, UNCOMPRESSED, refuse, wanted
 from bedside.portal.dicomweb.cached import PRIVATE, tag_of, unchanged
 from bedside.portal.dicomweb.desk import Desk, desk_of
 from bedside.portal.dicomweb.frames import frames_of
 from bedside.portal.dicomweb.multipart import Multipart
+from bedside.portal.dicomweb.need import reading
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _PIXELS = "7FE00010"
@@ -32,7 +32,7 @@ async def bulk_data(
     series_uid: str,
     sop_instance_uid: str,
     path: str,
-    place: Place = Depends(within(Right.READ)),
+    place: Place = Depends(reading()),
 ) -> Response:
     """Return one value, by the address that the metadata names."""
 

@@ -23,7 +23,11 @@ from bedside.wiring import Deployment
 
 #: What is remembered of an instance is asked anew after so long.
 FRESH_S = 5.0
+#: And what is remembered of a study, whose revision says whether its metadata changed.
+STUDY_FRESH_S = 1.0
 _REMEMBERED = 4096
+#: Who asks, and that they may, is believed for so long.
+BELIEVED_S = 2.0
 #: A study that somebody has looked at is noted again after so long in the same session.
 NOTED_S = 8 * 3600.0
 
@@ -68,7 +72,9 @@ class Desk:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
+        self._studies: Remembered[Study] = Remembered(_REMEMBERED, STUDY_FRESH_S)
         self._instances: Remembered[tuple[Instance, Layout]] = Remembered(_REMEMBERED, FRESH_S)
+        self.places: Remembered[Place] = Remembered(_REMEMBERED, BELIEVED_S)
         self._noted: Remembered[bool] = Remembered(_REMEMBERED, NOTED_S)
 
     def study(self, tenant: str, study_uid: str) -> Study:
@@ -77,10 +83,14 @@ class Desk:
         Raises:
             NotFound: The tenant has none of that UID.
         """
+        found = self._studies.get((tenant, study_uid))
+        if found is not None:
+            return found
         self._deployment.cataloguer.bring(tenant, study_uid)
         found = self._deployment.records.catalogue.study(tenant, study_uid)
         if found is None:
             raise NotFound("no such study in this tenant")
+        self._studies.put((tenant, study_uid), found)
         return found
 
     def instances(self, tenant: str, study_uid: str, series_uid: str = "") -> Sequence[Instance]:

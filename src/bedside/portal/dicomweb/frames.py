@@ -15,9 +15,8 @@ from starlette.responses import Response, StreamingResponse
 
 from bedside.dicom.native import can_be_native, frame_bytes
 from bedside.domain.catalogue import Instance, Layout
-from bedside.domain.person import Right
 from bedside.errors import NotFound
-from bedside.portal.access.need import Place, within
+from bedside.portal.access.need import Place
 from bedside.portal.dicomweb.accept import (
     ANY,
     EXPLICIT_LITTLE,
@@ -30,6 +29,7 @@ from bedside.portal.dicomweb.accept import (
 from bedside.portal.dicomweb.cached import PRIVATE, tag_of, unchanged
 from bedside.portal.dicomweb.desk import Desk, desk_of
 from bedside.portal.dicomweb.multipart import Multipart
+from bedside.portal.dicomweb.need import reading
 
 #: More than so many bytes are sent piece by piece.
 _AT_ONCE_BYTES = 8 * 2**20
@@ -67,7 +67,7 @@ async def frames(
     series_uid: str,
     sop_instance_uid: str,
     frame_list: str,
-    place: Place = Depends(within(Right.READ)),
+    place: Place = Depends(reading()),
 ) -> Response:
     """Return frames by number, from 1."""
 

@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bedside.domain.catalogue import BULK_MARK, Instance
-from bedside.domain.person import Right
 from bedside.errors import NotFound
-from bedside.portal.access.need import Place, within
+from bedside.portal.access.need import Place
 from bedside.portal.dicomweb.accept import chosen_json
 from bedside.portal.dicomweb.answer import address_of
 from bedside.portal.dicomweb.cached import PRIVATE, tag_of, unchanged
 from bedside.portal.dicomweb.desk import Remembered, base_of, desk_of
+from bedside.portal.dicomweb.need import reading
 
 _MARK: Final = b'"BulkDataURI":"' + BULK_MARK.replace("\0", "\\u0000").encode()
 #: Below this many bytes packing costs more than it saves.
@@ -29,7 +29,7 @@ _KEPT: Remembered[bytes] = Remembered(32, 600.0)
 _KEPT_BYTES = 16 * 2**20
 
 router = APIRouter(prefix="/dicomweb/{tenant}/studies", include_in_schema=False)
-_READ = Depends(within(Right.READ))
+_READ = Depends(reading())
 
 
 @router.get("/{study_uid}/metadata")

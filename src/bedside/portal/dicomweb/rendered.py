@@ -11,13 +11,13 @@ from starlette.responses import Response
 
 from bedside.dicom.render import FORMATS, MAX_SIDE_PX, Look, Viewport, Window, rendered
 from bedside.domain.catalogue import Instance, Layout, text_of
-from bedside.domain.person import Right
 from bedside.errors import NotFound, UsageError
-from bedside.portal.access.need import Place, within
+from bedside.portal.access.need import Place
 from bedside.portal.dicomweb.accept import choose
 from bedside.portal.dicomweb.cached import PRIVATE, tag_of, unchanged
 from bedside.portal.dicomweb.desk import Desk, desk_of
 from bedside.portal.dicomweb.frames import numbers_of
+from bedside.portal.dicomweb.need import reading
 
 _FUNCTIONS = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
 _THUMBNAIL = Viewport(width=200, height=200)
@@ -25,7 +25,7 @@ _THUMBNAIL = Viewport(width=200, height=200)
 _DERIVED = frozenset({"SEG", "SR", "PR", "KO", "RTSTRUCT", "DOC", "M3D"})
 
 router = APIRouter(prefix="/dicomweb/{tenant}/studies", include_in_schema=False)
-_READ = Depends(within(Right.READ))
+_READ = Depends(reading())
 _INSTANCE = "/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}"
 
 

@@ -16,17 +16,19 @@ from starlette.responses import Response, StreamingResponse
 from bedside.dicom.native import can_be_native
 from bedside.dicom.transcode import to_explicit_little
 from bedside.domain.catalogue import Instance
-from bedside.domain.person import Right
-from bedside.portal.access.need import Place, within
+from bedside.portal.access.need import Place
 from bedside.portal.dicomweb.accept import ANY, DICOM, EXPLICIT_LITTLE, refuse, wanted
 from bedside.portal.dicomweb.cached import PRIVATE, tag_of, unchanged
 from bedside.portal.dicomweb.desk import Desk, desk_of
 from bedside.portal.dicomweb.multipart import Multipart
+from bedside.portal.dicomweb.need import reading
 
 _PIECE_BYTES = 2**20
+#: More than so many bytes are sent piece by piece.
+_AT_ONCE_BYTES = 8 * 2**20
 
 router = APIRouter(prefix="/dicomweb/{tenant}/studies", include_in_schema=False)
-_READ = Depends(within(Right.READ))
+_READ = Depends(reading())
 
 
 @router.get("/{study_uid}")
@@ -99,9 +101,17 @@ def _given(
         headers["Content-Type"] = _content_type(given[0], as_stored)
         if as_stored:
             headers["Content-Length"] = str(given[0].size_bytes)
+        if as_stored and given[0].size_bytes <= _AT_ONCE_BYTES:
+            return Response(b"".join(_file(desk, place, given[0], as_stored)), status, headers=headers)
         return StreamingResponse(_file(desk, place, given[0], as_stored), status, headers=headers)
     several = Multipart(media_type=DICOM)
     headers["Content-Type"] = several.content_type
+    at_once = False
+    if as_stored:
+        at_once = sum(one.size_bytes for one in given) <= _AT_ONCE_BYTES
+        heads = sum(len(several.head(_content_type(one, as_stored))) for one in given)
+        files = sum(one.size_bytes + len(several.tail) for one in given)
+        headers["Content-Length"] = str(heads + files + len(several.end))
 
     def parts() -> Iterator[bytes]:
         for one in given:
@@ -110,6 +120,8 @@ def _given(
             yield several.tail
         yield several.end
 
+    if at_once:
+        return Response(b"".join(parts()), status, headers=headers)
     return StreamingResponse(parts(), status, headers=headers)
 
 

@@ -13,12 +13,12 @@ from starlette.responses import Response
 from bedside.dicom.names import path_of
 from bedside.domain.catalogue import FIELDS, MODALITIES, Field, Found, Level
 from bedside.domain.matching import Match, match_of
-from bedside.domain.person import Right
 from bedside.errors import UsageError
-from bedside.portal.access.need import Place, within
+from bedside.portal.access.need import Place
 from bedside.portal.dicomweb.accept import chosen_json
 from bedside.portal.dicomweb.answer import of_instance, of_series, of_study
 from bedside.portal.dicomweb.desk import base_of, desk_of
+from bedside.portal.dicomweb.need import reading
 from bedside.ports.catalogue import Search
 
 #: Results at most, whatever is asked for; a study has seldom more instances.
@@ -39,7 +39,7 @@ _BY_TAG: Mapping[str, Field] = {one.tag: one for one in (*FIELDS, MODALITIES)}
 _ORDER = list(Level)
 
 router = APIRouter(prefix="/dicomweb/{tenant}", include_in_schema=False)
-_READ = Depends(within(Right.READ))
+_READ = Depends(reading())
 
 
 @dataclass(slots=True)
