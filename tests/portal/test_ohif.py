@@ -117,6 +117,13 @@ def test_where_it_is_missing_the_links_say_so_and_lead_to_our_own_viewer(
     assert results.client.get(f"/ohif/{TENANT}/segmentation").status_code == 503
 
 
+def test_pages_of_results_and_studies_lead_there(results: ResultSite, viewer: Path) -> None:
+    study = f"/t/{TENANT}/studies/{results.made.arrival_id}"
+    for page in (results.page, study):
+        assert f'href="{page}/images">View images</a>' in results.client.get(page).text
+    assert "View images" not in results.asks(ENGINEER).get(study).text
+
+
 @pytest.mark.needs("NiiVue")
 def test_big_files_of_others_travel_packed_where_a_browser_takes_them(portal: Site) -> None:
     packed = portal.client.get("/vendor/niivue/index.js")
