@@ -1,6 +1,7 @@
 """The section ``[portal]``: pages and API that `bedside serve` offers to browsers and scripts."""
 
 from enum import StrEnum
+from typing import Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -41,6 +42,9 @@ class PortalSettings(BaseModel):
         False, description="Whether people may ask for an account; an administrator approves it."
     )
 
+    second_factor_for: tuple[Literal["viewer", "clinician", "engineer", "admin"], ...] = Field(
+        (), description="Roles whose people must set up a second factor."
+    )
     archives: tuple[str, ...] = Field(
         (),
         description="Folders, or s3://BUCKET/PREFIX, into which administrators may archive tenants; "

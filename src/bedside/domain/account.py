@@ -178,6 +178,7 @@ class LinkKind(StrEnum):
     FIRST = "first"  # makes the first administrator's account
     INVITATION = "invitation"  # makes an account with roles
     RECOVERY = "recovery"  # lets somebody choose a new password
+    HALFWAY = "halfway"  # knew the password, and is asked for a code now; lies in a cookie
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

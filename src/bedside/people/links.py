@@ -14,6 +14,7 @@ VALID = {
     LinkKind.FIRST: timedelta(hours=24),
     LinkKind.INVITATION: timedelta(days=7),
     LinkKind.RECOVERY: timedelta(hours=1),
+    LinkKind.HALFWAY: timedelta(minutes=15),
 }
 
 

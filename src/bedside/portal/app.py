@@ -25,6 +25,9 @@ from bedside.portal.people import routes as people
 from bedside.portal.results import api as results_api
 from bedside.portal.results import images as results_images
 from bedside.portal.results import pages as results_pages
+from bedside.portal.second import api as second_api
+from bedside.portal.second import asking as second_asking
+from bedside.portal.second import pages as second_pages
 from bedside.portal.shell import errors, headers, statics
 from bedside.portal.shell.pages import Pages
 from bedside.portal.tenants import api as tenants_api
@@ -41,6 +44,9 @@ ROUTERS: Sequence[APIRouter] = (
     upload_pages.router,
     upload_api.router,
     federated.router,
+    second_asking.router,
+    second_pages.router,
+    second_api.router,
     tenants_pages.router,
     tenants_api.router,
     audit_pages.router,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from bedside.domain.pipeline import Pipeline, ReleaseKind, Rule, StageKind
 from bedside.domain.release import Promotion
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from bedside.dicom.apart import Apart
     from bedside.people import People
     from bedside.people.federation import Federation
+    from bedside.people.second import Seconds
     from bedside.ports.signing_in import SigningIn
     from bedside.viewing.images import Images
     from bedside.uploads.desk import UploadDesk
@@ -160,6 +162,21 @@ class Deployment:
         from bedside.wiring.identity import open_signing_in
 
         return open_signing_in(self.settings, self.clock)
+
+    @cached_property
+    def seconds(self) -> "Seconds":
+        """What accounts are asked for after the password."""
+        from bedside.domain.person import PersonRole
+        from bedside.people.second import Seconds
+
+        portal = self.settings.portal
+        host = urlsplit(portal.address).hostname or ""
+        return Seconds(
+            self.records.second_factors,
+            self.clock,
+            needed_by=[PersonRole(role) for role in portal.second_factor_for],
+            issuer=f"bedside {host}".strip(),
+        )
 
     @cached_property
     def federation(self) -> "Federation":

@@ -132,7 +132,7 @@ def _entered(request: Request, here: Here, newcomer: Newcomer, onward: str) -> R
         return _ended(request, here, "disabled", problem)
     if made:
         note(here, account.person, "account.made", object=account.id, detail={"by": "oidc"})
-    return let_in(request, here, account, by="oidc", onward=onward)
+    return let_in(request, here, account, by="oidc", onward=onward, proven=True)
 
 
 def _connected(request: Request, here: Here, account_id: str, newcomer: Newcomer) -> Response:

@@ -1,12 +1,10 @@
 """Letting somebody in who proved who they are: a session begins, the browser gets its cookie."""
 
-import re
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 
 from bedside.domain.account import Account
-from bedside.portal.access import cookie
+from bedside.portal.access import cookie, halfway
 from bedside.portal.access.trail import note
 from bedside.portal.here import Here
 from bedside.portal.shell.ways import local_path
@@ -34,8 +32,10 @@ _SYSTEMS = (
 )
 
 
-def let_in(request: Request, here: Here, account: Account, *, by: str, onward: str = "/") -> RedirectResponse:
-    """Begin a session and lead on.
+def let_in(
+    request: Request, here: Here, account: Account, *, by: str, onward: str = "/", proven: bool = False
+) -> RedirectResponse:
+    """Begin a session and lead on; or first to the question for a second factor, where there is one.
 
     Args:
         request: What is answered; a session that its browser had ends.
@@ -43,8 +43,11 @@ def let_in(request: Request, here: Here, account: Account, *, by: str, onward: s
         account: Who proved who they are.
         by: How: ``password``, ``invitation``, ...; for the trail.
         onward: Where they want to go; a path of ours or it is the first page.
+        proven: They brought their second factor, or came by a provider, whose business that is.
     """
     deployment = here.deployment
+    if not proven and halfway.is_asked(here, account):
+        return halfway.sent(here, account, by=by, onward=onward)
     settings, sessions = deployment.settings.portal, deployment.people.sessions
     note(here, account.person, "session.begun", object=account.id, detail={"by": by})
     secret = sessions.begin(
@@ -60,7 +63,7 @@ def let_in(request: Request, here: Here, account: Account, *, by: str, onward: s
 def agent_of(header: str) -> str:
     """Return program and system of a browser, e.g. ``Firefox, Linux``; empty where neither is known."""
     found = [
-        next((name for mark, name in known if re.search(rf"\b{mark}", header)), "")
+        next((name for mark, name in known if mark in header), "")
         for known in (_PROGRAMS, _SYSTEMS)
     ]
     return ", ".join(name for name in found if name)
