@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from typing import get_args
 
@@ -118,6 +119,8 @@ def _type(field: FieldInfo) -> str:
 
 
 def _name(kind: object) -> str:
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return ", ".join(f"`{member.value}`" for member in kind)
     names = {str: "text", int: "whole number", float: "number", Path: "path", bool: "true or false"}
     return names.get(kind, str(kind))  # type: ignore[call-overload]
 
