@@ -34,8 +34,8 @@ def test(channel: str, config_path: Path | None, as_json: bool) -> int:
     it does not say that somebody reads it: look there.
     """
     from bedside.adapters.local.clock import SystemClock
-    from bedside.domain.notice import Bulletin, Notice, NoticeKind
     from bedside.log import Lines
+    from bedside.operate.telling import sent, test_bulletin
     from bedside.wiring.notices import channels_of, deployment_name
 
     settings = load_settings(config_path).settings
@@ -44,16 +44,8 @@ def test(channel: str, config_path: Path | None, as_json: bool) -> int:
     chosen = [each for each in found if channel in ("", each.name)]
     if not chosen:
         raise _none(channel, found)
-    now = clock.now()
-    bulletin = Bulletin(
-        kind=NoticeKind.TEST,
-        deployment=deployment_name(settings),
-        count=1,
-        first_at=now,
-        last_at=now,
-        notices=(Notice(kind=NoticeKind.TEST),),
-    )
-    failures = {each.name: _failure(each, bulletin) for each in chosen}
+    bulletin = test_bulletin(deployment_name(settings), clock.now())
+    failures = {each.name: sent(each.open, bulletin) for each in chosen}
     if as_json:
         write_json(
             {"bulletin": bulletin.id, "channels": [_shape(each, failures[each.name]) for each in chosen]}
@@ -78,15 +70,6 @@ def _none(channel: str, found: "list[Channel]") -> BedsideError:
         "notify: no channel is set, so nobody is told of anything",
         hint="set topic_arn, webhook_url, email_to or log in [notify]; bedside config schema",
     )
-
-
-def _failure(channel: "Channel", bulletin: "Bulletin") -> BedsideError | None:
-    """Send through one channel; return why it was not taken, or None."""
-    try:
-        channel.open().send(bulletin)
-    except BedsideError as failed:
-        return failed
-    return None
 
 
 def _word(failed: BedsideError | None) -> str:

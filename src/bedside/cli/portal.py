@@ -1,6 +1,9 @@
 """``bedside portal``: the portal's process, started by ``serve`` or by a service manager of its own."""
 
+import json
 import signal
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -19,6 +22,7 @@ def portal(config_path: Path | None, listen: str | None, supervisor: int | None)
 
     bedside serve starts it by itself; alone it shows what is there, and nobody reads what comes.
     """
+    from bedside.config import Loaded
     from bedside.log import Lines
     from bedside.runtime.lifeline import die_with_parent
     from bedside.wiring import open_deployment
@@ -32,17 +36,25 @@ def portal(config_path: Path | None, listen: str | None, supervisor: int | None)
     if supervisor is not None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the supervisor, which asks us
         die_with_parent(supervisor, signal.SIGTERM)
-        settings = settings_from_stdin()
+        loaded = Loaded(settings=settings_from_stdin(), sources=_sources_from_stdin(), path=None)
     else:
         given = {"portal.listen": listen} if listen is not None else {}
-        settings = load_settings(config_path, given).settings
+        loaded = load_settings(config_path, given)
+    settings = loaded.settings
     if not settings.portal.listen:
         raise ConfigError(
             "portal.listen is empty: there is no portal", hint="bedside portal --listen HOST:PORT"
         )
     deployment = open_deployment(settings)
     deployment.log = Lines(deployment.clock.now)
+    deployment.sources = loaded.sources
     try:
         answer(deployment)
     finally:
         deployment.close()
+
+
+def _sources_from_stdin() -> Mapping[str, str]:
+    """Read where the supervisor found each setting: the line after the settings themselves."""
+    found: dict[str, str] = json.loads(sys.stdin.buffer.readline() or b"{}")
+    return found

@@ -4,6 +4,7 @@ Owns the supervisor's life: one instance per root, workers as processes of their
 takes a worker down takes nothing else), the drop-box watched here, and an orderly end.
 """
 
+import json
 import os
 import socket
 import sys
@@ -70,13 +71,15 @@ def serve(
     from bedside.worker.upkeep import Upkeep
 
     given = {"worker.count": count, "worker.device": device, "serve.health": health, "portal.listen": listen}
-    settings = load_settings(config_path, {k: v for k, v in given.items() if v is not None}).settings
+    loaded = load_settings(config_path, {k: v for k, v in given.items() if v is not None})
+    settings = loaded.settings
     stop = Stop(grace_s=0)
     stop_on_signals(stop, also_interrupt=True)
     root = settings.system.root
     with hold(root / ".work" / "serve.lock", f"deployment {root}"):
         deployment = open_deployment(settings)
         deployment.log = Lines(deployment.clock.now)
+        deployment.sources = loaded.sources
         try:
             deployment.log("serve.ready", root=root, pipelines=len(deployment.pipelines))
             upkeep = Upkeep(
@@ -129,7 +132,9 @@ def _showing(deployment: "Deployment") -> Iterator["WorkerProcesses | None"]:
         return
     portal = WorkerProcesses(
         [sys.executable, "-m", "bedside", "portal", "--supervisor", str(os.getpid())],
-        configuration=settings.model_dump_json().encode(),
+        configuration=b"\n".join(
+            (settings.model_dump_json().encode(), json.dumps(dict(deployment.sources)).encode())
+        ),
         count=1,
         log=deployment.log,
         kind="portal",

@@ -1,6 +1,7 @@
 """The section ``[portal]``: pages and API that `bedside serve` offers to browsers and scripts."""
 
 from enum import StrEnum
+from ipaddress import ip_network
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -54,6 +55,10 @@ class PortalSettings(BaseModel):
         KeptAddress.NETWORK,
         description="What the audit trail keeps of addresses: network (10.1.2.0/24), full, none.",
     )
+    metrics_from: tuple[str, ...] = Field(
+        (),
+        description="Addresses or networks that may read /metrics without a token, e.g. 10.0.0.0/8.",
+    )
     images_bytes: int = Field(
         8 * 2**30,
         ge=0,
@@ -67,6 +72,13 @@ class PortalSettings(BaseModel):
         if url and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/")):
             raise ValueError("an address is http:// or https://, a host, perhaps a port, and no path")
         return url.rstrip("/")
+
+    @field_validator("metrics_from")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            ip_network(network, strict=False)
+        return networks
 
     @property
     def address(self) -> str:

@@ -21,6 +21,7 @@ from bedside.portal.judging import pages as judging_pages
 from bedside.portal.ohif import files as ohif_files
 from bedside.portal.ohif import images as ohif_images
 from bedside.portal.ohif import viewer as ohif_viewer
+from bedside.portal.operate import routes as operate
 from bedside.portal.people import routes as people
 from bedside.portal.results import api as results_api
 from bedside.portal.results import images as results_images
@@ -61,6 +62,7 @@ ROUTERS: Sequence[APIRouter] = (
     judging_api.router,
     ohif_images.router,
     ohif_viewer.router,
+    *operate.ROUTERS,
 )
 
 DESCRIPTION = "Everything that the pages do, a script can do with a token: `Authorization: Bearer …`."

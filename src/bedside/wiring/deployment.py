@@ -6,7 +6,7 @@ use: a listing of jobs reads no bundle and imports no DICOM library.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -66,6 +66,7 @@ class Deployment:
         log: Takes notes.
         hints: Tells pools of waiting jobs, where there is a queue; the ledger does so by itself.
         woken: Called when a hint came of a job that waits.
+        sources: Of each setting, where its value came from, as `bedside.config.Loaded` has it.
     """
 
     settings: "Settings"
@@ -78,6 +79,7 @@ class Deployment:
     log: Log = field(default=silent)
     hints: Hints | None = None
     woken: Callable[[], None] = lambda: None
+    sources: Mapping[str, str] = field(default_factory=dict)
     _closing: list[Callable[[], None]] = field(init=False, repr=False, default_factory=list)
 
     @property

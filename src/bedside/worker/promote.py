@@ -114,15 +114,22 @@ class Promoter:
                 self.end_trial(place, role, replace(said, reason="promoted"))
         return made
 
+    def before(self, place: Place) -> Promotion:
+        """Return the promotion that a rollback would bring back.
+
+        Raises:
+            UsageError: There was none before.
+        """
+        return one_before(reversed(self._currents(place)))
+
     def roll_back(self, place: Place, said: Said) -> Promotion:
         """Make the release before the current one current again.
 
         Raises:
             UsageError: There was none before.
         """
-        before = one_before(reversed(self._currents(place)))
         return self._add(
-            replace(before, how=How.ROLLBACK, by=said.by, reason=said.reason, at=self.clock.now())
+            replace(self.before(place), how=How.ROLLBACK, by=said.by, reason=said.reason, at=self.clock.now())
         )
 
     def begin_trial(self, place: Place, role: Role, release: Release, share: float, said: Said) -> Promotion:

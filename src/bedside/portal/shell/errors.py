@@ -50,7 +50,7 @@ STATUS: tuple[tuple[type[BedsideError], HTTPStatus], ...] = (
     (ConfigError, HTTPStatus.INTERNAL_SERVER_ERROR),
 )
 #: What answers scripts; all else answers people.
-SCRIPTS = ("/api/", "/dicomweb/")
+SCRIPTS = ("/api/", "/dicomweb/", "/metrics", "/health/")
 SIGN_IN = "/sign-in"
 
 _log = logging.getLogger(__name__)

@@ -32,6 +32,7 @@ IN_TENANT: tuple[Door, ...] = (
 )
 #: About the whole deployment; for whoever has the right somewhere.
 EVERYWHERE: tuple[Door, ...] = (
+    Door(text="operate.menu", path="/operate", right=Right.OPERATE),
     Door(text="people.people", path="/admin/people", right=Right.ADMINISTER),
     Door(text="tenants.menu", path="/admin/tenants", right=Right.ADMINISTER),
     Door(text="audit.menu", path="/audit", right=Right.ADMINISTER),

@@ -1,0 +1,123 @@
+"""Rules tried on a study and replayed over past ones: what pages and API do alike."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from bedside.config import RuleSettings
+from bedside.domain.arrival import ArrivalKind
+from bedside.domain.figures import Scope
+from bedside.domain.person import Right
+from bedside.domain.tenant import name_of
+from bedside.errors import NotFound, UsageError
+from bedside.operate.past import study_attributes
+from bedside.operate.replay import Line, Span
+from bedside.operate.ruletext import read_rules, rulebook
+from bedside.operate.tasks import ReplayTask
+from bedside.operate.tester import RuleVerdict, try_rules
+from bedside.portal.access.caller import Caller
+from bedside.portal.access.trail import note
+from bedside.portal.here import Here
+from bedside.portal.operate.parts import Operating, scope_of
+from bedside.worker.rules import Attributes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where somebody tries rules out.
+
+    Attributes:
+        here: The portal.
+        parts: Replays live there.
+        caller: Who tries.
+    """
+
+    here: Here
+    parts: Operating
+    caller: Caller
+
+    @property
+    def scope(self) -> Scope:
+        """Whose studies they may be tried on."""
+        return scope_of(self.here, self.caller)
+
+    def rules(self, text: str) -> tuple[RuleSettings, ...]:
+        """Return the rules of a text; those in force where it is empty.
+
+        Raises:
+            ConfigError: It cannot be read.
+        """
+        return read_rules(text) if text.strip() else self.here.deployment.settings.rule
+
+    def try_on(self, attributes: Attributes, text: str, *, source: str) -> list[RuleVerdict]:
+        """Return what rules say of a study.
+
+        Args:
+            attributes: Of its series.
+            text: The rules; empty is those in force.
+            source: Where the attributes are from, for the trail.
+        """
+        deployment = self.here.deployment
+        book = rulebook(self.rules(text), deployment.settings.pipeline)
+        note(self.here, self.caller, "rules.tried", detail={"on": source})
+        return try_rules(book, attributes, deployment.clock.now())
+
+    def try_on_study(self, tenant: str, arrival_id: str, text: str) -> list[RuleVerdict]:
+        """Return what rules say of a study that arrived.
+
+        Raises:
+            NotFound: There is none, or its files are gone.
+            NotPermitted: It is another's.
+            UsageError: It is no DICOM.
+        """
+        deployment, name = self.here.deployment, name_of(tenant)
+        self.caller.person.must(Right.OPERATE, name)
+        if name not in deployment.tenants.known:
+            raise NotFound("no such tenant")
+        arrival = deployment.ledger.arrival(name, arrival_id)
+        if arrival.kind is not ArrivalKind.DICOM:
+            raise UsageError(f"arrival {arrival.id}: a set of files starts by their names, not by rules")
+        book = rulebook(self.rules(text), deployment.settings.pipeline)
+        note(self.here, self.caller, "rules.tried", tenant=name, object=arrival.id, detail={"on": "study"})
+        attributes = study_attributes(deployment.blobs.tenant(name), arrival, deployment.scratch / "replay")
+        return try_rules(book, attributes, deployment.clock.now())
+
+    def replay(self, text: str, span: Span, tenant: str = "") -> ReplayTask:
+        """Begin a replay of changed rules over past studies.
+
+        Raises:
+            ConfigError: The rules cannot be read.
+            NotPermitted: The tenant is another's.
+            UsageError: Too many replays run, or nothing arrived yet.
+        """
+        deployment, replayer = self.here.deployment, self.parts.replayer
+        scope: Scope = self.scope
+        if tenant:
+            self.caller.person.must(Right.OPERATE, name_of(tenant))
+            scope = frozenset({name_of(tenant)})
+        changed = self.rules(text)
+        before = rulebook(deployment.settings.rule, deployment.settings.pipeline)
+        after = rulebook(changed, deployment.settings.pipeline)
+        studies = replayer.studies(scope, span)
+        if not studies:
+            raise UsageError("replay: no study arrived in that time", hint="choose a longer time")
+
+        def work(tell: Callable[[int], None]) -> Iterator[Line]:
+            return replayer.compare(studies, before, after, on=tell)
+
+        task = self.parts.replays.begin(
+            work,
+            owner=self.caller.person.subject,
+            total=len(studies),
+            now=deployment.clock.now(),
+            rules_text=text,
+        )
+        note(self.here, self.caller, "rules.replayed", tenant=tenant, detail={"studies": str(len(studies))})
+        return task
+
+    def found(self, task_id: str) -> ReplayTask:
+        """Return a replay of this person's.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return self.parts.replays.find(task_id, self.caller.person.subject)
