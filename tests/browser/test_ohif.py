@@ -9,14 +9,14 @@ import pydicom
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from pydicom.uid import UID, JPEG2000Lossless, JPEGLSLossless
 
 from bedside.domain.judgement import Verdict
 from bedside.phantom.study import write_study
 from bedside.ports.judgements import JudgementFilter
-from portal_results import TENANT, ResultSite
-from portal_site import Site
+from portal_results import SEED, TENANT, Made, ResultSite
+from portal_site import VIEWER, Site
 from portal_studies import arrived
 
 pytestmark = pytest.mark.needs("chromium", "OHIF")
@@ -110,14 +110,9 @@ def test_a_result_opens_with_its_segmentation_and_a_correction_comes_back(
     assert all(url.startswith((f"{address}/", "data:", "blob:")) for url in asked)
 
 
-@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless])
-def test_compressed_images_are_decoded_in_the_browser(
-    portal: Site, served: Callable[[Site], str], page: Page, tmp_path: Path, made_result: object, syntax: UID
-) -> None:
-    from portal_results import SEED, Made
-
-    assert isinstance(made_result, Made)
-    paths = write_study(tmp_path / "study", made_result.phantom, seed=SEED)[18:24]
+def compressed(portal: Site, made: Made, folder: Path, syntax: UID) -> str:
+    """Put a few slices into the store, compressed; return the arrival's id."""
+    paths = write_study(folder / "study", made.phantom, seed=SEED)[18:24]
     for path in paths:
         instance = pydicom.dcmread(path)
         instance.compress(syntax, generate_instance_uid=False)
@@ -125,8 +120,34 @@ def test_compressed_images_are_decoded_in_the_browser(
     arrival = arrived(portal.deployment, paths)
     while portal.deployment.cataloguer.step():
         pass
-    address = served(portal)
-    with page.expect_response(lambda answer: answer.url.endswith(".wasm")) as decoder:
-        page.goto(f"{address}/t/{TENANT}/studies/{arrival.id}/images")
+    return arrival.id
+
+
+def test_jpeg_2000_is_decoded_in_the_browser_and_who_may_not_judge_has_no_brush(
+    portal: Site, served: Callable[[Site], str], page: Page, tmp_path: Path, made_result: Made
+) -> None:
+    arrival_id = compressed(portal, made_result, tmp_path, JPEG2000Lossless)
+    portal.asks(VIEWER)
+    with page.expect_response(lambda answer: answer.url.endswith(".wasm"), timeout=BEGINS_MS) as decoder:
+        page.goto(f"{served(portal)}/t/{TENANT}/studies/{arrival_id}/images")
     assert decoder.value.ok
     until(page, lambda array: array.mean() > 10)
+    expect(page.get_by_text("Label map segmentations")).to_be_visible()
+    expect(at(page, "Brush-btn")).to_have_count(0)
+
+
+def test_jpeg_ls_is_decoded_in_the_browser_and_whose_session_ended_signs_in_again(
+    portal: Site, served: Callable[[Site], str], page: Page, tmp_path: Path, made_result: Made
+) -> None:
+    arrival_id = compressed(portal, made_result, tmp_path, JPEGLSLossless)
+    with page.expect_response(lambda answer: answer.url.endswith(".wasm"), timeout=BEGINS_MS):
+        page.goto(f"{served(portal)}/t/{TENANT}/studies/{arrival_id}/images")
+    until(page, lambda array: array.mean() > 10)
+
+    def ended(route: Route) -> None:
+        portal.asks(None)
+        route.continue_()
+
+    page.route("**/dicomweb/**", ended)
+    page.reload()
+    page.wait_for_url("**/sign-in?next=*segmentation*", timeout=BEGINS_MS)

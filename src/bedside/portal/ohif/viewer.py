@@ -27,7 +27,7 @@ def viewer(request: Request, place: Place = Depends(within(Right.READ))) -> Resp
         "dicomweb": f"/dicomweb/{place.tenant}",
         "tenant": place.tenant,
         "csrf": {"name": CSRF_HEADER, "value": place.caller.csrf},
-        "language": words.language,
+        "corrects": place.caller.person.may(Right.JUDGE, place.tenant),
         "back": words("ohif.back"),
     }
     return pages.render(

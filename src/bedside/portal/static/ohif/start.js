@@ -2,26 +2,30 @@
 
 const told = JSON.parse(document.getElementById("told").textContent);
 
+/** Where to come back to: OHIF leaves it when nothing is found there. */
+const asked = location.pathname + location.search;
+
 window.PUBLIC_URL = told.files;
 window.browserImportFunction = (name) => import(name);
 
-// What OHIF stores must carry the session's token, as every change does.
+// What OHIF stores must carry the session's token, as every change does; and whose session has ended signs in
+// again, where OHIF would say that there is no such study.
 const send = XMLHttpRequest.prototype.send;
 const open = XMLHttpRequest.prototype.open;
 XMLHttpRequest.prototype.open = function (method, address, ...rest) {
   this.changes = !["GET", "HEAD", "OPTIONS"].includes(method.toUpperCase());
   this.ours = new URL(address, location.href).origin === location.origin;
+  this.addEventListener("load", () => {
+    if (this.ours && this.status === 401) {
+      location.assign(`/sign-in?next=${encodeURIComponent(asked)}`);
+    }
+  });
   return open.call(this, method, address, ...rest);
 };
 XMLHttpRequest.prototype.send = function (body) {
   if (this.changes && this.ours) this.setRequestHeader(told.csrf.name, told.csrf.value);
   return send.call(this, body);
 };
-
-/** Whose session has ended signs in again; the viewer would only show an empty study. */
-function refused(error) {
-  if (error.status === 401) location.assign("/sign-in");
-}
 
 window.config = {
   name: "bedside",
@@ -31,9 +35,12 @@ window.config = {
   customizationService: {
     // Without what would ask other hosts for models or programs.
     "cornerstone.segmentationToolbarSections": {
-      LabelMapTools: { $set: ["BrushTools", "ClickSegment", "Shapes", "LabelMapEditWithContour"] },
+      LabelMapTools: {
+        $set: told.corrects ? ["BrushTools", "ClickSegment", "Shapes", "LabelMapEditWithContour"] : [],
+      },
       LabelMapUtilities: { $set: ["SegmentBidirectional"] },
     },
+    "panelSegmentation.disableEditing": { $set: !told.corrects },
   },
   showStudyList: false, // studies are found on bedside's pages
   showWarningMessageForCrossOrigin: false,
@@ -45,7 +52,6 @@ window.config = {
   maxNumberOfWebWorkers: 3,
   maxNumRequests: { interaction: 100, thumbnail: 5, prefetch: 25 },
   strictZSpacingForVolumeViewport: true,
-  httpErrorHandler: refused,
   whiteLabeling: {
     createLogoComponentFn: (React) =>
       React.createElement("a", { href: document.referrer || "/", title: told.back, className: "text-white px-2" }, "bedside"),
