@@ -23,6 +23,8 @@ _FLOATS = frozenset({"DS", "FD", "FL"})
 _INTEGERS = frozenset({"IS", "SL", "SS", "SV", "UL", "US", "UV"})
 #: Longer values are told by address.
 INLINE_BYTES = 1024
+#: Whole numbers up to here are told without a fraction.
+_EXACT = 2**53
 _TEXT = "latin-1"
 
 #: Is told of each value that stands by address: path, VR, and the element (raw where it was not parsed).
@@ -94,7 +96,9 @@ def _value(vr: str, value: Any) -> Any:
         return f"{int(value):08X}"
     if vr in _FLOATS:
         number = float(value)
-        return number if math.isfinite(number) else str(value)
+        if not math.isfinite(number):
+            return str(value)
+        return int(number) if number.is_integer() and abs(number) < _EXACT else number
     if vr in _INTEGERS:
         return int(value)
     return str(value)

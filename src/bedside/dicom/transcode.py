@@ -44,14 +44,7 @@ def to_explicit_little(path: Path, target: Path) -> None:
             elif syntax not in NATIVE:
                 _decompress(path, dataset, syntax)
             dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-            pydicom.dcmwrite(
-                target,
-                dataset,
-                implicit_vr=False,
-                little_endian=True,
-                enforce_file_format=True,
-                force_encoding=True,
-            )
+            pydicom.dcmwrite(target, dataset, enforce_file_format=True)
     except VENDOR_ERRORS as exc:
         raise InputRejected(f"cannot be written as Explicit VR Little Endian ({type(exc).__name__})") from exc
 

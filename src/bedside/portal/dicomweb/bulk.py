@@ -60,27 +60,23 @@ def _answer(request: Request, desk: Desk, instance: Instance, path: str, bulk: B
         return known
     made = b"" if bulk.extent else desk.apart(instance, value_bytes, path)
     size = bulk.extent.length if bulk.extent else len(made)
+    first, last = _range(request, size)
+    if bulk.extent:
+        data = desk.some(instance, bulk.extent.offset + first, last - first + 1)
+    else:
+        data = made[first : last + 1]
     headers = {"ETag": tag, "Cache-Control": PRIVATE, "Vary": "Accept", "Accept-Ranges": "bytes"}
-    first, last = (0, size - 1) if multipart else _range(request, size)
-    data = (
-        desk.some(instance, bulk.extent.offset + first, last - first + 1)
-        if bulk.extent
-        else made[first : last + 1]
-    )
+    headers["Content-Type"] = OCTETS
+    status = 200
+    if len(data) < size:
+        status = 206
+        headers["Content-Range"] = f"bytes {first}-{last}/{size}"
     if multipart:
         several = Multipart(media_type=OCTETS)
-        content = (
-            several.head(f"{OCTETS}; transfer-syntax={EXPLICIT_LITTLE}", len(data))
-            + data
-            + several.tail
-            + several.end
-        )
-        return Response(content, headers={**headers, "Content-Type": several.content_type})
-    headers["Content-Type"] = OCTETS
-    if len(data) == size:
-        return Response(data, headers=headers)
-    headers["Content-Range"] = f"bytes {first}-{last}/{size}"
-    return Response(data, status_code=206, headers=headers)
+        headers["Content-Type"] = several.content_type
+        head = several.head(f"{OCTETS}; transfer-syntax={EXPLICIT_LITTLE}", len(data))
+        data = head + data + several.tail + several.end
+    return Response(data, status, headers=headers)
 
 
 def _is_multipart(request: Request) -> bool:

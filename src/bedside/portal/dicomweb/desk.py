@@ -191,4 +191,15 @@ def desk_of(request: Request) -> Desk:
 def base_of(request: Request, tenant: str) -> str:
     """Return the address of a tenant's DICOMweb, as whoever asks reaches it."""
     configured = request.app.state.here.deployment.settings.portal.url
-    return f"{configured or str(request.base_url).rstrip('/')}/dicomweb/{tenant}"
+    return f"{configured or _origin(request)}/dicomweb/{tenant}"
+
+
+def _origin(request: Request) -> str:
+    """Return scheme, host and port that somebody asked.
+
+    Some clients leave out the port (dicomweb-client does), which shows where they name our own address.
+    """
+    origin = str(request.base_url).rstrip("/")
+    host, port = request.scope.get("server") or ("", None)
+    alone = request.base_url.port is None and port not in (None, 80, 443)
+    return f"{origin}:{port}" if alone and request.base_url.hostname == host else origin

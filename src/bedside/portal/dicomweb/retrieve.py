@@ -6,6 +6,7 @@ client gets that says nothing (PS3.18 8.7.3.5.2). What cannot be decoded is left
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 from fastapi import APIRouter, Depends
@@ -103,7 +104,7 @@ def _given(
             headers["Content-Length"] = str(given[0].size_bytes)
         if as_stored and given[0].size_bytes <= _AT_ONCE_BYTES:
             return Response(b"".join(_file(desk, place, given[0], as_stored)), status, headers=headers)
-        return StreamingResponse(_file(desk, place, given[0], as_stored), status, headers=headers)
+        return StreamingResponse(_begun(_file(desk, place, given[0], as_stored)), status, headers=headers)
     several = Multipart(media_type=DICOM)
     headers["Content-Type"] = several.content_type
     at_once = False
@@ -122,7 +123,12 @@ def _given(
 
     if at_once:
         return Response(b"".join(parts()), status, headers=headers)
-    return StreamingResponse(parts(), status, headers=headers)
+    return StreamingResponse(_begun(parts()), status, headers=headers)
+
+
+def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Return the same pieces, the first two made already: what fails at once can still be said."""
+    return chain(list(islice(pieces, 2)), pieces)
 
 
 def _content_type(one: Instance, as_stored: bool) -> str:
