@@ -44,6 +44,7 @@ COMMANDS = {
     "job": ("bedside.cli.job:job", "List, show, follow, explain, repeat and cancel jobs."),
     "tenant": ("bedside.cli.tenant:tenant", "Make, list, show and end tenants."),
     "archive": ("bedside.cli.archive:archive", "List and send again what goes into the archive."),
+    "rules": ("bedside.cli.rules:rules", "Try rules on a study, and replay changed ones over past ones."),
     "release": ("bedside.cli.release:release", "Promote, take back, try and compare releases of models."),
     "judgement": ("bedside.cli.judgement:judgement", "Show and export what reviewers said of results."),
     "deploy": ("bedside.cli.deploy:deploy", "Put bedside on AWS, look after it, and remove it."),
