@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, func
 
 from bedside.adapters.sql import rows
 from bedside.adapters.sql.engine import Database
-from bedside.adapters.sql.filters import job_conditions, study_conditions
+from bedside.adapters.sql.filters import Versions, job_conditions, study_conditions
 from bedside.adapters.sql.schema import arrivals, entries, events, jobs
 from bedside.domain.arrival import ArrivalSummary, Entry, EntryState
 from bedside.domain.job import Job, JobState, LedgerEvent
@@ -37,6 +37,7 @@ class Lists:
     """The part of the ledger that people look at."""
 
     _database: Database
+    _versions: Versions
 
     def studies(
         self, tenant: str, where: StudyFilter, *, limit: int = 100, after: str = ""
@@ -45,7 +46,7 @@ class Lists:
         with self._database.read() as connection:
             query: Select[Any] = (
                 select(*_SUMMARY)
-                .where(*study_conditions(connection, tenant, where))
+                .where(*study_conditions(connection, tenant, where, self._versions))
                 .order_by(arrivals.c.received_at.desc(), arrivals.c.seq.desc())
                 .limit(limit)
             )
@@ -85,7 +86,7 @@ class Lists:
             order = (table.c.created_at.desc(), table.c.seq.desc())
             which = (
                 select(table.c.seq)
-                .where(*job_conditions(connection, tenant, where))
+                .where(*job_conditions(connection, tenant, where, self._versions))
                 .order_by(*order)
                 .limit(limit)
                 .offset(offset)
@@ -99,7 +100,9 @@ class Lists:
     def job_counts(self, tenant: str, where: JobFilter) -> Mapping[JobState, int]:
         """Return how many jobs are in each state; what ``where`` says of states is left aside."""
         with self._database.read() as connection:
-            conditions = job_conditions(connection, tenant, replace(where, states=frozenset()))
+            conditions = job_conditions(
+                connection, tenant, replace(where, states=frozenset()), self._versions
+            )
             query = (
                 select(_JOBS.c.state, func.count().label("many")).where(*conditions).group_by(_JOBS.c.state)
             )

@@ -4,6 +4,7 @@ from bedside.adapters.sql import migrate
 from bedside.adapters.sql.arrivals import Arrivals
 from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.exports import Exports
+from bedside.adapters.sql.filters import Versions
 from bedside.adapters.sql.following import Lists
 from bedside.adapters.sql.history import History
 from bedside.adapters.sql.leases import Leases
@@ -27,6 +28,7 @@ class SqlLedger(Tenants, Arrivals, Lists, History, Releases, Queue, Leases, Resu
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
+        self._versions = Versions()
         self.records = SqlRecords(self._database)
 
     def prepare(self) -> None:

@@ -191,10 +191,8 @@ jobs = Table(
     Column("ended_at", Moment),
     UniqueConstraint("tenant", "id"),
     UniqueConstraint("tenant", "identity", "run"),
-    Index("ix_jobs_arrival", "tenant", "arrival_id"),
     Index("ix_jobs_subject", "tenant", "subject", "pipeline_version"),
     Index("ix_jobs_role", "role", "state", "created_at", "seq"),
-    Index("ix_jobs_ended", "ended_at", "tenant", "state"),
 )
 # In the order in which jobs are leased, so that the first due row is the answer; not_before is there to
 # skip delayed jobs without reading them. Neither holds a column that a heartbeat changes.
@@ -203,9 +201,8 @@ Index("ix_jobs_due_in_pool", jobs.c.state, jobs.c.pool, *_line)
 Index("ix_jobs_due", jobs.c.state, *_line)
 
 # Lists by age, and all that they are filtered by: whatever is asked, no row is read that is not shown.
-Index(
-    "ix_jobs_listed",
-    jobs.c.tenant,
+# The jobs of an arrival have the same, or SQLite, which knows no numbers of rows, walks the other index.
+_listed = (
     jobs.c.created_at,
     jobs.c.seq,
     jobs.c.state,
@@ -213,8 +210,9 @@ Index(
     jobs.c.rule,
     jobs.c.pipeline_name,
     jobs.c.pipeline_version,
-    jobs.c.arrival_id,
 )
+Index("ix_jobs_listed", jobs.c.tenant, *_listed, jobs.c.arrival_id)
+Index("ix_jobs_arrival", jobs.c.tenant, jobs.c.arrival_id, *_listed)
 
 results = Table(
     "results",

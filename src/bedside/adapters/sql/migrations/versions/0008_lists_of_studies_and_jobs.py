@@ -11,7 +11,7 @@ branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 _SHOWN = ("received_at", "seq", "version", "subject", "id", "kind", "instances", "size_bytes")
-_FILTERED = ("seq", "state", "role", "rule", "pipeline_name", "pipeline_version", "arrival_id")
+_FILTERED = ("created_at", "seq", "state", "role", "rule", "pipeline_name", "pipeline_version")
 #: An arrival's files are rows of [SOP Instance UID, sha256, size, suffix].
 _COUNTED = {
     "sqlite": (
@@ -32,5 +32,7 @@ def upgrade() -> None:
     instances, size = _COUNTED[op.get_bind().dialect.name]
     op.execute(f"UPDATE arrivals SET instances = {instances}, size_bytes = {size}")  # noqa: S608 - ours
     op.create_index("ix_arrivals_listed", "arrivals", ["tenant", *_SHOWN])
-    op.create_index("ix_jobs_listed", "jobs", ["tenant", "created_at", *_FILTERED])
+    op.create_index("ix_jobs_listed", "jobs", ["tenant", *_FILTERED, "arrival_id"])
     op.drop_index("ix_jobs_age", "jobs")
+    op.drop_index("ix_jobs_arrival", "jobs")
+    op.create_index("ix_jobs_arrival", "jobs", ["tenant", "arrival_id", *_FILTERED])
