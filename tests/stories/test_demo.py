@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from bedside.cli.main import main
+from dicom_sender import free_port
 from nothing_bundle import write_bundle, write_study
 
 
@@ -59,12 +61,24 @@ def test_a_system_that_cannot_start_is_told_at_once(here: Path, capsys: pytest.C
 
 def test_serve_leaves_it_running_until_ctrl_c(here: Path) -> None:
     command = [sys.executable, "-m", "bedside", "demo", "--bundle", "bundle", "--study", "study", "--serve"]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    listen = f"127.0.0.1:{free_port()}"
+    running = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"BEDSIDE_PORTAL_LISTEN": listen},
+    )
     assert running.stderr is not None
+    said = []
     for line in running.stderr:
+        said.append(line.strip())
         if "Ctrl-C stops it" in line:
             break
     assert running.poll() is None
+    (link,) = [line for line in said if "/first/" in line]
+    with urllib.request.urlopen(link, timeout=10) as page:  # a newcomer's way in
+        assert "Welcome to bedside" in page.read().decode()
     assert _serving(here)
     running.send_signal(signal.SIGINT)
     assert running.wait(60) == 130

@@ -4,6 +4,8 @@ Nothing in it is a shortcut: the study is DICOM in a ZIP, ``bedside serve`` runs
 and what is compared with the truth is the DICOM segmentation read back from the result.
 """
 
+import os
+import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 #: The demo's invented people are those of the example's own held-out evaluation, in its order.
 FIRST_SEED = 1000
 CONFIGURATION = "bedside.toml"
+#: The portal answers within seconds of the start, on a busy machine too.
+PORTAL_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,9 +198,23 @@ def _print(document: Mapping[str, object], compared: Sequence[Mapping[str, objec
 def _stay(served: "Served", configuration: Path, folder: Path) -> None:
     from bedside.config import load
 
-    settings = load(configuration, environment={}, flags={}).settings
+    settings = load(configuration, environment=os.environ, flags={}).settings
     note(f"\nthe system runs; put studies into {settings.system.root / settings.system.tenants[0] / 'input'}")
     if settings.portal.listen:
-        note(f"its pages are at {settings.portal.address}")
+        note(_way_in(served, settings.portal.address))
     note(f"or: bedside submit PATH -c {folder / CONFIGURATION}; Ctrl-C stops it")
     served.wait()
+
+
+def _way_in(served: "Served", address: str) -> str:
+    """Return how one gets into the portal, once it answers: a study may be read before that."""
+    until = time.monotonic() + PORTAL_S
+    while time.monotonic() < until and not served.said("action=portal.ready"):
+        served.check()
+        if served.said("action=portal.missing"):
+            return "its pages need: pip install 'bedside[portal]'"
+        time.sleep(0.1)
+    first = served.said(f"{address}/first/")
+    if first:
+        return f"see it in a browser; this link makes your account, once:\n\n    {first}\n"
+    return f"see it in a browser, with the account that you made: {address}"

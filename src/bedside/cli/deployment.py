@@ -136,9 +136,21 @@ def whole(config_path: Path | None) -> "Iterator[Deployment]":
 
 
 def noted(
-    deployment: "Deployment", action: str, *, tenant: str = "", detail: Mapping[str, str] | None = None
+    deployment: "Deployment",
+    action: str,
+    *,
+    tenant: str = "",
+    object: str = "",  # noqa: A002 - of the sentence: subject, action, object
+    detail: Mapping[str, str] | None = None,
 ) -> None:
     """Note in the audit trail what was changed from the shell, by the number of who did it on this machine.
+
+    Args:
+        deployment: Where.
+        action: ``noun.verb``.
+        tenant: In which tenant; empty is the whole deployment.
+        object: To what; empty is the tenant itself.
+        detail: What else matters.
 
     Raises:
         Unavailable: The ledger cannot be reached.
@@ -146,7 +158,14 @@ def noted(
     from bedside.domain.audit import Deed
 
     person, now = f"shell:{os.getuid()}", deployment.clock.now()
-    deed = Deed(at=now, person=person, action=action, tenant=tenant, object=tenant, detail=dict(detail or {}))
+    deed = Deed(
+        at=now,
+        person=person,
+        action=action,
+        tenant=tenant,
+        object=object or tenant,
+        detail=dict(detail or {}),
+    )
     deployment.records.audit.append(deed)
 
 

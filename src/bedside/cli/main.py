@@ -30,6 +30,8 @@ EXTRAS = {
     "botocore": "aws",
     "psycopg": "postgres",
     "fastapi": "portal",
+    "argon2": "portal",
+    "limits": "portal",
 }
 
 COMMANDS = {
@@ -43,6 +45,7 @@ COMMANDS = {
     "submit": ("bedside.cli.submit:submit", "Put studies into the drop-box."),
     "job": ("bedside.cli.job:job", "List, show, follow, explain, repeat and cancel jobs."),
     "tenant": ("bedside.cli.tenant:tenant", "Make, list, show and end tenants."),
+    "people": ("bedside.cli.people:people", "List, invite and disable people of the portal."),
     "archive": ("bedside.cli.archive:archive", "List and send again what goes into the archive."),
     "rules": ("bedside.cli.rules:rules", "Try rules on a study, and replay changed ones over past ones."),
     "release": ("bedside.cli.release:release", "Promote, take back, try and compare releases of models."),

@@ -75,6 +75,11 @@ class Served:
             hint=hint.removeprefix("hint: ") or f"cat {self._log}",
         )
 
+    def said(self, begin: str) -> str:
+        """Return the word that it wrote last which begins so, or nothing."""
+        words = self._log.read_text(encoding="utf-8", errors="replace").split()
+        return next((word for word in reversed(words) if word.startswith(begin)), "")
+
     def wait(self) -> None:
         """Wait until it ends, or Ctrl-C."""
         assert self._process is not None

@@ -39,8 +39,8 @@ def answer(deployment: Deployment) -> None:
             lifespan="off",
         )
     )
-    deployment.log("portal.ready", url=settings.address)
     _welcome(deployment)
+    deployment.log("portal.ready", url=settings.address)
     with listening:
         server.run(sockets=[listening])
     deployment.log("portal.stopped")
