@@ -193,6 +193,7 @@ jobs = Table(
     UniqueConstraint("tenant", "identity", "run"),
     Index("ix_jobs_subject", "tenant", "subject", "pipeline_version"),
     Index("ix_jobs_role", "role", "state", "created_at", "seq"),
+    Index("ix_jobs_ended", "ended_at", "tenant", "state"),
 )
 # In the order in which jobs are leased, so that the first due row is the answer; not_before is there to
 # skip delayed jobs without reading them. Neither holds a column that a heartbeat changes.
