@@ -35,8 +35,12 @@ export class Sending extends EventTarget {
     this.worker = null;
     this.paused = false;
     this.cancelled = false;
-    this.wake = () => {};
-    this.changed = () => { if (!navigator.onLine) this.#abort(); this.wake(); this.#tell(); };
+    this.left = null;
+    this.sleepers = []; // each part on its way waits by itself
+    this.changed = () => {
+      if (!navigator.onLine) this.#abort();
+      this.#wake();
+    };
   }
 
   /** Bytes that arrived, or are on their way. */
@@ -68,8 +72,11 @@ export class Sending extends EventTarget {
       await this.#sendAll();
       this.#be("done");
     } catch (error) {
-      if (this.cancelled) this.#be("cancelled");
-      else this.#fail(error);
+      if (!this.cancelled) this.#fail(error);
+      else {
+        await this.left;
+        this.#be("cancelled");
+      }
     } finally {
       for (const event of ["online", "offline"]) removeEventListener(event, this.changed);
       this.worker.end();
@@ -87,15 +94,16 @@ export class Sending extends EventTarget {
     this.paused = false;
     this.why = "";
     this.#be("sending");
-    this.wake();
+    this.#wake();
   }
 
-  async cancel() {
+  cancel() {
     this.cancelled = true;
     this.#abort();
-    this.wake();
+    this.#wake();
     this.#be("cancelled");
-    if (this.id) await ask("DELETE", this.#path()).catch(() => {});
+    // Without a connection it is only left, and the list offers to cancel it later.
+    this.left = this.id ? ask("DELETE", this.#path()).catch(() => {}) : null;
   }
 
   async #sendAll() {
@@ -207,7 +215,7 @@ export class Sending extends EventTarget {
     while (this.paused || !navigator.onLine) {
       if (this.cancelled) throw new Ended("cancelled");
       this.#be(this.paused ? "paused" : "offline");
-      await new Promise((wake) => { this.wake = wake; });
+      await new Promise((wake) => this.sleepers.push(wake));
     }
     if (this.cancelled) throw new Ended("cancelled");
     if (this.state === "offline" || this.state === "paused") this.#be("sending");
@@ -218,7 +226,7 @@ export class Sending extends EventTarget {
       this.retryInS = Math.ceil(left);
       this.#be("retrying");
       const nap = Math.min(left, 1) * 1000;
-      await new Promise((wake) => { this.wake = wake; setTimeout(wake, nap); });
+      await new Promise((wake) => { this.sleepers.push(wake); setTimeout(wake, nap); });
     }
     if (this.state === "retrying") this.#be(state);
   }
@@ -237,6 +245,11 @@ export class Sending extends EventTarget {
     this.why = error instanceof Ended ? error.key : (byStatus[error.status] ?? "failed");
     this.reason = error.message;
     this.#be("failed");
+  }
+
+  #wake() {
+    for (const wake of this.sleepers.splice(0)) wake();
+    this.#tell();
   }
 
   #abort() {
