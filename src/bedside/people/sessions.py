@@ -74,8 +74,13 @@ class Sessions:
         self._accounts.seen(account.id, now)
         return secret
 
-    def known(self, secret: str) -> Known | None:
-        """Return who is signed in with a secret, or None."""
+    def known(self, secret: str, *, is_used: bool = True) -> Known | None:
+        """Return who is signed in with a secret, or None.
+
+        Args:
+            secret: What the browser keeps.
+            is_used: Somebody does something; an open page that only listens keeps no session from ending.
+        """
         found = self._accounts.session(key_of(secret))
         if found is None:
             return None
@@ -83,7 +88,7 @@ class Sessions:
         now = self._clock.now()
         if not self._lasts(session) or account.state is not AccountState.ACTIVE:
             return None
-        if now - session.used_at >= NOTED_EVERY:
+        if is_used and now - session.used_at >= NOTED_EVERY:
             self._accounts.touch_session(session.id, now)
         return Known(account=account, session=session)
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Text, and_, cast, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Text, and_, bindparam, cast, func, or_, select
 
 from bedside.adapters.sql import rows
 from bedside.adapters.sql.engine import Database
@@ -31,6 +31,34 @@ _SUMMARY = (
     arrivals.c.size_bytes,
     arrivals.c.received_at,
 )
+
+
+def _before() -> Select[Any]:
+    """Return the query of how many jobs are before one in line, each of two kinds counted up to a limit."""
+    own = select(jobs.c.seq).where(jobs.c.tenant == bindparam("its_tenant"), jobs.c.id == bindparam("its_id"))
+    in_line = and_(jobs.c.state == JobState.QUEUED.value, jobs.c.pool == bindparam("its_pool"))
+    priority = bindparam("its_priority", type_=jobs.c.priority.type)
+    made_at = bindparam("made_at", type_=jobs.c.created_at.type)
+    before = or_(
+        jobs.c.created_at < made_at,
+        and_(jobs.c.created_at == made_at, jobs.c.seq < own.scalar_subquery()),
+    )
+    urgent = select(jobs.c.seq).where(in_line, jobs.c.priority > priority)
+    earlier = select(jobs.c.seq).where(
+        in_line, jobs.c.priority == priority, jobs.c.created_at <= made_at, before
+    )
+    return select(
+        *(
+            select(func.count())
+            .select_from(one.limit(bindparam("most")).subquery())
+            .scalar_subquery()
+            .label(name)
+            for name, one in (("urgent", urgent), ("earlier", earlier))
+        )
+    )
+
+
+_BEFORE = _before()
 
 
 class Lists:
@@ -110,29 +138,17 @@ class Lists:
 
     def jobs_before(self, job: Job, *, limit: int = COUNTED_BEFORE) -> int:
         """Return how many queued jobs of all tenants are leased before a queued one in its pool."""
-        table = _JOBS
+        values = {
+            "its_tenant": job.tenant,
+            "its_id": job.id,
+            "its_pool": job.stage.pool,
+            "its_priority": job.priority,
+            "made_at": job.created_at,
+            "most": limit,
+        }
         with self._database.read() as connection:
-            own = connection.execute(
-                select(table.c.seq).where(table.c.tenant == job.tenant, table.c.id == job.id)
-            ).scalar_one_or_none()
-            if own is None:
-                return 0
-            in_line = and_(table.c.state == JobState.QUEUED.value, table.c.pool == job.stage.pool)
-            place = tuple_(literal(job.created_at, table.c.created_at.type), literal(own))
-            urgent = select(table.c.seq).where(in_line, table.c.priority > job.priority).limit(limit)
-            before = _counted(connection, urgent)
-            if before < limit:
-                earlier = (
-                    select(table.c.seq)
-                    .where(
-                        in_line,
-                        table.c.priority == job.priority,
-                        tuple_(table.c.created_at, table.c.seq) < place,
-                    )
-                    .limit(limit - before)
-                )
-                before += _counted(connection, earlier)
-            return before
+            row = connection.execute(_BEFORE, values).one()
+        return min(limit, int(row.urgent) + int(row.earlier))
 
     def last_event(self) -> int:
         """Return the number of the newest line of the history, 0 where there is none."""
@@ -149,10 +165,6 @@ class Lists:
         )
         with self._database.read() as connection:
             return [(row.seq, rows.event(row)) for row in connection.execute(query)]
-
-
-def _counted(connection: Connection, query: Any) -> int:
-    return int(connection.execute(select(func.count()).select_from(query.subquery())).scalar_one())
 
 
 def _later(

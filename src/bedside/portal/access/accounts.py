@@ -8,7 +8,7 @@ from bedside.people import People
 from bedside.people.sessions import csrf_of
 from bedside.portal.access import cookie
 from bedside.portal.access.bearer import BearerGate
-from bedside.portal.access.caller import Caller, Means
+from bedside.portal.access.caller import LISTENS, Caller, Means
 
 
 class AccountGate:
@@ -33,7 +33,8 @@ class AccountGate:
             Unavailable: The issuer's keys, or the ledger, cannot be had.
         """
         secret = cookie.read(connection, self._settings)
-        known = self._people.sessions.known(secret) if secret else None
+        is_used = not getattr(connection.state, LISTENS, False)
+        known = self._people.sessions.known(secret, is_used=is_used) if secret else None
         if known is not None:
             profile = known.account.profile
             return Caller(

@@ -5,6 +5,9 @@ from enum import StrEnum
 
 from bedside.domain.person import Person
 
+#: Set in a request's state while its stream is open: that nobody does anything but listen.
+LISTENS = "listens"
+
 
 class Means(StrEnum):
     """By what a caller is known."""

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from bedside.domain.person import Right
 from bedside.errors import BedsideError, NotSignedIn
+from bedside.portal.access.caller import LISTENS
 from bedside.portal.access.need import Place, within
 from bedside.portal.follow.desk import AtDesk, Desk
 from bedside.portal.follow.hub import Told
@@ -73,6 +74,7 @@ async def _stream(
     seen: int | None,
     words: Words | None,
 ) -> AsyncIterator[ServerSentEvent]:
+    setattr(request.state, LISTENS, True)
     async with desk.hub.listening(place.tenant, only) as listener:
         newest = await run_in_threadpool(desk.hub.newest)
         yield ServerSentEvent(event="ready", data="", id=str(newest), retry=COME_BACK_MS)

@@ -4,6 +4,7 @@ Owns that nobody without the right gets any of it. What is searched for may be a
 of a request, is looked up here, and stands in no address, no log and no audit record.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,9 @@ from bedside.ports.catalogue import Search
 
 #: Studies that one search for words may find; whoever finds more writes more of the name.
 FOUND = 500
+#: A UID, or an id of ours: what begins so is looked for among studies and jobs, not among names.
+_IDENTIFIER = re.compile(r"\d+(\.\d*){3,}|(?=.*\d)(?=.*[a-f])[0-9a-f]{10,}(\.r\d+)?")
+_LETTER = re.compile(r"[^\W\d_]")
 #: What words are looked for in, and whether their beginning is enough.
 _SEARCHED = {"AccessionNumber": False, "PatientID": False, "PatientName": True}
 
@@ -62,11 +66,11 @@ def series_of(place: Place, study_uid: str) -> Sequence[Series]:
 def named(place: Place, words: str) -> frozenset[str]:
     """Return the studies whose accession number or patient is called so; none to those who may not read."""
     words = words.strip()
-    if not words or not reads(place):
+    if not words or not reads(place) or _IDENTIFIER.fullmatch(words):
         return frozenset()
     found: set[str] = set()
     for one in FIELDS:
-        if one.keyword not in _SEARCHED:
+        if one.keyword not in _SEARCHED or (one.vr == "PN" and not _LETTER.search(words)):
             continue
         match = match_of(one, f"{words}*" if _SEARCHED[one.keyword] and "*" not in words else words)
         if match is not None:
