@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from bedside.config import load
 from bedside.domain.job import Job, JobState
@@ -125,9 +127,20 @@ def read(deployment: Deployment, tenant: str = TENANT) -> list[Job]:
 
 def make(folder: Path) -> Made:
     """Make a study and have it read."""
+    return make_with(folder, shape=SHAPE, affine=None)
+
+
+def make_with(
+    folder: Path,
+    *,
+    shape: tuple[int, int, int],
+    affine: NDArray[np.float64] | None,
+    spacing_mm: tuple[float, float, float] = SPACING_MM,
+) -> Made:
+    """Make a study on another grid (4×4 to LPS millimetres; None is an axial one) and have it read."""
     file = folder / "bedside.toml"
     file.write_text(READING, encoding="utf-8")
-    phantom = make_phantom(SEED, shape=SHAPE, spacing_mm=SPACING_MM)
+    phantom = make_phantom(SEED, shape=shape, spacing_mm=spacing_mm, affine=affine)
     paths = write_study(folder / "study", phantom, seed=SEED)
     deployment = open_deployment(load(file, environment={}, flags={}).settings)
     try:

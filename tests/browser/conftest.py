@@ -6,50 +6,19 @@ policy forbids it, fails the test.
 """
 
 import shutil
-import socket
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
-from starlette.types import ASGIApp
 
 from portal_results import made_result, read_only, results  # noqa: F401  # fixtures
+from portal_serving import FLAGS, serving
 from portal_site import Site, site
 
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 #: Longer than the slowest answer on a busy machine, in milliseconds.
 PATIENCE_MS = 20_000
-
-
-@contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """Answer for an application on a free port, in a thread; give its address."""
-    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
-        listening.close()
-        assert not thread.is_alive(), "the server of the test did not end"
 
 
 @pytest.fixture

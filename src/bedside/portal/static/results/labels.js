@@ -27,7 +27,7 @@ export function listLabels(root, viewer, t, measured) {
     more.textContent = label.voxels === 0 ? t("not_found") : volume == null ? "⌖" : `${volume.toFixed(1)} mL`;
     if (label.centre) {
       more.type = "button";
-      more.setAttribute("aria-label", t("go_to", { label: label.name }));
+      more.setAttribute("aria-label", `${t("go_to", { label: label.name })}: ${more.textContent}`);
       more.title = t("go_to", { label: label.name });
       more.addEventListener("click", () => viewer.goTo(label));
     }

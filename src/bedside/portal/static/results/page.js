@@ -50,6 +50,7 @@ async function start() {
   listLabels(root, viewer, t, told.measured);
   offerOthers(viewer);
   if (volume.target !== volume.coarse) {
+    say(t("loading", { percent: 0 }));
     await volume.complete(() => viewer.state.cross[0], (done) => say(t("loading", { percent: Math.round(done * 100) })));
   }
   say("");
