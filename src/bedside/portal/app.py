@@ -29,7 +29,7 @@ from bedside.portal.results import pages as results_pages
 from bedside.portal.second import api as second_api
 from bedside.portal.second import asking as second_asking
 from bedside.portal.second import pages as second_pages
-from bedside.portal.shell import errors, headers, statics
+from bedside.portal.shell import document, errors, headers, statics
 from bedside.portal.shell.pages import Pages
 from bedside.portal.tenants import api as tenants_api
 from bedside.portal.tenants import pages as tenants_pages
@@ -82,7 +82,9 @@ def create_app(deployment: Deployment, gate: Gate) -> FastAPI:
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        responses=document.RESPONSES,
     )
+    document.add(app)
     app.state.here = Here(deployment=deployment, gate=gate, pages=Pages(deployment.settings.portal))
     headers.add(app, deployment.settings.portal)
     app.add_middleware(Origin)

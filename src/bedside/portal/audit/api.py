@@ -67,7 +67,11 @@ def records(
     return AuditPage(records=[shown(record) for record in found], next_before=more)
 
 
-@router.get("/export", response_class=StreamingResponse)
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/x-ndjson": {}, "text/csv": {}}}},
+)
 def export(here: InHere, caller: Administrator, asked: Wished, format: Format = "jsonl") -> StreamingResponse:  # noqa: A002 - in the address
     """The same as a file, oldest first: JSON Lines with all that the hashes cover, or CSV."""
     return file(here, caller, wanted(asked, caller), format)

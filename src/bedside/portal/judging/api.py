@@ -29,6 +29,9 @@ from bedside.viewing.zipped import Packed, zip_of
 router = APIRouter(prefix="/api/v1/tenants/{tenant}", tags=["judgements"])
 
 _DICOM: dict[int | str, dict[str, Any]] = {200: {"content": {"application/dicom": {}}}}
+_EXPORTS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind: {} for kind in ("application/x-ndjson", "text/csv", "application/zip")}}
+}
 _FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 
 Wanted = Annotated[str, Query(max_length=200)]
@@ -110,7 +113,7 @@ def list_judgements(
     return JudgementList(judgements=[item_of(each) for each in found[:limit]], more=len(found) > limit)
 
 
-@router.get("/judgements/export", response_class=StreamingResponse, responses=_FILE)
+@router.get("/judgements/export", response_class=StreamingResponse, responses=_EXPORTS)
 def export(
     place: Reading,
     format: Literal["jsonl", "csv", "zip"] = "jsonl",  # noqa: A002 - in the address

@@ -1,6 +1,7 @@
 """Rules tried on a study and replayed over past ones: what pages and API do alike."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bedside.config import RuleSettings
@@ -8,7 +9,7 @@ from bedside.domain.arrival import ArrivalKind
 from bedside.domain.figures import Scope
 from bedside.domain.person import Right
 from bedside.domain.tenant import name_of
-from bedside.errors import NotFound, UsageError
+from bedside.errors import ConfigError, NotFound, UsageError
 from bedside.operate.past import study_attributes
 from bedside.operate.replay import Line, Span
 from bedside.operate.ruletext import read_rules, rulebook
@@ -19,6 +20,15 @@ from bedside.portal.access.trail import note
 from bedside.portal.here import Here
 from bedside.portal.operate.parts import Operating, scope_of
 from bedside.worker.rules import Attributes
+
+
+@contextmanager
+def _typed() -> Iterator[None]:
+    """Let rules that somebody typed be a mistake of theirs, and none of this deployment's configuration."""
+    try:
+        yield
+    except ConfigError as wrong:
+        raise UsageError(wrong.message, hint=wrong.hint) from wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +54,10 @@ class Desk:
         """Return the rules of a text; those in force where it is empty.
 
         Raises:
-            ConfigError: It cannot be read.
+            UsageError: It cannot be read.
         """
-        return read_rules(text) if text.strip() else self.here.deployment.settings.rule
+        with _typed():
+            return read_rules(text) if text.strip() else self.here.deployment.settings.rule
 
     def try_on(self, attributes: Attributes, text: str, *, source: str) -> list[RuleVerdict]:
         """Return what rules say of a study.
@@ -57,9 +68,11 @@ class Desk:
             source: Where the attributes are from, for the trail.
         """
         deployment = self.here.deployment
-        book = rulebook(self.rules(text), deployment.settings.pipeline)
+        with _typed():
+            book = rulebook(self.rules(text), deployment.settings.pipeline)
         note(self.here, self.caller, "rules.tried", detail={"on": source})
-        return try_rules(book, attributes, deployment.clock.now())
+        with _typed():
+            return try_rules(book, attributes, deployment.clock.now())
 
     def try_on_study(self, tenant: str, arrival_id: str, text: str) -> list[RuleVerdict]:
         """Return what rules say of a study that arrived.
@@ -76,18 +89,19 @@ class Desk:
         arrival = deployment.ledger.arrival(name, arrival_id)
         if arrival.kind is not ArrivalKind.DICOM:
             raise UsageError(f"arrival {arrival.id}: a set of files starts by their names, not by rules")
-        book = rulebook(self.rules(text), deployment.settings.pipeline)
+        with _typed():
+            book = rulebook(self.rules(text), deployment.settings.pipeline)
         note(self.here, self.caller, "rules.tried", tenant=name, object=arrival.id, detail={"on": "study"})
         attributes = study_attributes(deployment.blobs.tenant(name), arrival, deployment.scratch / "replay")
-        return try_rules(book, attributes, deployment.clock.now())
+        with _typed():
+            return try_rules(book, attributes, deployment.clock.now())
 
     def replay(self, text: str, span: Span, tenant: str = "") -> ReplayTask:
         """Begin a replay of changed rules over past studies.
 
         Raises:
-            ConfigError: The rules cannot be read.
             NotPermitted: The tenant is another's.
-            UsageError: Too many replays run, or nothing arrived yet.
+            UsageError: The rules cannot be read, too many replays run, or nothing arrived yet.
         """
         deployment, replayer = self.here.deployment, self.parts.replayer
         scope: Scope = self.scope
@@ -96,7 +110,8 @@ class Desk:
             scope = frozenset({name_of(tenant)})
         changed = self.rules(text)
         before = rulebook(deployment.settings.rule, deployment.settings.pipeline)
-        after = rulebook(changed, deployment.settings.pipeline)
+        with _typed():
+            after = rulebook(changed, deployment.settings.pipeline)
         studies = replayer.studies(scope, span)
         if not studies:
             raise UsageError("replay: no study arrived in that time", hint="choose a longer time")

@@ -1,0 +1,211 @@
+"""Who may do what: every route of the portal, asked by every role, at home, from above, and from next door.
+
+What is expected comes from the need that a route declares (`portal/access/need.py`), never from a list kept
+here: a route that declares none fails, unless it is one of those few that are for anybody.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+
+from bedside.domain.person import Person, PersonRole, Right
+from bedside.portal.access.caller import Means
+from bedside.portal.access.need import SAFE, anybody, somebody
+from bedside.portal.app import ROUTERS
+from portal_site import Site, person, site
+
+HOME, ABOVE, NEXT_DOOR = "hospital.ct", "hospital", "hospital.mr"
+SETTINGS = f"""
+[system]
+root = "data"
+tenants = ["{HOME}", "{NEXT_DOOR}"]
+
+[portal]
+listen = ""
+"""
+#: For anybody, with no need to declare: probes, a choice of language, the ways to sign in.
+PUBLIC = {
+    "/health",
+    "/health/ready",
+    "/language/{language}",
+    "/sign-in/oidc",
+    "/sign-out/oidc",
+    "/sign-in/code",
+}
+#: Answers that never end; who is let in there is a test of its own area.
+ENDLESS = {"/api/v1/tenants/{tenant}/events"}
+#: For parameters of paths: things that are not there. Numbers where numbers are asked for.
+GIVEN = {"tenant": HOME, "node": HOME, "language": "en", "plane": "axial", "kind": "volume", "path": "a.json"}
+NUMBERS = {"number", "level", "slab", "index", "frame_list"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """One route with one method, and what it declares."""
+
+    method: str
+    path: str
+    need: str
+    rights: frozenset[Right]
+
+    @property
+    def address(self) -> str:
+        def given(found: "re.Match[str]") -> str:
+            name = found[1].partition(":")[0]
+            return GIVEN.get(name, "1" if name in NUMBERS else "1.2.3")
+
+        return re.sub(r"\{([^}]+)\}", given, self.path)
+
+    def lets_in(self, asking: Person | None) -> bool:
+        """Whether whoever asks has what is needed at `HOME`."""
+        if self.need == "nothing":
+            return True
+        if asking is None:
+            return False
+        held = [post for post in asking.posts if post.rights & self.rights]
+        if self.need == "somewhere":
+            return bool(held)
+        if self.need == "root":
+            return any(not post.node for post in held)
+        return self.need == "somebody" or any(asking.may(right, HOME) for right in self.rights)
+
+
+def doors() -> list[Door]:
+    found = []
+    for router in ROUTERS:
+        for route in router.routes:
+            assert isinstance(route, APIRoute), f"{route} declares nothing"
+            need, rights = need_of(route)
+            found += [
+                Door(method=method, path=route.path, need=need, rights=rights)
+                for method in sorted(route.methods)
+            ]
+    return found
+
+
+def need_of(route: APIRoute) -> tuple[str, frozenset[Right]]:
+    """Return what a route's parameters say, the strictest of them, and with which rights."""
+    calls = list(_calls(route.dependant))
+    by_right = [call for call in calls if hasattr(call, "right")]
+    if by_right:
+        assert len(by_right) == 1, f"{route.path}: more than one need"
+        call = by_right[0]
+        rights = frozenset(getattr(call, "rights", {call.right}))  # type: ignore[attr-defined]
+        kind = getattr(call, "__qualname__", "").partition(".")[0]
+        kinds = {"anywhere": "somewhere", "at_root": "root", "scraper": "root"}
+        return kinds.get(kind, "there"), rights
+    if somebody in calls:
+        return "somebody", frozenset()
+    if anybody in calls or route.path in PUBLIC:
+        return "nothing", frozenset()
+    return "undeclared", frozenset()
+
+
+def _calls(dependant: Dependant) -> Iterator[Callable[..., object]]:
+    for below in dependant.dependencies:
+        if below.call is not None:
+            yield below.call
+        yield from _calls(below)
+
+
+DOORS = doors()
+PEOPLE: dict[str, Person | None] = {"nobody": None, "without a role": person()}
+for _role in PersonRole:
+    for _place, _node in {"home": HOME, "above": ABOVE, "next door": NEXT_DOOR, "root": ""}.items():
+        PEOPLE[f"{_role} {_place}"] = person((_role, _node))
+#: Tokens that were narrowed: to reading; to one's neighbours; to nothing that they had.
+_ALL = person(*((role, "") for role in PersonRole))
+PEOPLE["token to read"] = _ALL.narrowed([Right.READ], [])
+PEOPLE["token for next door"] = _ALL.narrowed([], [NEXT_DOOR])
+PEOPLE["token to operate at home"] = _ALL.narrowed([Right.OPERATE], [HOME])
+
+
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder: Path = tmp_path_factory.mktemp("matrix")
+    with site(folder, SETTINGS) as opened:
+        yield opened
+
+
+def answers(portal: Site, asked: list[tuple[str, str]], **headers: str) -> list[httpx.Response]:
+    """Ask many things at once: each is answered on its own."""
+    app = portal.client.app
+    assert isinstance(app, FastAPI)
+
+    async def all_of_them() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+            return [await client.request(method, address, headers=headers) for method, address in asked]
+
+    return asyncio.run(all_of_them())
+
+
+def is_refused(answer: httpx.Response, asking: Person | None) -> bool:
+    if asking is not None:
+        return answer.status_code == 403
+    to_sign_in = answer.headers.get("location", "").startswith("/sign-in")
+    return answer.status_code == 401 or (answer.status_code == 303 and to_sign_in)
+
+
+def test_every_route_declares_its_need() -> None:
+    assert [door for door in DOORS if door.need == "undeclared"] == []
+    assert {door.path for door in DOORS} >= PUBLIC | ENDLESS, "a public route that is gone"
+    assert len(DOORS) > 150
+
+
+def test_what_is_for_anybody_is_a_short_list() -> None:
+    ways = r"/sign-in|/sign-out|/sign-in/oidc/callback|/(join|recover)(/\{token\})?|/first/\{token\}"
+    others = {door.path for door in DOORS if door.need == "nothing" and not re.fullmatch(ways, door.path)}
+    assert others == PUBLIC
+
+
+def test_besides_routes_there_are_only_files_that_say_nothing(hospital: Site) -> None:
+    app = hospital.client.app
+    assert isinstance(app, FastAPI)
+    paths = {path for route in app.routes if (path := getattr(route, "path", ""))}
+    assert paths == {"/api/openapi.json", "/static", "/vendor", "/ohif/-"}
+
+
+@pytest.mark.parametrize("who", PEOPLE)
+def test_each_is_let_in_where_they_may_and_nowhere_else(hospital: Site, who: str) -> None:
+    asking = PEOPLE[who]
+    hospital.gate.person, hospital.gate.means = asking, Means.TOKEN
+    asked = [
+        door
+        for door in DOORS
+        if not (door.path in ENDLESS and door.lets_in(asking)) and door.need != "nothing"
+    ]
+    given = answers(hospital, [(door.method, door.address) for door in asked])
+    wrong = []
+    for door, answer in zip(asked, given, strict=True):
+        refused = is_refused(answer, asking)
+        if answer.status_code >= 500 or refused is door.lets_in(asking):
+            wrong.append((door.method, door.path, answer.status_code, answer.text[:200]))
+    assert wrong == []
+
+
+def test_a_tenant_that_is_not_there_is_not_told_from_one_next_door(hospital: Site) -> None:
+    hospital.gate.person, hospital.gate.means = person((PersonRole.CLINICIAN, HOME)), Means.TOKEN
+    there = [door for door in DOORS if "{tenant}" in door.path]
+    for other in (NEXT_DOOR, "hospital.none", "..", "x y"):
+        given = answers(hospital, [(door.method, door.address.replace(HOME, other)) for door in there])
+        assert {answer.status_code for answer in given} <= {403, 404, 405}, other
+        said = {re.sub(r"hospital/\w+", "…", answer.text) for answer in given if answer.status_code == 403}
+        assert all(other.replace(".", "/") not in text for text in said)
+
+
+def test_no_change_is_taken_from_a_browser_without_its_sessions_token(hospital: Site) -> None:
+    hospital.gate.person, hospital.gate.means = _ALL, Means.SESSION
+    changing = [door for door in DOORS if door.method not in SAFE and door.need != "nothing"]
+    assert len(changing) > 50
+    given = answers(hospital, [(door.method, door.address) for door in changing])
+    open_ones = [door for door, answer in zip(changing, given, strict=True) if answer.status_code != 403]
+    assert open_ones == []
