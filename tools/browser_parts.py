@@ -55,6 +55,10 @@ PARTS: Sequence[Part] = (
 #: A comment that speaks of a licence or of whose work it is.
 _COMMENT = re.compile(r"/\*(?:[^*]|\*(?!/))*\*/|(?:^[ \t]*//[^\n]*\n)+", re.MULTILINE)
 _SPEAKS = re.compile(r"@license|licen[cs]ed?\b|copyright|\(c\)", re.IGNORECASE)
+#: Names a package in the comment before one of its modules.
+_MODULE = re.compile(
+    r"^[ ;]*// (?:[A-Z]+ MODULE: )?\S*node_modules/((?:@[\w.-]+/)?[\w.-]+)/(?!\S*node_modules/)", re.MULTILINE
+)
 #: Longer ones are code that somebody commented out.
 _LONGEST = 8000
 
@@ -75,11 +79,18 @@ def licences(modules: Path) -> str:
         found = dict.fromkeys(comment for bundle in bundles for comment in _comments(bundle))
         if found:
             parts += [_heading(f"{part.package}: notices in its bundles"), *found]
+        inside = sorted({name for bundle in bundles for name in _MODULE.findall(_text(bundle))})
+        if inside:
+            parts += [_heading(f"{part.package}: packages of npm that its bundles hold parts of"), *inside]
     return "\n".join(parts)
 
 
+def _text(bundle: Path) -> str:
+    return bundle.read_text(encoding="utf-8", errors="replace")
+
+
 def _comments(bundle: Path) -> list[str]:
-    text = bundle.read_text(encoding="utf-8", errors="replace")
+    text = _text(bundle)
     return [
         re.sub(r"[ \t]+$", "", match[0].strip(), flags=re.MULTILINE) + "\n"
         for match in _COMMENT.finditer(text)
