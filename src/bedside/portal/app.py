@@ -9,11 +9,11 @@ from bedside.portal.access.gate import Gate
 from bedside.portal.access.origin import Origin
 from bedside.portal.audit import api as audit_api
 from bedside.portal.audit import pages as audit_pages
+from bedside.portal.dicomweb import routes as dicomweb
+from bedside.portal.federated import pages as federated
 from bedside.portal.follow import api as follow_api
 from bedside.portal.follow import desk, live
 from bedside.portal.follow import pages as follow_pages
-from bedside.portal.federated import pages as federated
-from bedside.portal.dicomweb import routes as dicomweb
 from bedside.portal.here import Here
 from bedside.portal.home import pages as home
 from bedside.portal.judging import api as judging_api
