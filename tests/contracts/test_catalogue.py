@@ -15,9 +15,10 @@ from bedside.adapters.sql import SqlLedger
 from bedside.adapters.sql.catalogue import SqlCatalogue
 from bedside.adapters.sql.schema import metadata
 from bedside.domain.arrival import Arrival
-from bedside.domain.catalogue import FIELDS, MODALITIES, Found, Level, Source, SourceKind
+from bedside.domain.catalogue import Found, Source, SourceKind
 from bedside.domain.matching import match_of
 from bedside.domain.release import Role
+from bedside.domain.searchable import FIELDS, MODALITIES, Level
 from bedside.errors import UsageError
 from bedside.ports import Ledger
 from bedside.ports.catalogue import Catalogue, Head, Search

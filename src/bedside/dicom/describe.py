@@ -105,6 +105,13 @@ class _Opened:
     in_place: bool
 
 
+class _Nameless:
+    """A stream without more than reading: of a buffered one pydicom would ask for a file's name."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.read, self.seek, self.tell = stream.read, stream.seek, stream.tell
+
+
 def _open(stream: BinaryIO, size_bytes: int) -> _Opened:
     head = stream.read(_HEAD_BYTES)
     start = begin(head)
@@ -117,7 +124,7 @@ def _open(stream: BinaryIO, size_bytes: int) -> _Opened:
     except (Malformed, Short) as exc:
         raise InputRejected("file meta information is malformed") from exc
     syntax = meta.values.get(0x00020010, b"").rstrip(b"\0 ").decode("ascii", "replace")
-    source: BinaryIO = stream
+    source: Any = _Nameless(stream)
     if syntax == DeflatedExplicitVRLittleEndian:
         stream.seek(meta.end)
         payload = stream.read(size_bytes)

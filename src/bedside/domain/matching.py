@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bedside.domain.catalogue import Attributes, Field
+from bedside.domain.catalogue import Attributes
+from bedside.domain.searchable import Field
 from bedside.errors import UsageError
 
 #: VRs in which ``*`` and ``?`` are wild cards. See PS3.4 C.2.2.2.4.

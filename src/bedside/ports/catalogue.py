@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bedside.domain.catalogue import Catalogued, Found, Instance, Layout, Level, Series, Source, Study
+from bedside.domain.catalogue import Catalogued, Found, Instance, Layout, Series, Source, Study
 from bedside.domain.matching import Match
+from bedside.domain.searchable import Level
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

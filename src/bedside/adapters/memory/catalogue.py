@@ -1,28 +1,29 @@
 """The catalogue in this process's memory."""
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bedside.adapters.memory.catalogue_rows import instance_of, series_of, study_of
+from bedside.adapters.memory.catalogue_search import kept_of, met
 from bedside.adapters.memory.ledger import MemoryLedger
 from bedside.domain.arrival import Arrival, ArrivalKind
 from bedside.domain.catalogue import (
-    FIELDS,
-    MODALITIES,
     Catalogued,
     Found,
     Instance,
     Layout,
-    Level,
     Series,
     Source,
     SourceKind,
     Study,
+    next_revision,
     text_of,
 )
-from bedside.domain.matching import Match, kept, meets
 from bedside.domain.release import Role
 from bedside.domain.result import Result
+from bedside.domain.searchable import Level
 from bedside.ports.catalogue import Head, Lacking, Search
 
 _LAST = 2**31 - 1
@@ -119,42 +120,15 @@ class MemoryCatalogue:
 
     def _put(self, source: Source, brought: Catalogued) -> None:
         place, described = (source.tenant, source.study_uid), brought.described
-        study = Study(
-            tenant=source.tenant,
-            study_uid=source.study_uid,
-            attributes=described.study,
-            modalities=(),
-            series=0,
-            instances=0,
-            revision=0,
-        )
-        before = self._studies.setdefault(place, _StudyOf(study=study, rank=-1))
+        before = self._studies.setdefault(place, _StudyOf(study=study_of(source, described), rank=-1))
         if before.rank <= source.rank:
             attributes = replace(before.study, attributes=described.study)
             self._studies[place] = _StudyOf(study=attributes, rank=source.rank)
-        series = Series(
-            tenant=source.tenant,
-            study_uid=source.study_uid,
-            series_uid=described.series_uid,
-            attributes=described.series,
-            instances=0,
-        )
+        series = series_of(source, described)
         of_study = self._series.setdefault(place, {})
         rank, known = of_study.get(described.series_uid, (-1, series))
         of_study[described.series_uid] = (source.rank, series) if rank <= source.rank else (rank, known)
-        instance = Instance(
-            tenant=source.tenant,
-            study_uid=source.study_uid,
-            series_uid=described.series_uid,
-            sop_instance_uid=described.sop_instance_uid,
-            sop_class_uid=described.sop_class_uid,
-            transfer_syntax_uid=described.transfer_syntax_uid,
-            attributes=described.instance,
-            key=brought.key,
-            size_bytes=brought.size_bytes,
-            kind=source.kind,
-            source_id=source.id,
-        )
+        instance = instance_of(source, brought)
         there = self._instances.setdefault(place, {})
         known_one = there.get(described.sop_instance_uid)
         if known_one is None or known_one.rank <= source.rank:
@@ -209,7 +183,7 @@ class MemoryCatalogue:
     def search(self, tenant: str, search: Search) -> Sequence[Found]:
         """Return what meets a search: newest study first, then by series and instance number."""
         with self._lock:
-            found = [hit for hit in self._hits(tenant, search) if self._meets(hit, search.matches)]
+            found = [hit for hit in self._hits(tenant, search) if met(hit, search.matches)]
         return found[search.offset : search.offset + search.limit]
 
     def _in_order(
@@ -229,7 +203,7 @@ class MemoryCatalogue:
 
     def _hits(self, tenant: str, search: Search) -> Iterator[Found]:
         studies = [one.study for (whose, _), one in reversed(self._studies.items()) if whose == tenant]
-        studies.sort(key=lambda s: (_kept(s, "00080020"), _kept(s, "00080030")), reverse=True)
+        studies.sort(key=lambda s: (kept_of(s, "00080020"), kept_of(s, "00080030")), reverse=True)
         for study in studies:
             if search.study_uid not in ("", study.study_uid):
                 continue
@@ -244,19 +218,6 @@ class MemoryCatalogue:
                     continue
                 inside = self.instances(tenant, study.study_uid, series.series_uid)
                 yield from (Found(study=study, series=series, instance=one) for one in inside)
-
-    def _meets(self, hit: Found, matches: Sequence[Match]) -> bool:
-        return all(any(meets(match, value) for value in self._values(hit, match)) for match in matches)
-
-    def _values(self, hit: Found, match: Match) -> list[str]:
-        field = match.field
-        if field == MODALITIES:
-            return list(hit.study.modalities)
-        of = {Level.STUDY: hit.study, Level.SERIES: hit.series, Level.INSTANCE: hit.instance}[field.level]
-        assert of is not None
-        if field.name.endswith("_uid"):
-            return [str(getattr(of, field.name))]
-        return [kept(field, of.attributes)]
 
     def _count(self, place: _Place) -> None:
         there = [one.instance for one in self._instances.get(place, {}).values()]
@@ -303,7 +264,11 @@ def _counted(before: _StudyOf, *, modalities: tuple[str, ...], series: int, inst
     """Return a study with its counts, one revision later."""
     study = before.study
     counted = replace(
-        study, modalities=modalities, series=series, instances=instances, revision=study.revision + 1
+        study,
+        modalities=modalities,
+        series=series,
+        instances=instances,
+        revision=next_revision(study.revision, time.time()),
     )
     return _StudyOf(study=counted, rank=before.rank)
 
@@ -322,7 +287,3 @@ def _number(text: str) -> int:
 
 def _instance_number(instance: Instance) -> int:
     return _number(text_of(instance.attributes, "00200013"))
-
-
-def _kept(study: Study, tag: str) -> str:
-    return kept(next(field for field in FIELDS if field.tag == tag), study.attributes)

@@ -13,15 +13,14 @@ from sqlalchemy import (
     and_,
     delete,
     exists,
-    false,
     func,
     or_,
     select,
     union_all,
-    update,
 )
 
 from bedside.adapters.sql import catalogue_rows as rows
+from bedside.adapters.sql import catalogue_writing as writing
 from bedside.adapters.sql.catalogue_search import searched
 from bedside.adapters.sql.catalogue_tables import (
     catalogue_instances,
@@ -31,10 +30,17 @@ from bedside.adapters.sql.catalogue_tables import (
 )
 from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.schema import arrivals, results
-from bedside.adapters.sql.statements import add_once, upsert
-from bedside.adapters.sql.types import Row
 from bedside.domain.arrival import ArrivalKind
-from bedside.domain.catalogue import Catalogued, Found, Instance, Layout, Series, Source, SourceKind, Study
+from bedside.domain.catalogue import (
+    Catalogued,
+    Found,
+    Instance,
+    Layout,
+    Series,
+    Source,
+    SourceKind,
+    Study,
+)
 from bedside.domain.release import Role
 from bedside.ports.catalogue import Head, Lacking, Search
 
@@ -123,17 +129,17 @@ class SqlCatalogue:
         with self._database.write() as connection:
             if not _is_known(connection, source):
                 return False
-            _hold(connection, source, brought)
+            writing.hold(connection, source, brought)
             if brought:
-                _put(connection, source, brought)
-                _count(connection, source.tenant, source.study_uid)
-            _mark(connection, source, done=done, problem=problem)
+                writing.put(connection, source, brought)
+                writing.count(connection, source.tenant, source.study_uid)
+            writing.mark(connection, source, done=done, problem=problem)
         return True
 
     def withdraw(self, source: Source) -> None:
         """Remove a source's instances, and what is empty without them."""
         with self._database.write() as connection:
-            _hold(connection, source, ())
+            writing.hold(connection, source, ())
             connection.execute(
                 delete(_INSTANCES).where(
                     _INSTANCES.c.tenant == source.tenant,
@@ -148,7 +154,7 @@ class SqlCatalogue:
                     catalogue_sources.c.id == source.id,
                 )
             )
-            _count(connection, source.tenant, source.study_uid)
+            writing.count(connection, source.tenant, source.study_uid)
 
     def study(self, tenant: str, study_uid: str) -> Study | None:
         """Return a study, or None where nothing of it is catalogued."""
@@ -273,92 +279,3 @@ def _is_known(connection: Connection, source: Source) -> bool:
             results.c.tenant == source.tenant, results.c.job_id == source.id, results.c.superseded_by == ""
         )
     return bool(connection.execute(select(found)).scalar_one())
-
-
-def _hold(connection: Connection, source: Source, brought: Sequence[Catalogued]) -> None:
-    """Lock the study until the transaction ends; made where it is missing and something is brought."""
-    if brought:
-        empty = {"modalities": [], "series": 0, "instances": 0, "revision": 0}
-        add_once(connection, _STUDIES, rows.study_row(source, brought[0]) | empty)
-    connection.execute(
-        select(_STUDIES.c.seq)
-        .where(_STUDIES.c.tenant == source.tenant, _STUDIES.c.study_uid == source.study_uid)
-        .with_for_update()
-    ).all()
-
-
-def _put(connection: Connection, source: Source, brought: Sequence[Catalogued]) -> None:
-    row = rows.study_row(source, brought[0])
-    connection.execute(
-        update(_STUDIES)
-        .where(
-            _STUDIES.c.tenant == source.tenant,
-            _STUDIES.c.study_uid == source.study_uid,
-            _STUDIES.c.rank <= source.rank,
-        )
-        .values(row)
-    )
-    series = {one.described.series_uid: rows.series_row(source, one) for one in reversed(brought)}
-    _write(connection, _SERIES, ("tenant", "study_uid", "series_uid"), list(series.values()))
-    instances = {one.described.sop_instance_uid: rows.instance_row(source, one) for one in brought}
-    _write(connection, _INSTANCES, ("tenant", "study_uid", "sop_instance_uid"), list(instances.values()))
-
-
-def _write(connection: Connection, table: Any, unique: tuple[str, ...], values: list[Row]) -> None:
-    """Insert rows, or replace those of lower or the same rank."""
-    statement = upsert(connection, table)
-    replaced = {name: statement.excluded[name] for name in values[0] if name not in (*unique, "instances")}
-    statement = statement.on_conflict_do_update(
-        index_elements=list(unique), set_=replaced, where=table.c.rank <= statement.excluded.rank
-    )
-    connection.execute(statement, values)
-
-
-def _count(connection: Connection, tenant: str, study_uid: str) -> None:
-    """Bring counts and modalities of a study up to date, and remove what is empty."""
-    mine = (_INSTANCES.c.tenant == tenant, _INSTANCES.c.study_uid == study_uid)
-    counted = connection.execute(
-        select(_INSTANCES.c.series_uid, func.count()).where(*mine).group_by(_INSTANCES.c.series_uid)
-    ).all()
-    of_study = (_SERIES.c.tenant == tenant, _SERIES.c.study_uid == study_uid)
-    there = [uid for uid, _ in counted]
-    connection.execute(
-        delete(_SERIES).where(*of_study, _SERIES.c.series_uid.not_in(there) if there else ~false())
-    )
-    for uid, count in counted:
-        connection.execute(
-            update(_SERIES).where(*of_study, _SERIES.c.series_uid == uid).values(instances=count)
-        )
-    its = (_STUDIES.c.tenant == tenant, _STUDIES.c.study_uid == study_uid)
-    if not counted:
-        connection.execute(delete(_STUDIES).where(*its))
-        return
-    modalities = connection.execute(select(_SERIES.c.modality).where(*of_study).distinct()).scalars()
-    connection.execute(
-        update(_STUDIES)
-        .where(*its)
-        .values(
-            modalities=sorted(modality for modality in modalities if modality),
-            series=len(counted),
-            instances=sum(count for _, count in counted),
-            revision=_STUDIES.c.revision + 1,
-        )
-    )
-
-
-def _mark(connection: Connection, source: Source, *, done: bool, problem: str) -> None:
-    values: Row = {
-        "tenant": source.tenant,
-        "kind": source.kind.value,
-        "id": source.id,
-        "study_uid": source.study_uid,
-        "done": done,
-        "problem": problem,
-    }
-    statement = upsert(connection, catalogue_sources).values(values)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["tenant", "kind", "id"],
-            set_={"done": or_(catalogue_sources.c.done, statement.excluded.done), "problem": problem},
-        )
-    )

@@ -8,14 +8,12 @@ from sqlalchemy import Row as Found
 
 from bedside.adapters.sql.types import Row
 from bedside.domain.catalogue import (
-    FIELDS,
     Attributes,
     Bulk,
     Catalogued,
     Extent,
     Instance,
     Layout,
-    Level,
     Series,
     Source,
     SourceKind,
@@ -23,6 +21,7 @@ from bedside.domain.catalogue import (
     text_of,
 )
 from bedside.domain.matching import kept
+from bedside.domain.searchable import FIELDS, Level
 
 #: Numbers beyond a column's are sorted as the last.
 _LAST = 2**31 - 1

@@ -9,8 +9,9 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, exists, select, t
 
 from bedside.adapters.sql import catalogue_rows as rows
 from bedside.adapters.sql.catalogue_tables import catalogue_instances, catalogue_series, catalogue_studies
-from bedside.domain.catalogue import MODALITIES, Found, Level
+from bedside.domain.catalogue import Found
 from bedside.domain.matching import Match
+from bedside.domain.searchable import MODALITIES, Level
 from bedside.ports.catalogue import Search
 
 _TABLES = {

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary,
 
 from bedside.adapters.sql.schema import metadata
 from bedside.adapters.sql.types import Sequence, Words, document
-from bedside.domain.catalogue import FIELDS, Level
+from bedside.domain.searchable import FIELDS, Level
 
 
 def _seq() -> Column[int]:

@@ -26,6 +26,9 @@ FRESH_S = 5.0
 #: And what is remembered of a study, whose revision says whether its metadata changed.
 STUDY_FRESH_S = 1.0
 _REMEMBERED = 4096
+#: Metadata that was put together is kept for so long, under its study's revision.
+ANSWERS_S = 600.0
+_ANSWERS = 32
 #: Who asks, and that they may, is believed for so long.
 BELIEVED_S = 2.0
 #: A study that somebody has looked at is noted again after so long in the same session.
@@ -74,6 +77,8 @@ class Desk:
         self._deployment = deployment
         self._studies: Remembered[Study] = Remembered(_REMEMBERED, STUDY_FRESH_S)
         self._instances: Remembered[tuple[Instance, Layout]] = Remembered(_REMEMBERED, FRESH_S)
+        #: Answers that were put together: viewers ask for the same study again and again.
+        self.metadata: Remembered[bytes] = Remembered(_ANSWERS, ANSWERS_S)
         self.places: Remembered[Place] = Remembered(_REMEMBERED, BELIEVED_S)
         self._noted: Remembered[bool] = Remembered(_REMEMBERED, NOTED_S)
 

@@ -18,14 +18,13 @@ from bedside.portal.access.need import Place
 from bedside.portal.dicomweb.accept import chosen_json
 from bedside.portal.dicomweb.answer import address_of
 from bedside.portal.dicomweb.cached import PRIVATE, tag_of, unchanged
-from bedside.portal.dicomweb.desk import Remembered, base_of, desk_of
+from bedside.portal.dicomweb.desk import base_of, desk_of
 from bedside.portal.dicomweb.need import reading
 
 _MARK: Final = b'"BulkDataURI":"' + BULK_MARK.replace("\0", "\\u0000").encode()
 #: Below this many bytes packing costs more than it saves.
 _WORTH_PACKING = 1400
-#: Answers that were put together are remembered: viewers ask for the same study again and again.
-_KEPT: Remembered[bytes] = Remembered(32, 600.0)
+#: Longer answers are put together each time.
 _KEPT_BYTES = 16 * 2**20
 
 router = APIRouter(prefix="/dicomweb/{tenant}/studies", include_in_schema=False)
@@ -68,7 +67,7 @@ async def _answer(
         if known is not None:
             return known
         key = (place.tenant, tag)
-        content = _KEPT.get(key)
+        content = desk.metadata.get(key)
         if content is None:
             told = place.here.deployment.records.catalogue.metadata(
                 place.tenant, study_uid, series_uid, sop_instance_uid
@@ -79,7 +78,7 @@ async def _answer(
             if packed and len(content) > _WORTH_PACKING:
                 content = igzip.compress(content, compresslevel=1)
             if len(content) <= _KEPT_BYTES:
-                _KEPT.put(key, content)
+                desk.metadata.put(key, content)
         headers = {"ETag": tag, "Cache-Control": PRIVATE, "Vary": "Accept-Encoding"}
         if content[:2] == b"\x1f\x8b":
             headers["Content-Encoding"] = "gzip"

@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bedside.dicom.names import path_of
-from bedside.domain.catalogue import FIELDS, MODALITIES, Field, Found, Level
+from bedside.domain.catalogue import Found
 from bedside.domain.matching import Match, match_of
+from bedside.domain.searchable import FIELDS, MODALITIES, Field, Level
 from bedside.errors import UsageError
 from bedside.portal.access.need import Place
 from bedside.portal.dicomweb.accept import chosen_json

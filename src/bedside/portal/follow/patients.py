@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bedside.domain.catalogue import FIELDS, Level, Series, Study
+from bedside.domain.catalogue import Series, Study
 from bedside.domain.matching import match_of
+from bedside.domain.searchable import FIELDS, Level
 from bedside.domain.person import Right
 from bedside.portal.access.need import Place
 from bedside.portal.access.trail import note
