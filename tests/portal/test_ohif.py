@@ -3,7 +3,6 @@
 import gzip
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,7 +18,7 @@ SEG = "1.2.840.10008.5.1.4.1.1.66.4"
 
 
 @pytest.fixture
-def viewer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+def viewer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A folder in place of the viewer, as the tool that brings it lays one down."""
     folder = tmp_path / "vendor" / "ohif"
     folder.mkdir(parents=True)
@@ -28,9 +27,7 @@ def viewer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     (folder / "0b.woff2").write_bytes(b"font")
     (tmp_path / "vendor" / "secret.js").write_text("no")
     monkeypatch.setitem(statics.FOLDERS, "vendor", tmp_path / "vendor")
-    files.address_of.cache_clear()
-    yield folder
-    files.address_of.cache_clear()
+    return folder
 
 
 def test_files_come_packed_for_ever_and_under_a_policy_of_their_own(portal: Site, viewer: Path) -> None:
@@ -109,7 +106,6 @@ def test_where_it_is_missing_the_links_say_so_and_lead_to_our_own_viewer(
 ) -> None:
     for path in viewer.iterdir():
         path.unlink()
-    files.address_of.cache_clear()
     answer = results.client.get(f"{results.page}/images")
     assert answer.status_code == 503
     assert "The OHIF viewer is not installed here" in answer.text and "bedside doctor" in answer.text

@@ -6,7 +6,6 @@ of its own script, not that of the page.
 
 import gzip
 import mimetypes
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +45,6 @@ def folder() -> Path:
     return FOLDERS["vendor"] / "ohif"
 
 
-@cache
 def address_of(pattern: str) -> str:
     """Return the address of the viewer's file with such a name, or empty where it is not there."""
     found = sorted(folder().glob(f"{pattern}*"))
