@@ -1,0 +1,87 @@
+"""Takes the screenshots that README and documentation show, of a real portal with a study that was read.
+
+    .venv/bin/python tools/take_screenshots.py
+
+Needs Chromium (Debian: `apt-get install chromium`) and the browser code (`tools/browser_assets.py`). The
+study is a synthetic phantom: nobody's. A palette makes pictures small, since they lie in the repository.
+"""
+
+import io
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from PIL import Image  # noqa: E402
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+
+from portal_filled import EMAIL, PASSWORD, filled  # noqa: E402
+from portal_results import TENANT, Made, make_with  # noqa: E402
+from portal_serving import FLAGS, serving  # noqa: E402
+
+TARGET = ROOT / "docs" / "screens"
+#: Finer than that of tests: it is looked at.
+SHAPE, SPACING_MM = (80, 192, 192), (2.5, 2.0, 2.0)
+WIDTH, HEIGHT = 1280, 860
+#: File to (page, colour scheme, width in pixels, what to wait for).
+SHOTS = {
+    "result.png": ("/t/{tenant}/results/{job}", "light", WIDTH, '#viewer[data-loaded="whole"]'),
+    "result-dark.png": ("/t/{tenant}/results/{job}", "dark", WIDTH, '#viewer[data-loaded="whole"]'),
+    "result-phone.png": ("/t/{tenant}/results/{job}", "light", 390, '#viewer[data-loaded="whole"]'),
+    "studies.png": ("/t/{tenant}/studies", "light", WIDTH, "main"),
+    "study.png": ("/t/{tenant}/studies/{arrival}", "light", WIDTH, "main"),
+    "upload.png": ("/t/{tenant}/upload", "light", WIDTH, "#drop"),
+    "judgements.png": ("/t/{tenant}/judgements", "light", WIDTH, "main"),
+    "operate.png": ("/operate", "light", WIDTH, "main"),
+    "audit.png": ("/audit", "light", WIDTH, "main"),
+}
+
+
+def shoot(browser: Browser, url: str, made: Made) -> None:
+    """Open each page as somebody who may all, and keep its picture."""
+    for name, (path, scheme, width, ready) in SHOTS.items():
+        context = browser.new_context(
+            viewport={"width": width, "height": HEIGHT}, color_scheme=scheme, locale="en", base_url=url
+        )
+        page = context.new_page()
+        sign_in(page)
+        page.goto(path.format(tenant=TENANT, job=made.job_id, arrival=made.arrival_id))
+        page.wait_for_selector(ready)
+        page.wait_for_timeout(500)
+        picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        small = picture.quantize(256, dither=Image.Dither.NONE)
+        small.save(TARGET / name, optimize=True)
+        sys.stderr.write(f"{name}: {(TARGET / name).stat().st_size / 1000:.0f} kB\n")
+        context.close()
+
+
+def sign_in(page: Page) -> None:
+    """Come in by the page."""
+    page.goto("/sign-in")
+    page.locator("#email").fill(EMAIL)
+    page.locator("#password").fill(PASSWORD)
+    page.locator("main form button").first.click()
+    page.wait_for_url("**/")
+
+
+def main() -> None:
+    """Make the portal and its pictures."""
+    program = shutil.which("chromium")
+    if program is None:
+        raise SystemExit("chromium is not in PATH; Debian: apt-get install chromium")
+    TARGET.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        (Path(folder) / "made").mkdir()
+        (Path(folder) / "shown").mkdir()
+        made = make_with(Path(folder) / "made", shape=SHAPE, affine=None, spacing_mm=SPACING_MM)
+        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        with filled(made, Path(folder) / "shown") as clinic, serving(clinic.app) as url:
+            shoot(browser, url, made)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
