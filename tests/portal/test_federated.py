@@ -101,6 +101,8 @@ def test_a_newcomer_gets_an_account_and_the_roles_of_their_groups(desk: Desk) ->
     assert (account.email, account.profile.name, account.password) == ("anna@x.example", "Anna B.", "")
     assert account.person.posts == (Post(role=PersonRole.CLINICIAN, node="default"),)
     assert "default" in desk.browser.get("/").text
+    assert "by your groups" in desk.browser.get("/me").text
+    assert desk.browser.get("/api/v1/me").json()["granted"] == [{"role": "clinician", "node": "default"}]
     actions = [r.deed.action for r in desk.deployment.records.audit.walk(AuditFilter(person=account.id))]
     assert actions == ["account.made", "session.begun"]
     assert "anna" not in str(list(desk.deployment.records.audit.walk(AuditFilter())))

@@ -123,6 +123,7 @@ def test_it_is_asked_for_only_after_a_first_right_code(desk: Desk) -> None:
     assert desk.browser.get("/api/v1/me/second-factor").status_code == 401
     desk.clock.sleep(30)
     assert desk.brings(desk.code(), "/health").headers["location"] == "/health" and desk.is_in
+    assert "You are asked for a code" in desk.browser.get("/me").text
     assert desk.browser.get("/api/v1/me/second-factor").json() == {
         "confirmed": True,
         "needed": False,
@@ -193,6 +194,8 @@ def test_it_is_removed_by_a_code_and_taken_by_an_administrator(desk: Desk) -> No
         cookies = {"bedside-session": desk.deployment.people.sessions.begin(account)}
         other = TestClient(desk.browser.app, cookies=cookies, follow_redirects=False)
         csrf = re.findall(r'name="csrf" value="([^"]+)"', other.get("/").text)[0]
+        shown = other.get("/admin/people/a-1").text
+        assert ("/admin/people/a-1/second-factor/remove" in shown) is (name == "root")
         tokens[name] = other.delete("/api/v1/people/a-1/second-factor", headers={"X-CSRF-Token": csrf})
     assert tokens["ward"].status_code == 404 and tokens["root"].json() == {"was_there": True}
     assert not desk.is_in, "sessions end with it"

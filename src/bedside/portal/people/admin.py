@@ -232,6 +232,7 @@ def _account_page(
         roles=list(PersonRole),
         nodes=nodes_of(here, caller.person, [Right.ADMINISTER]),
         ruled=rules(caller.person, account),
+        second=here.deployment.seconds.of(account) is not None,
         takeable=[post for post in account.posts if within_nodes(post, mine)],
     )
 

@@ -13,6 +13,7 @@ from bedside.people.passwords import SHORTEST
 from bedside.people.tokens import DAYS, MOST_DAYS, Scope
 from bedside.portal.access.caller import Caller
 from bedside.portal.access.need import Somebody
+from bedside.portal.federated.ways import way_of
 from bedside.portal.here import Here, InHere
 from bedside.portal.people import own
 from bedside.portal.people.filled import AboutYou, Errors, Filled, Marks, email_errors, password_errors
@@ -188,6 +189,8 @@ def _page(
         caller=caller,
         status=422 if errors else 200,
         account=account,
+        second=here.deployment.seconds.of(account) is not None,
+        provider=way_of(here),
         about=shown,
         errors=Marks(errors or {}),
         done=done,

@@ -51,7 +51,8 @@ class AccountShape(BaseModel):
     email: str
     profile: ProfileShape
     state: AccountState
-    posts: list[PostShape]
+    posts: list[PostShape] = Field(description="Roles that were given here.")
+    granted: list[PostShape] = Field(description="Roles by groups of the identity provider.")
     wish: str = Field(description="Node at which somebody who asked by themselves wants to work.")
     made_at: datetime
     seen_at: datetime | None = Field(description="Last sign-in.")
@@ -182,6 +183,7 @@ def account_shape(account: Account) -> AccountShape:
         ),
         state=account.state,
         posts=[post_shape(post) for post in account.posts],
+        granted=[post_shape(post) for post in account.granted],
         wish=path_of(account.wish),
         made_at=account.made_at,
         seen_at=account.seen_at,
