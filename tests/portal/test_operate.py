@@ -1,16 +1,21 @@
 """What operators see and change: figures, dead jobs, releases, notices, settings, metrics, probes."""
 
+import io
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bedside.config import NotifySettings
+from bedside.adapters.aws.events import JobHint
+from bedside.cli import serve
+from bedside.cli.main import main
+from bedside.config import NotifySettings, load
 from bedside.config.notify import Kind
 from bedside.domain.arrival import EntryState
 from bedside.domain.job import JobState
@@ -30,6 +35,8 @@ from bedside.portal.operate.said import seconds, size
 from bedside.portal.shell.words import catalogue
 from bedside.ports.audit import AuditFilter
 from bedside.ports.letters import LetterKind
+from bedside.wiring import Deployment, open_deployment
+from clouds import Cloud
 from dicom_samples import series
 from ledger_samples import make_comparison, make_entry
 from operate_samples import CURRENT, NEXT, Busy, release_on, work_on
@@ -509,3 +516,59 @@ def test_every_word_that_is_put_together_is_there() -> None:
     assert {word for word in wanted if f"operate.{word}" not in catalogue()} == set()
     assert {state.value for state in STATES} <= {s.value for s in JobState}
     assert set(NotifySettings.model_fields) >= {"kinds"} and Kind
+
+
+# What it is told by others
+
+
+def test_the_portals_process_knows_where_each_setting_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "bedside.toml"
+    file.write_text('[system]\nroot = "data"\n\n[machine]\ntype = "g4dn.xlarge"\n')
+    loaded = load(file, environment={}, flags={"portal.listen": "127.0.0.1:1"})
+    deployment = open_deployment(loaded.settings)
+    deployment.sources = loaded.sources
+    with serve._showing(deployment) as supervised:
+        assert supervised is not None
+        told = supervised._configuration
+    deployment.close()
+    seen: list[tuple[str, str]] = []
+
+    def answers(opened: Deployment) -> None:
+        sources = opened.sources
+        seen.append((sources["machine.type"], sources["portal.listen"]))
+
+    monkeypatch.setattr("bedside.portal.server.answer", answers)
+    monkeypatch.setattr("bedside.runtime.lifeline.die_with_parent", lambda *_: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(told + b"\n")))
+    assert main(["portal", "--supervisor", "1"]) == 0
+    assert seen == [(f"{file}:5", "flag")]
+
+
+def test_dead_letters_of_queues_are_counted_looked_at_and_sent_back(tmp_path: Path, cloud: Cloud) -> None:
+    queue, sqs = cloud.queue(attempts=1), cloud.client("sqs")
+    hint = JobHint(tenant="ward-3", job="3f2a81c0", pool="default").body()
+    sqs.send_message(QueueUrl=queue, MessageBody=hint)
+    for _ in range(2):
+        sqs.receive_message(QueueUrl=queue, VisibilityTimeout=0)
+    more = f'[store]\nurl = "s3://{cloud.bucket()}"\n\n[queue]\nurl = "{queue}"\ndead_url = "{queue}-dead"\n'
+    with site(tmp_path, SETTINGS + more) as portal:
+        client = portal.asks(ENGINEER)
+        assert client.get("/health/ready").json()["store"] == "ok"
+        assert "About 1 lie there." in client.get("/operate/dead").text
+        page = client.get("/operate/dead?letters=true").text
+        assert "a job waits" in page and "3f2a81c0" in page
+        found = client.get("/api/v1/operate/dead/letters").json()
+        assert [(x["kind"], x["job"], x["tenants"]) for x in found["letters"]] == [
+            ("hint", "3f2a81c0", ["ward-3"])
+        ]
+        assert "in S3, not measured here" in client.get("/operate").text
+        assert "Are you sure?" in post(portal, "/operate/dead/letters").text
+        done = post(portal, "/operate/dead/letters", confirmed="true")
+        assert done.headers["location"] == "/operate/dead?back=1"
+        assert "letters.sent_back" in [action for action, _, _ in deeds(portal)]
+        assert client.get("/api/v1/operate/dead/letters").json()["count"] == 0
+        assert "Dead letters" not in portal.asks(WARD).get("/operate/dead").text
+        assert client.post("/api/v1/operate/dead/letters/send-back").status_code == 403

@@ -10,7 +10,7 @@ const form = document.getElementById("try-form");
 const tried = document.getElementById("tried");
 
 form.addEventListener("submit", async (event) => {
-  if (event.submitter?.formAction && event.submitter.formAction !== form.action) return; // a replay has a page
+  if (event.submitter?.hasAttribute("formaction")) return; // a replay has a page of its own
   event.preventDefault();
   const body = new FormData(form);
   const file = form.elements.file.files[0];
