@@ -18,7 +18,8 @@ from playwright.sync_api import Page, expect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bedside.domain.upload import PART_BYTES
-from portal_site import Site
+from clouds import Cloud
+from portal_site import SETTINGS, Site, site
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -285,6 +286,24 @@ def test_an_archive_of_very_many_files_is_zip64(portal: Site, served: Serve, pag
     )
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(text))) as archive:
         assert len(archive.infolist()) == 65540 and archive.read("7") == b"seven"
+
+
+def test_parts_go_from_the_page_straight_to_a_bucket(
+    cloud: Cloud, tmp_path: Path, served: Serve, page: Page, folder: Path
+) -> None:
+    bucket = f'\n[store]\nurl = "s3://{cloud.bucket()}"\n'
+    with site(tmp_path, SETTINGS + bucket) as opened:
+        line = Line(opened.client.app)
+        opened.client.app = line
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+        page.goto(f"{served(opened)}/t/default/upload")
+        page.set_input_files("#folder", folder)
+        listed(page, "Received")
+        puts = [one for one in asked if one.startswith("PUT ")]
+        assert len(puts) == 3 and all(one.startswith(f"PUT {cloud.url}/") for one in puts)
+        assert not line.sent and not any("ller" in one for one in puts)
+        assert arrived(opened) == content(folder)
 
 
 def test_two_tabs_send_one_upload(portal: Site, served: Serve, page: Page, tmp_path: Path) -> None:

@@ -203,3 +203,8 @@ class Settings(_Section):
         DeploySettings(),
         description="What `bedside deploy` makes on AWS.",
     )
+
+    @property
+    def sending_origins(self) -> tuple[str, ...]:
+        """Pages that may send to buckets: those of deploy.cors_origins, and the portal where it has a url."""
+        return tuple(dict.fromkeys(filter(None, (*self.deploy.cors_origins, self.portal.url))))

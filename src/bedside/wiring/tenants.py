@@ -41,7 +41,7 @@ def open_resources(settings: "Settings") -> TenantResources:
             region=region,
             account=account,
             key_arn=deploy.key_arn,
-            cors_origins=deploy.cors_origins,
+            cors_origins=settings.sending_origins,
             rejected_days=deploy.rejected_days,
         )
 

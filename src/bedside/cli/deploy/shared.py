@@ -42,10 +42,11 @@ def site_of(config_path: Path | None, state: str | None) -> "Site":
     from bedside.wiring.cloud import open_cloud, open_datastores
 
     loaded = load_settings(config_path)
+    origins = loaded.settings.sending_origins
     cloud = open_cloud(loaded.settings.deploy.region)
     cloud.caller()  # the first thing that can be wrong is said first
     return Site(
-        settings=loaded.settings.deploy,
+        settings=loaded.settings.deploy.model_copy(update={"cors_origins": origins}),
         cloud=cloud,
         datastores=open_datastores(cloud.region),
         base=(loaded.path.parent if loaded.path else Path()).absolute(),
