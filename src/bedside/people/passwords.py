@@ -7,7 +7,7 @@ of the commonest, and has nothing of its owner in it.
 import threading
 from collections.abc import Iterable
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 
 from argon2 import PasswordHasher
@@ -99,18 +99,19 @@ def _parts(text: str) -> list[str]:
 
 
 def _is_common(plain: str) -> bool:
-    core = plain.strip("0123456789!?.,;:-_*#+$%&@ ")
     if len(set(plain)) < _DIFFERENT:
         return True
     if any(plain in row * 2 or plain in row[::-1] * 2 for row in _ROWS):
         return True
-    common = _common()
-    squeezed = "".join(c for c in core if c.isalnum())
-    return squeezed in common or any(
-        squeezed == word * (len(squeezed) // len(word)) for word in common if word
-    )
+    core = plain.strip("0123456789!?.,;:-_*#+$%&@ ")
+    for text in (plain, core):
+        squeezed = "".join(c for c in text if c.isalnum())
+        if any(squeezed == word * (len(squeezed) // len(word)) for word in _common()):
+            return True
+    return False
 
 
+@cache
 def _common() -> frozenset[str]:
     text = files("bedside.people").joinpath("common.txt").read_text(encoding="utf-8")
     return frozenset(line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#"))

@@ -1,0 +1,78 @@
+"""Passwords: which are refused and why, and what their hashes are."""
+
+import time
+
+import pytest
+from argon2 import PasswordHasher, extract_parameters
+
+from bedside.people.passwords import Passwords, weakness
+
+FINE = "seven green herons wading"  # pragma: allowlist secret
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+
+@pytest.mark.parametrize(
+    ("password", "why"),
+    [
+        (FINE, None),
+        ("correct-horse-battery", None),
+        ("Añ0-luz y mandarinas", None),
+        ("Ana herself likes long walks", None),  # a name in a long sentence
+        ("elevenchars", "short"),
+        ("x" * 513, "long"),
+        ("aaaaaaaaaaaa", "common"),
+        ("abababababab", "common"),
+        ("Password1234!", "common"),
+        ("passwordpassword", "common"),
+        ("PasswordPassword123", "common"),
+        ("qwertyuiop123", "common"),
+        ("123456789012", "common"),
+        ("abcdefghijkl", "common"),
+        ("lkjhgfdsapoi", "common"),
+        ("contraseña2026", "common"),
+        ("hospital12345", "common"),
+        ("1q2w3e4r5t6y", "common"),
+        ("gomez-herrera1", "yours"),
+        ("GomezHerrera99", "yours"),
+        ("ana.gomez@ward", "yours"),
+    ],
+)
+def test_what_is_guessed_first_is_refused(password: str, why: str | None) -> None:
+    about = ("Ana Gomez-Herrera", "ana.gomez@ward.example", "ana.gomez")
+    assert weakness(password, about) == why
+
+
+def test_a_hash_is_argon2id_with_costs_of_today() -> None:
+    kept = Passwords().hash(FINE)
+    found = extract_parameters(kept)
+    # OWASP: at least 19 MiB and two rounds; RFC 9106's second choice is 64 MiB and three.
+    assert found.type.name == "ID" and found.memory_cost >= 65536 and found.time_cost >= 3
+    assert FINE not in kept and Passwords().fits(kept, FINE) and not Passwords().fits(kept, f"{FINE}.")
+
+
+def test_a_hash_of_other_costs_is_taken_and_told() -> None:
+    old = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(FINE)
+    now = Passwords(CHEAP)
+    assert now.fits(old, FINE) and now.is_outdated(old) and not now.is_outdated(now.hash(FINE))
+
+
+@pytest.mark.parametrize("kept", ["", "nonsense", "$argon2id$v=19$m=8,t=1,p=1$AAAA"])
+def test_no_password_fits_where_none_is_kept(kept: str) -> None:
+    passwords = Passwords(CHEAP)
+    assert not passwords.fits(kept, "") and not passwords.fits(kept, "nobody has this password")
+
+
+def test_an_unknown_account_takes_as_long_as_a_known_one() -> None:
+    passwords = Passwords(PasswordHasher(time_cost=3, memory_cost=16384, parallelism=1))
+    kept = passwords.hash(FINE)
+    passwords.fits("", FINE)  # makes nobody's hash, once
+
+    def took(hashed: str) -> float:
+        best = 9.0
+        for _ in range(5):
+            begun = time.perf_counter()
+            passwords.fits(hashed, "another password")
+            best = min(best, time.perf_counter() - begun)
+        return best
+
+    assert 0.6 < took("") / took(kept) < 1.7
