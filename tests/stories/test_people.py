@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 
 from bedside.cli.main import main
 from bedside.config import load
-from bedside.domain.account import AccountState, Profile
+from bedside.domain.account import Account, AccountState, Profile
 from bedside.ports.audit import AuditFilter
 from bedside.wiring import Deployment, open_deployment
 
@@ -96,3 +97,22 @@ def test_the_last_administrator_cannot_be_disabled_and_others_can(typed: Any, co
 def test_a_mistake_is_told_with_what_to_do(typed: Any, arguments: tuple[str, ...], said: str) -> None:
     code, out, err = typed(*arguments)
     assert code == 2 and out == "" and said in err
+
+
+def test_who_lost_the_phone_is_helped_from_the_shell(typed: Any, configuration: Path) -> None:
+    opened = deployment(configuration)
+    account = Account(
+        id="a-1", email="ana@h.example", profile=Profile(name="Ana"), made_at=opened.clock.now()
+    )
+    opened.people.accounts.add(account)
+    code = pyotp.TOTP(opened.seconds.begin(account).secret).at(opened.clock.now())
+    assert opened.seconds.confirm(account, code) and opened.people.sessions.begin(account)
+    opened.close()
+    code, out, err = typed("remove-factor", "ana@h.example")
+    assert (code, out) == (0, "") and "no second factor any more" in err
+    assert not json.loads(typed("remove-factor", "a-1", "--json")[1])["had_factor"]
+    opened = deployment(configuration)
+    assert opened.seconds.of(account) is None and not opened.people.sessions.of("a-1")
+    assert [r.deed.action for r in opened.records.audit.walk(AuditFilter())] == ["second_factor.reset"] * 2
+    opened.close()
+    assert typed("remove-factor", "nobody@h.example")[0] == 2

@@ -1,7 +1,8 @@
 """``bedside people``: who may come into the portal, from the shell of a machine that reaches its ledger.
 
-One module per kind: `look` (list), `links` (invite, reset), `switch` (disable, enable). Whoever has this
-shell has the ledger, so these commands ask for no account: they are how a locked-out administrator gets in.
+One module per kind: `look` (list), `links` (invite, reset), `switch` (disable, enable), `factor`
+(remove-factor). Whoever has this shell has the ledger, so these commands ask for no account: they are how a
+locked-out administrator gets in.
 """
 
 import click
@@ -16,6 +17,7 @@ COMMANDS = {
     "reset": (f"{_HERE}.links:reset", "Make a one-time link to choose another password."),
     "disable": (f"{_HERE}.switch:disable", "Let somebody in no more."),
     "enable": (f"{_HERE}.switch:enable", "Let somebody in again."),
+    "remove-factor": (f"{_HERE}.factor:remove_factor", "Take the second factor from who lost the phone."),
 }
 
 
