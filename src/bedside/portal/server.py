@@ -11,6 +11,7 @@ from bedside.people.links import VALID
 from bedside.portal.access.accounts import AccountGate
 from bedside.portal.access.bearer import BearerGate
 from bedside.portal.app import create_app
+from bedside.viewing.tidy import tidying
 from bedside.wiring import Deployment, open_identity
 
 #: Answers under way have this long when the portal stops; streams of events end at once.
@@ -41,7 +42,7 @@ def answer(deployment: Deployment) -> None:
     )
     _welcome(deployment)
     deployment.log("portal.ready", url=settings.address)
-    with listening:
+    with listening, tidying(deployment.images, deployment.log):
         server.run(sockets=[listening])
     deployment.log("portal.stopped")
 

@@ -134,6 +134,10 @@ class Images:
         """Begin nothing more, and wait for what is under way."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
+    def tidy(self) -> int:
+        """Put away what nobody looks at any more; return how many volumes."""
+        return self._shelf.tidy()
+
     def look(self, result: Result, document: ResultDocument, *, wait_s: float = 0.0) -> Prepared | Preparing:
         """Return a result's images, or how far they are.
 

@@ -1,6 +1,7 @@
 """Prepared images are kept under a bound, for a day, and for tenants that are served."""
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from bedside.errors import Unavailable
 from bedside.viewing.build import GRID
 from bedside.viewing.grid import Grid
 from bedside.viewing.shelf import IDLE_S, Shelf
+from bedside.viewing.tidy import tidying
 
 EXAMPLE = Grid(
     shape=(1, 1, 1),
@@ -100,3 +102,28 @@ def test_a_description_of_another_version_is_made_again(shelf: Shelf) -> None:
     (shelf.folder / "default" / "a" / GRID).write_text('{"shape": [1, 1, 1]}')
     assert shelf.find("default", "a") is None
     assert not (shelf.folder / "default" / "a").exists()
+
+
+class _Keeping:
+    """Stands for images: counts how often somebody tidies."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.again = threading.Event()
+
+    def tidy(self) -> int:
+        self.times += 1
+        if self.times == 1:
+            raise Unavailable("ledger: cannot be reached")
+        self.again.set()
+        return 1
+
+
+def test_the_portal_tidies_from_time_to_time_and_survives_a_ledger_that_is_away() -> None:
+    keeping, said = _Keeping(), []
+    with tidying(keeping, lambda action, /, **fields: said.append(action), every_s=0.01):  # type: ignore[arg-type]
+        assert keeping.again.wait(5)
+    assert said[:1] == ["images.kept"] and "images.tidied" in said
+    times = keeping.times
+    time.sleep(0.05)
+    assert keeping.times == times

@@ -44,21 +44,17 @@ export class Panel {
       top: this.down === 0 ? letters[0][high] : letters[1][low],
       bottom: this.down === 0 ? letters[0][low] : letters[1][high],
     };
-    for (const [side, letter] of Object.entries(marks)) {
+    const corner = (kind, words) => {
       const mark = document.createElement("span");
-      mark.className = `letter ${side}`;
-      mark.textContent = letter;
+      mark.className = kind;
+      mark.textContent = words;
       mark.setAttribute("aria-hidden", "true");
       this.frame.append(mark);
-    }
-    this.title = document.createElement("span");
-    this.title.className = "plane-name";
-    this.title.setAttribute("aria-hidden", "true");
-    this.where = document.createElement("span");
-    this.where.className = "plane-where";
-    this.where.setAttribute("aria-hidden", "true");
-    this.title.textContent = name;
-    this.frame.append(this.title, this.where);
+      return mark;
+    };
+    for (const [side, letter] of Object.entries(marks)) corner(`letter ${side}`, letter);
+    corner("plane-name", name);
+    this.where = corner("plane-where", "");
     this.slider = document.createElement("input");
     Object.assign(this.slider, { type: "range", min: 1, max: volume.shape[this.axis], step: 1 });
     this.slider.setAttribute("aria-label", t("slice_of", { plane: name }));

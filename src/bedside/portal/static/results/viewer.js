@@ -157,7 +157,9 @@ export class Viewer {
     const about = this.volume.about;
     const digits = about.slope === 1 ? 0 : 3;
     const names = about.labels.filter((label) => labels[label.map] === label.value).map((label) => label.name);
-    return [`${place.join("  ")} mm`, `${value.toFixed(digits)} ${about.unit}`.trim(), ...names].join("  ·  ");
+    const thinned = this.volume.thinned ? [this.t("thinned", { n: Math.max(...this.volume.target.stride) })] : [];
+    const said = [`${place.join("  ")} mm`, `${value.toFixed(digits)} ${about.unit}`.trim(), ...names, ...thinned];
+    return said.join("  ·  ");
   }
 
   announce(words) {
