@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from bedside.domain.catalogue import Series, Study
 from bedside.domain.matching import match_of
-from bedside.domain.searchable import FIELDS, Level
 from bedside.domain.person import Right
+from bedside.domain.searchable import FIELDS, Level
 from bedside.portal.access.need import Place
 from bedside.portal.access.trail import note
 from bedside.ports.catalogue import Search
