@@ -119,13 +119,14 @@ def test_each_instance_has_its_own_answer(portal: Site, paths: list[Path], tmp_p
     assert failures(answer) == [0xC000, 0xA900, 0xC122, 0xA700]
     assert told["00081198"]["Value"][2]["00081155"]["Value"] == [video.SOPInstanceUID]
     assert len(dropped(portal)) == 1
-    assert list((portal.deployment.scratch / "stow").iterdir()) == [], "nothing is left under way"
+    assert list((portal.deployment.scratch / "dicomweb").iterdir()) == [], "nothing is left under way"
 
 
 def test_nothing_stored_is_a_conflict(portal: Site, paths: list[Path]) -> None:
     study = pydicom.dcmread(paths[0]).StudyInstanceUID
     wrong = send(portal, body(paths[0].read_bytes()), url=f"{URL}/1.2.3")
     assert (wrong.status_code, failures(wrong)) == (409, [0x0110])
+    assert send(portal, body(paths[0].read_bytes()), url=f"{URL}/Curie").status_code == 400
     assert dropped(portal) == []
     assert send(portal, body(paths[0].read_bytes()), url=f"{URL}/{study}").status_code == 200
 

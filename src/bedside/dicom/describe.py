@@ -90,9 +90,14 @@ def describe(stream: BinaryIO, size_bytes: int) -> Described:
         study=_some(attributes, STUDY_TAGS),
         series=_some(attributes, SERIES_TAGS),
         instance=_some(attributes, INSTANCE_TAGS),
-        metadata=json.dumps(attributes, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode(),
+        metadata=_written(attributes),
         layout=Layout(count=layout.count, frames=layout.frames, bulk=bulk, problem=layout.problem),
     )
+
+
+def _written(attributes: dict[str, Any]) -> bytes:
+    text = json.dumps(attributes, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return text.encode("utf-8", "replace")  # what a broken character set left may be half a character
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

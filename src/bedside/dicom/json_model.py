@@ -94,14 +94,20 @@ def _value(vr: str, value: Any) -> Any:
         return _name(value)
     if vr == "AT":
         return f"{int(value):08X}"
-    if vr in _FLOATS:
-        number = float(value)
-        if not math.isfinite(number):
-            return str(value)
-        return int(number) if number.is_integer() and abs(number) < _EXACT else number
-    if vr in _INTEGERS:
-        return int(value)
+    if vr in _FLOATS or vr in _INTEGERS:
+        return _number(vr, value)
     return str(value)
+
+
+def _number(vr: str, value: Any) -> int | float | str:
+    """Return a number; what is none, or none that JSON has, as text. See PS3.18 Table F.2.3-1."""
+    try:
+        number = int(value) if vr in _INTEGERS else float(value)
+    except ValueError:
+        return str(value)
+    if isinstance(number, int) or not math.isfinite(number):
+        return number if isinstance(number, int) else str(value)
+    return int(number) if number.is_integer() and abs(number) < _EXACT else number
 
 
 def _name(value: Any) -> dict[str, str] | None:

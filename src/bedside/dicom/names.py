@@ -20,5 +20,5 @@ def path_of(words: str) -> str:
 def _tag(word: str) -> str:
     if _TAG.fullmatch(word):
         return word.upper()
-    found = tag_for_keyword(word)
+    found = tag_for_keyword(word) if word else None  # an empty one is the keyword of retired attributes
     return "" if found is None else f"{found:08X}"

@@ -4,6 +4,7 @@ Owns what is remembered between requests, all of it for seconds only: a study th
 that was superseded or a tenant that was removed must be gone for viewers too.
 """
 
+import shutil
 import threading
 import time
 import uuid
@@ -26,6 +27,8 @@ FRESH_S = 5.0
 #: And what is remembered of a study, whose revision says whether its metadata changed.
 STUDY_FRESH_S = 1.0
 _REMEMBERED = 4096
+#: Longer than any answer takes.
+LEFT_S = 24 * 3600.0
 #: Metadata that was put together is kept for so long, under its study's revision.
 ANSWERS_S = 600.0
 _ANSWERS = 32
@@ -71,13 +74,19 @@ class Desk:
 
     Args:
         deployment: Catalogue, store, decoders.
+
+    Attributes:
+        folder: For files under way.
+        places: Who asks, and that they may.
+        metadata: Answers that were put together: viewers ask for the same study again and again.
     """
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
+        self.folder = deployment.scratch / "dicomweb"
+        _tidy(self.folder)
         self._studies: Remembered[Study] = Remembered(_REMEMBERED, STUDY_FRESH_S)
         self._instances: Remembered[tuple[Instance, Layout]] = Remembered(_REMEMBERED, FRESH_S)
-        #: Answers that were put together: viewers ask for the same study again and again.
         self.metadata: Remembered[bytes] = Remembered(_ANSWERS, ANSWERS_S)
         self.places: Remembered[Place] = Remembered(_REMEMBERED, BELIEVED_S)
         self._noted: Remembered[bool] = Remembered(_REMEMBERED, NOTED_S)
@@ -162,9 +171,7 @@ class Desk:
     @contextmanager
     def local(self, instance: Instance) -> Iterator[Path]:
         """Have an instance's file here for a while; a store on this machine gives a second name of it."""
-        folder = self._deployment.scratch / "dicomweb"
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{uuid.uuid4().hex}.dcm"
+        path = self.folder / f"{uuid.uuid4().hex}.dcm"
         try:
             self._deployment.blobs.tenant(instance.tenant).fetch(instance.key, path)
             yield path
@@ -182,6 +189,21 @@ class Desk:
                 return self._deployment.decoders.run(work, path, *arguments)
             except InputRejected as exc:
                 raise NotFound(f"instance {instance.sop_instance_uid}: {exc.message}") from exc
+
+
+def _tidy(folder: Path) -> None:
+    """Make the folder for files under way, and remove what a process that was killed left there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        try:
+            if time.time() - path.lstat().st_ctime < LEFT_S:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        except FileNotFoundError:  # another portal of this machine was faster
+            continue
 
 
 def desk_of(request: Request) -> Desk:

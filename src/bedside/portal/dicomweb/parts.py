@@ -29,7 +29,7 @@ class Parts:
         boundary = options.get(b"boundary", b"")
         if not boundary:
             raise UsageError("Content-Type: multipart without a boundary")
-        self._folder = folder
+        self.folder = folder
         self._limit_bytes = limit_bytes
         self._count = 0
         self._size_bytes = 0
@@ -86,7 +86,7 @@ class Parts:
         self._header = [b"", b""]
 
     def _open(self) -> None:
-        self._file = (self._folder / f"{self._count:06d}.dcm").open("wb")
+        self._file = (self.folder / f"{self._count:06d}.dcm").open("wb")
 
     def _take(self, data: bytes, start: int, end: int) -> None:
         self._size_bytes += end - start

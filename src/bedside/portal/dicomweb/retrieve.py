@@ -142,8 +142,7 @@ def _file(desk: Desk, place: Place, one: Instance, as_stored: bool) -> Iterator[
             while piece := stream.read(_PIECE_BYTES):
                 yield piece
         return
-    scratch = place.here.deployment.scratch
-    with tempfile.TemporaryDirectory(prefix="explicit-", dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(prefix="explicit-", dir=desk.folder) as folder:
         target = Path(folder) / "instance.dcm"
         desk.apart(one, to_explicit_little, target)
         with target.open("rb") as stream:

@@ -188,7 +188,7 @@ async def _answer(
         catalogue = place.here.deployment.records.catalogue
         found = list(catalogue.search(place.tenant, search))
         listed = [_shown(place, hit, asked, base) for hit in found[: asked.limit]]
-        return found, json.dumps(listed, separators=(",", ":"), ensure_ascii=False).encode()
+        return found, json.dumps(listed, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
     found, content = await run_in_threadpool(find)
     if len(found) > asked.limit:

@@ -5,6 +5,7 @@ What belongs to one study is one entry there, as with C-STORE, and is read when 
 """
 
 import mmap
+import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +25,7 @@ from bedside.errors import BedsideError, InputRejected, NotPermitted, Unavailabl
 from bedside.portal.access.need import Place, within
 from bedside.portal.access.trail import note
 from bedside.portal.dicomweb.accept import DICOM, chosen_json
-from bedside.portal.dicomweb.desk import base_of
+from bedside.portal.dicomweb.desk import base_of, desk_of
 from bedside.portal.dicomweb.parts import Parts
 from bedside.portal.dicomweb.takers import taken
 from bedside.worker.instances import InstanceKeeper, Mismatched, SentInstance
@@ -38,6 +39,8 @@ NO_SUCH_SYNTAX = 0xC122
 FAILED = 0x0110
 #: Bytes of a request that are handled at once.
 _AT_ONCE_BYTES = 2**20
+
+_UID = re.compile(r"[0-9.]{1,64}")
 
 router = APIRouter(prefix="/dicomweb/{tenant}/studies", include_in_schema=False)
 _SEND = Depends(within(Right.SEND))
@@ -74,14 +77,14 @@ async def _store(request: Request, place: Place, study_uid: str) -> Response:
     media_type = chosen_json(request)
     kind = request.headers.get("content-type", "")
     _check(kind, place)
+    if study_uid and not _UID.fullmatch(study_uid):
+        raise UsageError("the study in the address is no UID")
     await run_in_threadpool(
         note, place.here, place.caller, "instances.sent", tenant=place.tenant, object=study_uid
     )
     outcome = Outcome()
-    deployment = place.here.deployment
-    folder = deployment.scratch / "stow"
-    await run_in_threadpool(folder.mkdir, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as under_way:
+    deployment, folder = place.here.deployment, desk_of(request).folder
+    with tempfile.TemporaryDirectory(prefix="sent-", dir=folder) as under_way:
         parts = Parts(kind, Path(under_way), deployment.settings.dicom.max_bytes)
         try:
             await _receive(request, place, parts, outcome, study_uid)
@@ -112,7 +115,7 @@ async def _receive(request: Request, place: Place, parts: Parts, outcome: Outcom
     deployment = place.here.deployment
     keeper = InstanceKeeper(
         blobs=deployment.blobs,
-        scratch=deployment.scratch / "stow",
+        scratch=parts.folder,
         min_free_bytes=deployment.settings.dicom.min_free_bytes,
     )
 
