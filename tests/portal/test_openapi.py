@@ -1,9 +1,11 @@
 """The API keeps to its own document: whatever is asked is answered as it says, and never by a breakdown."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import hypothesis
@@ -111,6 +113,32 @@ def test_the_document_is_one_and_says_how_to_sign_in_and_how_errors_look(asked: 
         if not operation.get("description") and not operation.get("summary")
     ]
     assert described == []
+
+
+def test_the_page_about_the_api_names_what_there_is(asked: Asked, repository: Path) -> None:
+    page = (repository / "docs/api.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(GET|POST|PUT|DELETE) (/api/v1/[^`]+)`", page)
+    known = {operation.label for operation in operations(asked)} | ENDLESS
+    assert len(named) > 15 and {f"{method} {path}" for method, path in named} <= known
+
+
+def test_the_example_of_the_page_about_the_api_works(asked: Asked, repository: Path) -> None:
+    page = (repository / "docs/api.md").read_text(encoding="utf-8")
+    example = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
+    told: list[str] = []
+
+    def client(*, base_url: str, headers: dict[str, str]) -> TestClient:
+        assert headers == {"Authorization": "Bearer from the environment"}
+        path = base_url.removeprefix("http://127.0.0.1:8080")
+        return TestClient(asked.client.app, f"http://testserver{path}", headers=asked.client.headers)
+
+    names = {
+        "httpx": SimpleNamespace(Client=client),
+        "os": SimpleNamespace(environ={"TOKEN": "from the environment"}),
+        "print": lambda *words: told.append(" ".join(words)),
+    }
+    exec(re.sub(r"(?m)^import .*$", "", example), names)
+    assert told == [f"{asked.known['job_id']} succeeded"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from bedside.operate.tester import RuleVerdict, file_attributes, given_attribute
 from bedside.portal.here import InHere
 from bedside.portal.operate.parts import InOperating, Operator
 from bedside.portal.operate.rules import HEAD_BYTES
-from bedside.portal.operate.trying import Desk
+from bedside.portal.operate.trying import Desk, typed
 
 router = APIRouter(prefix="/api/v1/operate/rules", tags=["operate"])
 
@@ -156,7 +156,9 @@ def test(here: InHere, parts: InOperating, caller: Operator, trial: Trial) -> li
     if trial.study is not None:
         found = desk.try_on_study(trial.study.tenant, trial.study.arrival_id, trial.rules)
     else:
-        found = desk.try_on(given_attributes(trial.attributes or {}), trial.rules, source="attributes")
+        with typed():
+            attributes = given_attributes(trial.attributes or {})
+        found = desk.try_on(attributes, trial.rules, source="attributes")
     return [_verdict(verdict) for verdict in found]
 
 
@@ -165,7 +167,10 @@ def test(here: InHere, parts: InOperating, caller: Operator, trial: Trial) -> li
     openapi_extra={
         "requestBody": {
             "required": True,
-            "content": {"application/dicom": {"schema": {"type": "string", "format": "binary"}}},
+            "content": {
+                kind: {"schema": {"type": "string", "format": "binary"}}
+                for kind in ("application/dicom", "application/octet-stream")
+            },
         }
     },
 )

@@ -23,7 +23,7 @@ from bedside.worker.rules import Attributes
 
 
 @contextmanager
-def _typed() -> Iterator[None]:
+def typed() -> Iterator[None]:
     """Let rules that somebody typed be a mistake of theirs, and none of this deployment's configuration."""
     try:
         yield
@@ -56,7 +56,7 @@ class Desk:
         Raises:
             UsageError: It cannot be read.
         """
-        with _typed():
+        with typed():
             return read_rules(text) if text.strip() else self.here.deployment.settings.rule
 
     def try_on(self, attributes: Attributes, text: str, *, source: str) -> list[RuleVerdict]:
@@ -68,10 +68,10 @@ class Desk:
             source: Where the attributes are from, for the trail.
         """
         deployment = self.here.deployment
-        with _typed():
+        with typed():
             book = rulebook(self.rules(text), deployment.settings.pipeline)
         note(self.here, self.caller, "rules.tried", detail={"on": source})
-        with _typed():
+        with typed():
             return try_rules(book, attributes, deployment.clock.now())
 
     def try_on_study(self, tenant: str, arrival_id: str, text: str) -> list[RuleVerdict]:
@@ -89,11 +89,11 @@ class Desk:
         arrival = deployment.ledger.arrival(name, arrival_id)
         if arrival.kind is not ArrivalKind.DICOM:
             raise UsageError(f"arrival {arrival.id}: a set of files starts by their names, not by rules")
-        with _typed():
+        with typed():
             book = rulebook(self.rules(text), deployment.settings.pipeline)
         note(self.here, self.caller, "rules.tried", tenant=name, object=arrival.id, detail={"on": "study"})
         attributes = study_attributes(deployment.blobs.tenant(name), arrival, deployment.scratch / "replay")
-        with _typed():
+        with typed():
             return try_rules(book, attributes, deployment.clock.now())
 
     def replay(self, text: str, span: Span, tenant: str = "") -> ReplayTask:
@@ -110,7 +110,7 @@ class Desk:
             scope = frozenset({name_of(tenant)})
         changed = self.rules(text)
         before = rulebook(deployment.settings.rule, deployment.settings.pipeline)
-        with _typed():
+        with typed():
             after = rulebook(changed, deployment.settings.pipeline)
         studies = replayer.studies(scope, span)
         if not studies:
