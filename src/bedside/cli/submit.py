@@ -47,20 +47,46 @@ class Parcel:
 
 @click.command(
     cls=Command,
-    examples=["bedside submit study.zip --wait", "bedside submit ./study_folder ./other.zip --tenant ward-3"],
+    examples=[
+        "bedside submit study.zip --wait",
+        "bedside submit ./study_folder ./other.zip --tenant ward-3",
+        "bedside submit ./study_folder --to https://bedside.example --tenant hospital/ct --token-file token",
+    ],
 )
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--wait", is_flag=True, help="Follow until every job that came of it has ended.")
+@click.option("--to", "portal", help="Address of a portal elsewhere, instead of the drop-box here.")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    show_default="BEDSIDE_TOKEN",
+    help="File with your token for that portal.",
+)
 @tenant_option
 @config_option
 @json_option
-def submit(paths: tuple[Path, ...], wait: bool, tenant: str, config_path: Path | None, as_json: bool) -> int:
+def submit(
+    paths: tuple[Path, ...],
+    wait: bool,
+    portal: str | None,
+    token_file: Path | None,
+    tenant: str,
+    config_path: Path | None,
+    as_json: bool,
+) -> int:
     """Put studies into the drop-box: ZIPs, folders, or single files (which belong together).
 
-    With --wait it exits with 0 when all jobs succeeded, 4 when something was rejected, 6 when a job
-    is dead.
+    With --to they go to a portal elsewhere, with your token of it and no configuration, by default to its
+    tenant "default"; run again on the same files, it goes on where it stopped. With --wait it exits with 0
+    when all jobs succeeded, 4 when something was rejected, 6 when a job is dead.
     """
     parcels = parcels_of(paths)
+    if portal:
+        from bedside.cli.submit_to import submit_to
+
+        return submit_to(portal, tenant or "default", parcels, token_file, wait=wait, as_json=as_json)
+    if token_file is not None:
+        raise UsageError("--token-file: means nothing without --to", hint="bedside submit --help")
     with opened(config_path, tenant) as deployment:
         deployment.must_be_served()
         for parcel in parcels:
