@@ -11,8 +11,8 @@ import pytest
 
 from bedside.errors import Unavailable
 from bedside.portal.follow import hub, live
-from browser.conftest import serving
 from follow_samples import done, queued, study
+from portal_serving import serving
 from portal_site import CLINICIAN, ENGINEER, Site, person
 
 EVENTS = "/api/v1/tenants/default/events"
