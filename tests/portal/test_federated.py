@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -75,7 +76,8 @@ def desk_in(folder: Path, issuer: LocalIssuer) -> Iterator[Desk]:
     )
     settings = load(file, environment={}, flags={}).settings
     deployment = open_deployment(settings)
-    scripts = BearerGate(open_identity(settings, deployment.clock))
+    known = partial(deployment.federation.account, issuer.url)
+    scripts = BearerGate(open_identity(settings, deployment.clock), known)
     gate = AccountGate(deployment.people, scripts, settings.portal)
     app = create_app(deployment, gate)
     with TestClient(app, base_url=ADDRESS, follow_redirects=False) as browser:
@@ -249,6 +251,25 @@ def test_a_disabled_account_stays_out_and_one_without_a_password_keeps_its_way_i
     desk.browser.cookies.clear()
     answer = desk.go()
     assert answer.status_code == 401 and "not active" in answer.text and not desk.is_in
+
+
+def test_a_token_of_the_provider_is_its_owners_account_and_ends_with_it(desk: Desk) -> None:
+    token = desk.issuer.token(["default:viewer"], sub="s-1", aud="scripts")
+    headers = {"Authorization": f"Bearer {token}"}
+    desk.browser.get("/api/v1/tenants/default/results/none", headers=headers)
+    desk.go()
+    account = desk.me()
+    desk.browser.cookies.clear()
+    given = account.given(Post(role=PersonRole.ADMIN, node="ward"))
+    account = desk.deployment.records.accounts.save(given)
+    assert desk.browser.get("/api/v1/audit", headers=headers).status_code == 200, "roles given here count"
+    (deed,) = [r.deed for r in desk.deployment.records.audit.records(AuditFilter(action="audit"))]
+    assert deed.person == account.id, "and in the trail it is one person"
+    desk.deployment.records.accounts.save(replace(account, state=AccountState.DISABLED))
+    assert desk.browser.get("/api/v1/audit", headers=headers).status_code == 401
+    other = desk.issuer.token(["default:viewer"], sub="s-9", aud="scripts")
+    tenants = desk.browser.get("/api/v1/tenants", headers={"Authorization": f"Bearer {other}"}).json()
+    assert [tenant["rights"] for tenant in tenants] == [["read"]]
 
 
 def test_signing_out_offers_to_sign_out_there_too(desk: Desk) -> None:

@@ -47,14 +47,18 @@ class Federation:
             NotPermitted: The account is disabled, or waits for approval.
             AddressInUse: Their address has an account that they must join first.
         """
-        linked = self._identities.find(newcomer.issuer, newcomer.subject)
-        account = self._accounts.account(linked.account) if linked else None
+        account = self.account(newcomer.issuer, newcomer.subject)
         made = account is None
         if account is None:
             account = self._make(newcomer)
         if account.state is not AccountState.ACTIVE:
             raise NotPermitted(f"account {account.id}: it is {account.state}")
         return self._granted(account, newcomer.posts), made
+
+    def account(self, issuer: str, subject: str) -> Account | None:
+        """Return the account that a number at a provider opens, or None."""
+        linked = self._identities.find(issuer.rstrip("/"), subject)
+        return self._accounts.account(linked.account) if linked else None
 
     def connect(self, account: Account, newcomer: Newcomer) -> Account:
         """Let a number open an account too; whoever is signed in to it proved to have both.

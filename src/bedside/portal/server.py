@@ -1,6 +1,7 @@
 """The portal's process: listens, answers, and ends in order."""
 
 import socket
+from functools import partial
 
 import click
 import uvicorn
@@ -26,7 +27,8 @@ def answer(deployment: Deployment) -> None:
     """
     settings = deployment.settings.portal
     listening = _listen(settings.listen)
-    issuer = BearerGate(open_identity(deployment.settings, deployment.clock))
+    known = partial(deployment.federation.account, deployment.settings.identity.issuer)
+    issuer = BearerGate(open_identity(deployment.settings, deployment.clock), known)
     gate = AccountGate(deployment.people, issuer, settings)
     server = uvicorn.Server(
         uvicorn.Config(
