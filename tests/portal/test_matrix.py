@@ -20,7 +20,9 @@ from bedside.domain.person import Person, PersonRole, Right
 from bedside.portal.access.caller import Means
 from bedside.portal.access.need import SAFE, anybody, somebody
 from bedside.portal.app import ROUTERS
+from clouds import Cloud
 from portal_site import Site, person, site
+from services import PostgresServer
 
 HOME, ABOVE, NEXT_DOOR = "hospital.ct", "hospital", "hospital.mr"
 SETTINGS = f"""
@@ -176,20 +178,33 @@ def test_besides_routes_there_are_only_files_that_say_nothing(hospital: Site) ->
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_each_is_let_in_where_they_may_and_nowhere_else(hospital: Site, who: str) -> None:
-    asking = PEOPLE[who]
-    hospital.gate.person, hospital.gate.means = asking, Means.TOKEN
+    assert wrongly_answered(hospital, PEOPLE[who]) == []
+
+
+@pytest.mark.needs("initdb", "pg_ctl")
+def test_over_a_bucket_and_postgresql_it_is_the_same(
+    tmp_path: Path, cloud: Cloud, postgres: PostgresServer
+) -> None:
+    places = f'[store]\nurl = "s3://{cloud.bucket()}"\n[ledger]\nurl = "{postgres.database()}"\n'
+    with site(tmp_path, SETTINGS + places) as opened:
+        for who in ("nobody", "clinician home", "admin root"):
+            assert wrongly_answered(opened, PEOPLE[who]) == [], who
+
+
+def wrongly_answered(portal: Site, asking: Person | None) -> list[tuple[str, str, int, str]]:
+    """Return what was refused to whom it is open, let in whom it is not, or broke."""
+    portal.gate.person, portal.gate.means = asking, Means.TOKEN
     asked = [
         door
         for door in DOORS
         if not (door.path in ENDLESS and door.lets_in(asking)) and door.need != "nothing"
     ]
-    given = answers(hospital, [(door.method, door.address) for door in asked])
-    wrong = []
-    for door, answer in zip(asked, given, strict=True):
-        refused = is_refused(answer, asking)
-        if answer.status_code >= 500 or refused is door.lets_in(asking):
-            wrong.append((door.method, door.path, answer.status_code, answer.text[:200]))
-    assert wrong == []
+    given = answers(portal, [(door.method, door.address) for door in asked])
+    return [
+        (door.method, door.path, answer.status_code, answer.text[:200])
+        for door, answer in zip(asked, given, strict=True)
+        if answer.status_code >= 500 or is_refused(answer, asking) is door.lets_in(asking)
+    ]
 
 
 def test_a_tenant_that_is_not_there_is_not_told_from_one_next_door(hospital: Site) -> None:
