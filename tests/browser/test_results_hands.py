@@ -91,6 +91,7 @@ def test_a_phone_shows_one_plane_and_scrolls_it_by_touch(
     assert overlay(page, "coronal")["count"] > 100
     where = page.locator(".coronal .plane-where")
     begin = int(where.inner_text().split(" / ")[0])
+    page.locator(".coronal canvas").scroll_into_view_if_needed()
     box = page.locator(".coronal canvas").bounding_box()
     assert box is not None
     touch = context.new_cdp_session(page)

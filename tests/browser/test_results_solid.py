@@ -32,11 +32,11 @@ def solid(page: Page, mode: str) -> dict[str, float]:
     mask = (red > green + 18) & (blue > green + 18) & (red > 60)
     mask[int(mask.shape[0] * 0.82) :] = False  # the cube that shows directions, and our buttons
     rows, columns = np.nonzero(mask)
-    height, width = mask.shape
+    width = mask.shape[1]
     return {
         "count": len(rows),
-        "x": columns.mean() / width if len(rows) else 0.0,
-        "y": rows.mean() / height if len(rows) else 0.0,
+        "x": float(columns.mean() / width) if len(rows) else 0.0,
+        "least": float(columns.min() / width) if len(rows) else 0.0,
     }
 
 
@@ -51,7 +51,14 @@ def test_niivue_shows_surface_and_volume_with_left_on_the_same_side(
     page.locator('[data-mode="volume"]').click()
     assert solid(page, "volume")["x"] > 0.55  # seen from the front, the patient's left is on the right
     page.locator('[data-mode="slices"]').click()
-    assert solid(page, "slices")["count"] > 500
+    both = solid(page, "slices")
+    # Coronal and axial stand in the left half: the patient's right would be at a tenth of the whole.
+    assert both["count"] > 500 and both["least"] > 0.15
+    page.locator("#opacity").fill("0")
+    page.wait_for_timeout(300)
+    surface = solid(page, "slices")
+    assert 20 < surface["count"] < both["count"] / 2 and surface["least"] > 0.15
+    page.locator("#opacity").fill("40")
     page.get_by_role("checkbox", name="spleen").uncheck()
     page.wait_for_timeout(300)
     assert solid(page, "slices")["count"] < 100

@@ -48,7 +48,7 @@ export class Solid {
       isOrientCube: true,
       show3Dcrosshair: false,
       dragAndDropEnabled: false,
-      meshThicknessOn2D: 2,
+      meshThicknessOn2D: 0.75 * Math.max(...this.viewer.volume.about.spacing_mm), // or thin slices would pass between
       crosshairColor: [0.47, 0.78, 1, 0.75],
       crosshairWidth: 0.5,
       fontColor: [1, 0.86, 0.24, 1],
@@ -179,12 +179,12 @@ export class Solid {
         labels.forEach((label, number) => {
           if (label.map !== map) return;
           ["R", "G", "B"].forEach((part, n) => table[part].push(label.colour[n]));
-          table.A.push(visible.has(number) ? Math.round(Math.max(opacity, 0.02) * 255) : 0);
+          table.A.push(visible.has(number) ? 255 : 0);
           table.I.push(label.value);
           table.labels.push("");
         });
         volume.setColormapLabel(table);
-        volume.opacity = 1;
+        volume.opacity = opacity;
       });
       this.nv.updateGLVolume();
     }
