@@ -11,12 +11,15 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    bindparam,
     delete,
     func,
     insert,
+    literal,
     or_,
     select,
     true,
+    union_all,
     update,
 )
 from sqlalchemy import Row as Found
@@ -31,6 +34,17 @@ from bedside.domain.account import Account, AccountState, AddressTaken, LastAdmi
 from bedside.domain.person import PersonRole, Post
 from bedside.errors import Overtaken
 from bedside.ports.accounts import AccountFilter
+
+# Every request asks these, so they are made once.
+_BY_ID = select(accounts).where(accounts.c.id == bindparam("its_id"))
+_POSTS = union_all(
+    *(
+        select(
+            table.c.account, table.c.role, table.c.tenant, literal(kind).label("granted"), table.c.seq
+        ).where(table.c.account.in_(bindparam("ids", expanding=True)))
+        for kind, table in enumerate((posts, grants))
+    )
+).order_by("granted", "seq")
 
 
 class SqlAccounts(Credentials):
@@ -51,12 +65,13 @@ class SqlAccounts(Credentials):
     def account(self, account_id: str) -> Account | None:
         """Return an account, or None."""
         with self._database.read() as connection:
-            return self._found(connection, accounts.c.id == account_id)
+            return self._owner(connection, account_id)
 
     def by_email(self, email: str) -> Account | None:
         """Return the account of an address, or None."""
         with self._database.read() as connection:
-            return self._found(connection, accounts.c.email == email)
+            query = select(accounts).where(accounts.c.email == email)
+            return next(iter(self._all(connection, query)), None)
 
     def save(self, account: Account) -> Account:
         """Record a change of an account; return it with its next revision."""
@@ -117,13 +132,13 @@ class SqlAccounts(Credentials):
         rows = connection.execute(query.with_for_update() if hold else query)
         return {row.account for row in (*rows, *connection.execute(by_groups))}
 
-    def _found(self, connection: Connection, where: ColumnElement[bool]) -> Account | None:
-        return next(iter(self._all(connection, select(accounts).where(where))), None)
+    def _owner(self, connection: Connection, account_id: str) -> Account | None:
+        return next(iter(self._all(connection, _BY_ID, its_id=account_id)), None)
 
-    def _all(self, connection: Connection, query: Select[Any]) -> list[Account]:
-        rows = connection.execute(query).all()
+    def _all(self, connection: Connection, query: Select[Any], **values: str) -> list[Account]:
+        rows = connection.execute(query, values).all()
         ids = [row.id for row in rows]
-        held, granted = (_posts(connection, table, ids) for table in (posts, grants))
+        held, granted = _posts(connection, ids)
         return [_account(row, held.get(row.id, ()), granted.get(row.id, ())) for row in rows]
 
 
@@ -131,12 +146,14 @@ def _is_root_admin(table: Table) -> ColumnElement[bool]:
     return and_(table.c.role == PersonRole.ADMIN.value, table.c.tenant == "")
 
 
-def _posts(connection: Connection, table: Table, ids: Sequence[str]) -> dict[str, list[Post]]:
-    found: dict[str, list[Post]] = {}
-    query = select(table).where(table.c.account.in_(ids)).order_by(table.c.seq)
-    for row in connection.execute(query) if ids else ():
+def _posts(connection: Connection, ids: Sequence[str]) -> tuple[dict[str, list[Post]], dict[str, list[Post]]]:
+    """Return roles given here, and by groups, of some accounts; in one statement, since every request asks."""
+    held: dict[str, list[Post]] = {}
+    granted: dict[str, list[Post]] = {}
+    for row in connection.execute(_POSTS, {"ids": list(ids)}) if ids else ():
+        found = granted if row.granted else held
         found.setdefault(row.account, []).append(Post(role=PersonRole(row.role), node=row.tenant))
-    return found
+    return held, granted
 
 
 def _chosen(which: AccountFilter) -> ColumnElement[bool]:

@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 from sqlalchemy import Row as Found
 
-from bedside.adapters.sql.accounts_tables import accounts, api_tokens, links, sessions
+from bedside.adapters.sql.accounts_tables import api_tokens, links, sessions
 from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.types import Row
 from bedside.domain.account import Account, ApiToken, Link, LinkKind, Session
 from bedside.domain.person import PersonRole, Post, Right
+
+# Every request asks one of these, so they are made once.
+_SESSION = select(sessions).where(sessions.c.key == bindparam("its_key"))
+_TOKEN = select(api_tokens).where(api_tokens.c.key == bindparam("its_key"))
 
 
 class Credentials:
@@ -24,7 +28,7 @@ class Credentials:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def _found(self, connection: Connection, where: ColumnElement[bool]) -> Account | None:
+    def _owner(self, connection: Connection, account_id: str) -> Account | None:
         raise NotImplementedError
 
     # Sessions
@@ -37,8 +41,8 @@ class Credentials:
     def session(self, key: str) -> tuple[Session, Account] | None:
         """Return a session and whose it is, expired or not."""
         with self._database.read() as connection:
-            row = connection.execute(select(sessions).where(sessions.c.key == key)).one_or_none()
-            account = self._found(connection, accounts.c.id == row.account) if row else None
+            row = connection.execute(_SESSION, {"its_key": key}).one_or_none()
+            account = self._owner(connection, row.account) if row else None
         return (_session(row), account) if row and account else None
 
     def touch_session(self, session_id: str, at: datetime) -> None:
@@ -73,8 +77,8 @@ class Credentials:
     def token(self, key: str) -> tuple[ApiToken, Account] | None:
         """Return a token and whose it is, expired or not."""
         with self._database.read() as connection:
-            row = connection.execute(select(api_tokens).where(api_tokens.c.key == key)).one_or_none()
-            account = self._found(connection, accounts.c.id == row.account) if row else None
+            row = connection.execute(_TOKEN, {"its_key": key}).one_or_none()
+            account = self._owner(connection, row.account) if row else None
         return (_token(row), account) if row and account else None
 
     def touch_token(self, token_id: str, at: datetime) -> None:

@@ -12,6 +12,7 @@ from bedside.domain.tenant import path_of
 from bedside.portal.access.need import Somebody
 from bedside.portal.here import InHere
 from bedside.portal.shell.pages import LANGUAGE_COOKIE
+from bedside.portal.shell.ways import local_path
 
 #: A choice of language is kept so long.
 YEAR_S = 365 * 86400
@@ -40,8 +41,7 @@ def health() -> dict[str, str]:
 @router.get("/language/{language}")
 def speak(language: Literal["en", "es"], here: InHere, next: str = "/") -> Response:  # noqa: A002 - in the address
     """Remember a language, and go back."""
-    back = next if next.startswith("/") and not next.startswith(("//", "/\\")) else "/"
-    answer = RedirectResponse(back, status_code=303)
+    answer = RedirectResponse(local_path(next), status_code=303)
     answer.set_cookie(
         LANGUAGE_COOKIE,
         language,

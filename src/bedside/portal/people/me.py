@@ -90,7 +90,8 @@ def password_changed(
     after = own.change_password(here, caller, password)
     words = here.pages.words(request, caller)
     tell(background, here, account.email, words, "password", link=link_to(here, "/recover"))
-    return let_in(request, here, after, by="password", onward="/me?done=password_own")
+    # Whoever is signed in has brought a second factor already, where there is one.
+    return let_in(request, here, after, by="password", onward="/me?done=password_own", proven=True)
 
 
 @router.post("/me/sessions/others/end")

@@ -7,6 +7,7 @@ its words may hold what must not be shown.
 import logging
 import uuid
 from http import HTTPStatus
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -75,7 +76,8 @@ async def _ours(request: Request, error: Exception) -> Response:
     if status is HTTPStatus.UNAUTHORIZED and not _is_script(request):
         if request.headers.get("hx-request"):
             return Response(status_code=HTTPStatus.NO_CONTENT, headers={"HX-Redirect": SIGN_IN})
-        where = f"?next={request.url.path}" if request.method == "GET" and request.url.path != "/" else ""
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        where = f"?next={quote(asked)}" if request.method == "GET" and asked != "/" else ""
         return RedirectResponse(SIGN_IN + where, status_code=HTTPStatus.SEE_OTHER)
     answer = await _answer(request, status, error.message, error.hint)
     if isinstance(error, TooMany):
