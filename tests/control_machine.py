@@ -10,7 +10,7 @@ import os
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def listens(port: int) -> bool:
 class Machine:
     """The machine's nginx and scripts in a folder, on ports of their own."""
 
-    def __init__(self, script: str, folder: Path, health_port: int) -> None:
+    def __init__(self, script: str, folder: Path, health_port: int, portal_port: int = 9) -> None:
         self.folder, self.http, self.https = folder, free_port(), free_port()
         self.programs = folder / "programs"
         for name in ("tls", "acme", "log", "programs", "kept", "lib"):
@@ -89,6 +89,7 @@ class Machine:
             "listen 80 ": f"listen 127.0.0.1:{self.http} ",
             "listen 443 ": f"listen 127.0.0.1:{self.https} ",
             "127.0.0.1:8081": f"127.0.0.1:{health_port}",
+            "127.0.0.1:8080": f"127.0.0.1:{portal_port}",
         }.items():
             assert real in configured
             configured = configured.replace(real, ours)
@@ -133,11 +134,26 @@ class Machine:
             assert eventually(lambda: listens(self.https), within_s=10), "nginx does not start"
             yield
 
-    def get(self, path: str, *, name: str = DOMAIN, authority: Path | None = None) -> httpx.Response:
+    def get(
+        self,
+        path: str,
+        *,
+        name: str = DOMAIN,
+        authority: Path | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
         trust = ssl.create_default_context(cafile=str(authority or self.folder / "tls" / "fullchain.pem"))
         with httpx.Client(verify=trust, timeout=10) as client:
             url = f"https://127.0.0.1:{self.https}{path}"
-            return client.get(url, headers={"Host": name}, extensions={"sni_hostname": name})
+            return client.get(
+                url, headers={"Host": name, **(headers or {})}, extensions={"sni_hostname": name}
+            )
+
+    def post(self, path: str, form: Mapping[str, str]) -> httpx.Response:
+        trust = ssl.create_default_context(cafile=str(self.folder / "tls" / "fullchain.pem"))
+        with httpx.Client(verify=trust, timeout=10) as client:
+            url = f"https://127.0.0.1:{self.https}{path}"
+            return client.post(url, data=form, headers={"Host": DOMAIN}, extensions={"sni_hostname": DOMAIN})
 
     def _here(self, text: str) -> str:
         for real, ours in self.paths.items():

@@ -26,6 +26,7 @@ from bedside.adapters.local.blobs import FolderBlobStore
 from bedside.adapters.local.health import HealthServer
 from bedside.config import load
 from bedside.deploy.workspace import MODULES as ROOT
+from bedside.ports.audit import AuditFilter
 from bedside.wiring.queue import listened, takes_in
 from bedside.worker.instances import InstanceKeeper
 from bedside.worker.observe import Observer
@@ -33,6 +34,9 @@ from bedside.worker.pulse import Pulse
 from clouds import REGION, Cloud
 from conftest import find_program
 from control_machine import DOMAIN, Machine, acme_server, free_port, heredoc, self_made
+from portal_accounts import PASSWORD, clinic, post
+from portal_serving import serving
+from portal_site import SETTINGS
 from serving import eventually
 from terraform import Terraform, copy_of_modules, environment
 
@@ -169,6 +173,8 @@ def test_what_the_machine_is_told_makes_it_take_in_and_hint_to_every_pool(
     environment.pop("BEDSIDE_LEDGER_URL")  # fetched when the machine starts
     settings = load(tmp_path / "bedside.toml", environment=environment, flags={}).settings
     assert (settings.worker.count, settings.serve.health) == (0, "127.0.0.1:8081")
+    assert (settings.portal.listen, settings.portal.address) == ("127.0.0.1:8080", f"https://{DOMAIN}")
+    assert settings.portal.is_secure
     assert takes_in(settings) and listened(settings) == [QUEUE["url"]]
     assert settings.queue.pools == {"default": QUEUE["url"], "gpu": "https://sqs.example/gpu"}
     assert settings.notify.topic_arn.endswith(":alone")
@@ -230,9 +236,9 @@ def test_https_shows_how_it_is_and_pretends_nothing(machine: Machine, pulse: Pul
         well = machine.get("/health")
         assert (well.status_code, well.json()["status"]) == (200, "ok")
         assert well.headers["strict-transport-security"] == "max-age=31536000"
-        assert "no web pages" in machine.get("/").text
-        assert machine.get("/patients/Doe%5EJane").status_code == 404
-        assert machine.get("/nothing").headers["strict-transport-security"]
+        resting = machine.get("/patients/Doe%5EJane")
+        assert (resting.status_code, resting.headers["retry-after"]) == (503, "30")
+        assert resting.headers["strict-transport-security"] and "Try again" in resting.text
         # Another name gets no certificate, and plain HTTP nothing but the proof and the way here.
         with pytest.raises(httpx.ConnectError, match=r"(?i)unrecognized name"):
             machine.get("/health", name="other.example")
@@ -241,6 +247,31 @@ def test_https_shows_how_it_is_and_pretends_nothing(machine: Machine, pulse: Pul
         assert (moved.status_code, moved.headers["location"]) == (301, f"https://{DOMAIN}/health?x=1")
     logged = "".join(path.read_text() for path in (machine.folder / "log").iterdir())
     assert " GET 200 " in logged and "Doe" not in logged
+
+
+@pytest.mark.needs("terraform", "nginx", "openssl")
+def test_the_portal_answers_behind_https(script: str, place: Path, tmp_path: Path) -> None:
+    settings = SETTINGS.replace('listen = ""', f'listen = ""\nurl = "https://{DOMAIN}"')
+    with clinic(tmp_path, settings) as people, serving(people.app) as address:
+        people.account("rao", post("clinician", "default"))
+        machine = Machine(script, place, free_port(), int(address.rpartition(":")[2]))
+        self_made(machine.folder / "tls", f"DNS:{DOMAIN}")
+        with machine.serving():
+            page = machine.get("/sign-in")
+            assert page.status_code == 200 and "default-src 'none'" in page.headers["content-security-policy"]
+            assert page.headers.get_list("strict-transport-security") == ["max-age=31536000"]
+            assert page.headers.get_list("referrer-policy") == ["same-origin"]
+            given = {"email": "rao@ward.example", "password": PASSWORD}
+            entered = machine.post("/sign-in", given)
+            assert entered.status_code == 303, entered.text
+            cookie = entered.headers["set-cookie"]
+            assert cookie.startswith("__Host-") and "Secure" in cookie and "HttpOnly" in cookie
+            session = {"Cookie": cookie.partition(";")[0]}
+            assert "default" in machine.get("/", headers=session).text
+            big = machine.post("/sign-in", {"email": "x" * 3_000_000})
+            assert big.status_code != 413, "parts of studies are larger than nginx's own limit"
+    (record,) = people.deployment.records.audit.records(AuditFilter(action="session.begun"))
+    assert record.deed.address.startswith("127."), "who asks is whom nginx saw"
 
 
 @pytest.mark.needs("terraform", "nginx", "openssl")

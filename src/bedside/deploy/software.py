@@ -22,7 +22,7 @@ import bedside
 from bedside import __version__
 from bedside.errors import Unavailable
 
-#: What a machine needs: reading DICOM, AWS, PostgreSQL. Models come in their MAPs, so no torch.
+#: What a machine needs: reading DICOM, AWS, PostgreSQL, the portal. Models come in their MAPs, so no torch.
 EXTRA = "node"
 #: Amazon Linux 2023 has this Python beside its own, and glibc 2.34.
 PYTHON = "3.11"
@@ -36,8 +36,7 @@ CONFIGURATION = "bedside.toml"
 #: Beside it where the ledger's server is to be known by other authorities than RDS's.
 LEDGER_CA = "ledger-ca.pem"
 
-#: `vendor`: browser code; these machines run no portal.
-_LEFT_OUT = frozenset({"__pycache__", ".terraform", "examples", "vendor"})
+_LEFT_OUT = frozenset({"__pycache__", ".terraform", "examples"})
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from bedside.deploy import software
 from bedside.errors import Unavailable
+from bedside.portal.shell import vendor
 
 CONFIGURATION = b"[system]\ntenants = ['default']\n"
 
@@ -30,12 +31,13 @@ def test_a_machine_installs_it_without_an_index(tmp_path: Path) -> None:
     assert not [wheel.name for wheel in wheels if wheel.name.startswith(("torch-", "monai-"))]
     (own,) = (wheel for wheel in wheels if wheel.name.startswith("bedside-"))
     with zipfile.ZipFile(own) as inside:
-        assert not [name for name in inside.namelist() if "/vendor/" in name]  # browser code
+        browser_code = [name for name in inside.namelist() if name.endswith("/vendor/htmx.min.js")]
+        assert bool(browser_code) == ("htmx" in vendor.versions())
     install = [python, "-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check"]
     subprocess.run([*install, *wheels], check=True)
     modules = "bedside.worker.loop, bedside.worker.intake, bedside.worker.compare, bedside.worker.upkeep"
     adapters = "bedside.adapters.containers, bedside.adapters.aws.blobs, bedside.adapters.sql, psycopg"
-    subprocess.run([python, "-I", "-c", f"import {modules}, {adapters}"], check=True)
+    subprocess.run([python, "-I", "-c", f"import bedside.portal.server, {modules}, {adapters}"], check=True)
     bundle = "from bedside.config.authorities import rds_regions; assert 'eu-west-1' in rds_regions()"
     subprocess.run([python, "-I", "-c", bundle], check=True)
     said = subprocess.run(

@@ -3,9 +3,10 @@
 module "storage" {
   source = "./modules/storage"
 
-  name          = var.name
-  key_arn       = var.key_arn
-  cors_origins  = var.cors_origins
+  name    = var.name
+  key_arn = var.key_arn
+  # The portal's pages send studies straight to the bucket.
+  cors_origins  = concat(var.cors_origins, var.control ? ["https://${var.control_domain}"] : [])
   rejected_days = var.rejected_days
 }
 

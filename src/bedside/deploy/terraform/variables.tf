@@ -34,7 +34,7 @@ variable "key_arn" {
 }
 
 variable "cors_origins" {
-  description = "Web pages that may upload, e.g. the portal's."
+  description = "Web pages that may upload, besides the portal's."
   type        = list(string)
   default     = []
 }

@@ -1,4 +1,4 @@
-# One small machine that is always there: it takes in what arrives while no worker runs, and answers by HTTPS.
+# One small machine that is always there: it takes in what arrives while no worker runs, and shows the portal by HTTPS.
 # A group of exactly one, so that a machine that broke is replaced without anybody; it keeps nothing but its
 # certificate, which lies in the bucket.
 
@@ -13,6 +13,8 @@ locals {
 
   # Where nginx finds the answer of `bedside serve`.
   health = "127.0.0.1:8081"
+  # And its portal.
+  portal = "127.0.0.1:8080"
 
   # Studies by C-STORE: whatever the configuration says, closed unless somebody is named, and by TLS with the
   # certificate of HTTPS.
@@ -28,7 +30,7 @@ locals {
     },
   )
 
-  nginx = templatefile("${path.module}/nginx.conf.tftpl", { name = var.name, domain = var.domain, health = local.health })
+  nginx = templatefile("${path.module}/nginx.conf.tftpl", { name = var.name, domain = var.domain, health = local.health, portal = local.portal })
 }
 
 # Its name in DNS points here, and stays right when the machine is replaced.
@@ -93,6 +95,10 @@ resource "aws_launch_template" "this" {
         BEDSIDE_QUEUE_POOLS  = join(",", [for pool, queue in var.pool_queues : "${pool}=${queue.url}"])
         BEDSIDE_SYSTEM_ROOT  = "/var/lib/bedside"
         BEDSIDE_SERVE_HEALTH = local.health
+        # Pages, API and DICOMweb, behind HTTPS alone: cookies and links bear the name that browsers see.
+        BEDSIDE_PORTAL_LISTEN  = local.portal
+        BEDSIDE_PORTAL_URL     = "https://${var.domain}"
+        BEDSIDE_PORTAL_PROXIES = "127.0.0.1"
         # Models run on workers, and whatever the configuration says of a worker's pools is said of them.
         BEDSIDE_WORKER_COUNT = 0
         BEDSIDE_WORKER_POOLS = ""
