@@ -239,6 +239,10 @@ def test_a_department_sends_only_its_own_again(portal: Site) -> None:
     address = "/api/v1/operate/dead/redrive"
     asked = {"job": {"tenant": "default", "job": foreign["job"]}}
     assert portal.client.post(address, json=asked).status_code == 403
+    asked["job"]["job"] = "none"  # whether there is one is not said
+    assert portal.client.post(address, json=asked).status_code == 403
+    study = {"study": {"tenant": "default", "arrival_id": "none"}}
+    assert portal.client.post("/api/v1/operate/rules/test", json=study).status_code == 403
     reason = {key: mine[key] for key in ("error", "pipeline", "stage", "release")}
     done = portal.client.post(address, json={"reason": reason}).json()
     assert done == {"sent": [{"tenant": "ward-3", "job": mine["job"]}], "left": {}}

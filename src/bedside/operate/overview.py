@@ -27,6 +27,7 @@ from bedside.domain.figures import (
 from bedside.domain.job import JobState
 from bedside.domain.pipeline import Release
 from bedside.domain.release import Promotion
+from bedside.errors import Unavailable
 from bedside.operate.alarms import Alarm, Seen, alarms_of, alarms_of_machine
 from bedside.operate.crew import Hand, Idle, hands, idle
 from bedside.operate.disk import Disk, DiskGauge
@@ -208,9 +209,13 @@ class Overviews:
 
     def _machine(self, at_work: Sequence[Hand]) -> Machine:
         watched = self._watched
+        try:
+            disk = watched.disk.look()
+        except Unavailable:  # the rest is worth showing
+            disk = None
         known = {release.digest: release for release in watched.ledger.releases()}
         return Machine(
-            disk=watched.disk.look(),
+            disk=disk,
             in_service=tuple(
                 InService(promotion=promotion, release=known.get(promotion.digest))
                 for promotion in watched.ledger.standing()
