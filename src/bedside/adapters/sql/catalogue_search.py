@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, exists, select, true
+from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, select, true
 
 from bedside.adapters.sql import catalogue_rows as rows
 from bedside.adapters.sql.catalogue_tables import catalogue_instances, catalogue_series, catalogue_studies
@@ -20,6 +20,8 @@ _TABLES = {
     Level.INSTANCE: catalogue_instances,
 }
 _HEAVY = frozenset({"metadata", "layout"})
+#: Of one value there are few studies, and an index finds them.
+_FEW = frozenset({"patient_id", "accession_number"})
 #: Asked for at once; databases take no more parameters in one statement.
 _AT_ONCE = 500
 #: What a pattern begins with that stands for itself.
@@ -40,7 +42,7 @@ def searched(connection: Connection, tenant: str, search: Search) -> Sequence[Fo
     if search.series_uid:
         query = query.where(*(table.c.series_uid == search.series_uid for table in tables[1:]))
     query = query.where(*(_condition(match, search.level) for match in search.matches))
-    query = query.order_by(*_order(search.level)).limit(search.limit).offset(search.offset)
+    query = query.order_by(*_order(search)).limit(search.limit).offset(search.offset)
     return _found(connection, tenant, search.level, connection.execute(query).all())
 
 
@@ -49,9 +51,13 @@ def _joined(above: Table, table: Table) -> list[ColumnElement[bool]]:
     return [above.c[name] == table.c[name] for name in shared]
 
 
-def _order(level: Level) -> list[Any]:
-    studies, series, instances = _TABLES.values()
-    order: list[Any] = [studies.c.study_date.desc(), studies.c.study_time.desc(), studies.c.seq.desc()]
+def _order(search: Search) -> list[Any]:
+    level, (studies, series, instances) = search.level, _TABLES.values()
+    date: ColumnElement[str] = studies.c.study_date
+    if any(match.one_of and match.field.name in _FEW for match in search.matches):
+        # As it is, SQLite would walk all studies by date rather than sort the few that are one patient's.
+        date = func.coalesce(date, "")
+    order: list[Any] = [date.desc(), studies.c.study_time.desc(), studies.c.seq.desc()]
     if level is not Level.STUDY:
         order += [series.c.number, series.c.seq]
     if level is Level.INSTANCE:

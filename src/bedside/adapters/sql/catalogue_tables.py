@@ -39,8 +39,8 @@ catalogue_studies = Table(
     Column("instances", Integer, nullable=False),
     Column("revision", Integer, nullable=False),
     UniqueConstraint("tenant", "study_uid"),
-    # Lists are by date; what people look for first.
-    Index("ix_catalogue_studies_date", "tenant", "study_date", "study_time", "seq"),
+    # Lists are by date; what people look for first. Names are looked through without reading every row.
+    Index("ix_catalogue_studies_date", "tenant", "study_date", "study_time", "seq", "patient_name"),
     Index("ix_catalogue_studies_patient", "tenant", "patient_id"),
     Index("ix_catalogue_studies_accession", "tenant", "accession_number"),
 )

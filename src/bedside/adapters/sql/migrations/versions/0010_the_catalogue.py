@@ -33,7 +33,7 @@ def upgrade() -> None:
         *_documents("attributes", "modalities"),
         *_numbers("rank", "series", "instances", "revision"),
     )
-    _index("catalogue_studies", "date", "tenant", "study_date", "study_time", "seq")
+    _index("catalogue_studies", "date", "tenant", "study_date", "study_time", "seq", "patient_name")
     _index("catalogue_studies", "patient", "tenant", "patient_id")
     _index("catalogue_studies", "accession", "tenant", "accession_number")
     _make(
