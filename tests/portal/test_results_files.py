@@ -23,6 +23,7 @@ def test_a_file_is_given_whole_marked_by_its_hash_and_named_without_a_patient(re
     assert answer.headers["etag"] == f'"{digest}"'
     assert answer.headers["content-type"] == "application/dicom"
     assert answer.headers["content-length"] == str(len(answer.content))
+    assert answer.headers["cache-control"] == "no-store"
     assert (
         answer.headers["content-disposition"]
         == f'attachment; filename="{read_only.made.job_id[:12]}-seg.dcm"'

@@ -58,7 +58,7 @@ def subject_of(store: BlobStore, arrival: Arrival, document: ResultDocument, scr
     read = set(document.sop_instance_uids)
     file = next((f for f in arrival.files if f.sop_instance_uid in read), arrival.files[0])
     scratch.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+    with tempfile.TemporaryDirectory(dir=scratch, prefix=".making-") as folder:
         path = Path(folder) / "instance.dcm"
         try:
             store.fetch(file.key, path)

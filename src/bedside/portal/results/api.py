@@ -8,11 +8,12 @@ from starlette.responses import Response
 
 from bedside.portal.access.trail import note
 from bedside.portal.results import files
-from bedside.portal.results.found import Reading, find
+from bedside.portal.results.found import JobId, Reading, find
 from bedside.portal.results.shapes import ResultDetail, ResultItem, ResultList, item_of
 
 router = APIRouter(prefix="/api/v1/tenants/{tenant}/results", tags=["results"])
 
+_ID = r"^[A-Za-z0-9._-]*$"
 _FILE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {}}},
     206: {"description": "The range that was asked for."},
@@ -23,8 +24,8 @@ _ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}
 @router.get("")
 def list_results(
     place: Reading,
-    study: str = Query("", max_length=64, description="Only of this Study Instance UID."),
-    arrival: str = Query("", max_length=64, description="Only of this version of a study."),
+    study: str = Query("", max_length=64, pattern=_ID, description="Only of this Study Instance UID."),
+    arrival: str = Query("", max_length=64, pattern=_ID, description="Only of this version of a study."),
     superseded: bool = Query(False, description="With those that a later version replaced."),
     shadows: bool = Query(False, description="Those of releases on trial instead of those delivered."),
     limit: int = Query(100, ge=1, le=1000),
@@ -51,7 +52,7 @@ def list_results(
 
 
 @router.get("/{job_id}")
-def show(place: Reading, job_id: str) -> ResultDetail:
+def show(place: Reading, job_id: JobId) -> ResultDetail:
     """Return one result with its document and files."""
     found = find(place, job_id)
     note(place.here, place.caller, "result.viewed", tenant=place.tenant, object=job_id)
@@ -59,7 +60,7 @@ def show(place: Reading, job_id: str) -> ResultDetail:
 
 
 @router.get("/{job_id}/archive.zip", response_class=Response, responses=_ZIP)
-def archive(place: Reading, job_id: str) -> Response:
+def archive(place: Reading, job_id: JobId) -> Response:
     """Return all files of a result as one ZIP, made while it is sent."""
     found = find(place, job_id)
     note(
@@ -74,7 +75,7 @@ def archive(place: Reading, job_id: str) -> Response:
 
 
 @router.get("/{job_id}/files/{path:path}", response_class=Response, responses=_FILE)
-def file(request: Request, place: Reading, job_id: str, path: str) -> Response:
+def file(request: Request, place: Reading, job_id: JobId, path: str) -> Response:
     """Return one file of a result; ranges and conditional requests are answered."""
     found = find(place, job_id)
     listed = files.listed(found, place.store, path)
@@ -92,7 +93,7 @@ def file(request: Request, place: Reading, job_id: str, path: str) -> Response:
 
 
 @router.head("/{job_id}/files/{path:path}", include_in_schema=False)
-def about_file(request: Request, place: Reading, job_id: str, path: str) -> Response:
+def about_file(request: Request, place: Reading, job_id: JobId, path: str) -> Response:
     """Say how long a file is and how it is marked, without its bytes."""
     found = find(place, job_id)
     return files.answer(request, place.store, found, files.listed(found, place.store, path))

@@ -68,7 +68,6 @@ def answer(
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
-        "Cache-Control": "private, no-cache",
         "Content-Disposition": disposition(found, file.path, inline=inline),
     }
     if _matches(request.headers.get("if-none-match", ""), etag):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Path
 
 from bedside.domain.job import Job
 from bedside.domain.person import Right
@@ -16,6 +16,7 @@ from bedside.portal.access.need import Place, within
 from bedside.viewing.document import ResultDocument, read_document
 
 Reading = Annotated[Place, Depends(within(Right.READ))]
+JobId = Annotated[str, Path(max_length=64, pattern=r"^[A-Za-z0-9._-]+$", description="Id of a job.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

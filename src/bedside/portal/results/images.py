@@ -14,9 +14,9 @@ from isal import igzip, isal_zlib
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from bedside.errors import NotFound, Unavailable
+from bedside.errors import NotFound
 from bedside.portal.access.trail import note
-from bedside.portal.results.found import Reading, find
+from bedside.portal.results.found import JobId, Reading, find
 from bedside.portal.results.shapes import ImagesDetail, ImagesProgress, images_of
 from bedside.viewing.images import Prepared, Preparing
 from bedside.viewing.nifti import nifti_header
@@ -49,11 +49,11 @@ class Kind(StrEnum):
 
 
 @router.get("", response_model=ImagesDetail, responses=_PROGRESS)
-def describe(place: Reading, job_id: str) -> Response:
+def describe(place: Reading, job_id: JobId) -> Response:
     """Say what the images are; while they are being prepared (202), how far they are."""
     seen = _look(place, job_id)
     if isinstance(seen, Preparing):
-        return JSONResponse({"progress": seen.progress}, status_code=202, headers={"Retry-After": "1"})
+        return _early(seen)
     note(
         place.here,
         place.caller,
@@ -65,29 +65,35 @@ def describe(place: Reading, job_id: str) -> Response:
     return JSONResponse(images_of(seen.grid).model_dump(mode="json"))
 
 
-@router.get("/levels/{level}/{slab}", response_class=Response, responses=_BYTES)
-def slab(request: Request, place: Reading, job_id: str, level: int, slab: int) -> Response:
+@router.get("/levels/{level}/{slab}", response_class=Response, responses=_BYTES | _PROGRESS)
+def slab(request: Request, place: Reading, job_id: JobId, level: int, slab: int) -> Response:
     """Return planes along z: int16 values, then each label map as bytes; little endian, axes (z, y, x)."""
-    return _packed(request, _prepared(place, job_id).slab(level, slab))
+    seen = _look(place, job_id)
+    return _early(seen) if isinstance(seen, Preparing) else _packed(request, seen.slab(level, slab))
 
 
-@router.get("/planes/{plane}/{index}", response_class=Response, responses=_BYTES)
-def plane(request: Request, place: Reading, job_id: str, plane: Plane, index: int) -> Response:
+@router.get("/planes/{plane}/{index}", response_class=Response, responses=_BYTES | _PROGRESS)
+def plane(request: Request, place: Reading, job_id: JobId, plane: Plane, index: int) -> Response:
     """Return one plane with every voxel, as slabs are."""
-    return _packed(request, _prepared(place, job_id).plane(list(Plane).index(plane), index))
+    seen = _look(place, job_id)
+    if isinstance(seen, Preparing):
+        return _early(seen)
+    return _packed(request, seen.plane(list(Plane).index(plane), index))
 
 
-@router.get("/{kind}.nii", response_class=Response, responses=_BYTES)
+@router.get("/{kind}.nii", response_class=Response, responses=_BYTES | _PROGRESS)
 def nifti(
     request: Request,
     place: Reading,
-    job_id: str,
+    job_id: JobId,
     kind: Kind,
     level: int = Query(0, ge=0, description="0 is the coarsest."),
     map: int = Query(0, ge=0, description="Which of the label maps."),  # noqa: A002 - as the API calls it
 ) -> Response:
     """Return a level as NIfTI-1, RAS, for viewers that read those."""
-    prepared = _prepared(place, job_id)
+    prepared = _look(place, job_id)
+    if isinstance(prepared, Preparing):
+        return _early(prepared)
     grid = prepared.grid
     if level >= len(grid.levels) or map >= grid.maps:
         raise NotFound(f"images: level {level} of {len(grid.levels)}, map {map} of {grid.maps}")
@@ -110,16 +116,13 @@ def nifti(
     )
 
 
-def _look(place: Reading, job_id: str) -> Prepared | Preparing:
+def _look(place: Reading, job_id: JobId) -> Prepared | Preparing:
     found = find(place, job_id)
     return place.here.deployment.images.look(found.result, found.document, wait_s=PATIENCE_S)
 
 
-def _prepared(place: Reading, job_id: str) -> Prepared:
-    seen = _look(place, job_id)
-    if isinstance(seen, Preparing):
-        raise Unavailable("images: they are being prepared", hint="ask again in a second")
-    return seen
+def _early(preparing: Preparing) -> Response:
+    return JSONResponse({"progress": preparing.progress}, status_code=202, headers={"Retry-After": "1"})
 
 
 def _encoding(request: Request) -> str:

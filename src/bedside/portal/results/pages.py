@@ -12,7 +12,8 @@ from bedside.errors import NotFound
 from bedside.portal.access.trail import note
 from bedside.portal.judging.pages import panel_of
 from bedside.portal.results import files
-from bedside.portal.results.found import Found, Reading, Version, find, others
+from bedside.portal.results.found import Found, JobId, Reading, Version, find, others
+from bedside.portal.shell.headers import POLICY
 from bedside.portal.shell.statics import address_of
 from bedside.viewing.document import ResultFile, StageTime, stages_of
 from bedside.viewing.subject import Subject, subject_of
@@ -20,11 +21,7 @@ from bedside.viewing.subject import Subject, subject_of
 router = APIRouter(include_in_schema=False)
 
 #: As every page; NiiVue unpacks its fonts and colours from data addresses as well.
-POLICY_3D = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
-    "connect-src 'self' data:; worker-src 'self' blob:; form-action 'self'; base-uri 'none'; "
-    "frame-src 'self'; manifest-src 'self'; frame-ancestors 'none'"
-)
+POLICY_3D = POLICY.format(connect=" data:")
 #: Files by what they are, in the order in which people want them.
 _GROUPS = (
     ("dicom", ("dicom/",)),
@@ -35,7 +32,7 @@ _GROUPS = (
 
 
 @router.get("/t/{tenant}/results/{job_id}")
-def page(request: Request, place: Reading, job_id: str) -> Response:
+def page(request: Request, place: Reading, job_id: JobId) -> Response:
     """Show a result."""
     found = find(place, job_id)
     note(place.here, place.caller, "result.viewed", tenant=place.tenant, object=job_id)
@@ -69,7 +66,7 @@ def page(request: Request, place: Reading, job_id: str) -> Response:
 
 
 @router.get("/t/{tenant}/results/{job_id}/preview.png")
-def preview(request: Request, place: Reading, job_id: str) -> Response:
+def preview(request: Request, place: Reading, job_id: JobId) -> Response:
     """Answer with the picture that the page shows at once.
 
     Raises:

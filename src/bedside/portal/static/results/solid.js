@@ -148,7 +148,12 @@ export class Solid {
     const { NVImage } = this.library;
     const { centre, width } = this.viewer.state.window;
     const bring = async (kind, map, options) => {
-      const answer = await fetch(`${this.told.api}/images/${kind}.nii?level=${number}&map=${map}`);
+      const address = `${this.told.api}/images/${kind}.nii?level=${number}&map=${map}`;
+      let answer = await fetch(address);
+      while (answer.status === 202) { // put away meanwhile, and being prepared again
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        answer = await fetch(address);
+      }
       if (!answer.ok) throw new Error(String(answer.status));
       return NVImage.loadFromUrl({ url: await answer.arrayBuffer(), name: `${kind}-${map}.nii`, ...options });
     };

@@ -82,10 +82,10 @@ export class Volume extends EventTarget {
     let answer;
     for (let attempt = 0; ; attempt += 1) {
       try {
-        answer = await (await ask(address, this.stop.signal)).arrayBuffer();
+        answer = await this.#bytes(address);
         break;
       } catch (error) {
-        // Put away meanwhile, and being prepared again; or the line broke for a moment.
+        // The line broke for a moment, or what was prepared is not there any more.
         if (error.name === "AbortError" || attempt >= 5 || [401, 403, 422].includes(error.status)) throw error;
         await pause(500 * 2 ** attempt);
       }
@@ -99,6 +99,12 @@ export class Volume extends EventTarget {
     one.have[number] = 1;
   }
 
+  async #bytes(address) {
+    const answer = await ask(address, this.stop.signal);
+    if (answer.status === 202) throw new Refused(""); // put away, and being prepared again
+    return answer.arrayBuffer();
+  }
+
   /** Whether a plane of the target shows fewer voxels than there are. */
   get thinned() {
     return this.target.stride.some((by) => by > 1);
@@ -109,7 +115,7 @@ export class Volume extends EventTarget {
     const key = `${axis}/${index}`;
     if (!this.thinned || this.sharp.has(key)) return;
     const name = ["axial", "coronal", "sagittal"][axis];
-    const answer = await (await ask(`${this.api}/images/planes/${name}/${index}`, this.stop.signal)).arrayBuffer();
+    const answer = await this.#bytes(`${this.api}/images/planes/${name}/${index}`);
     const voxels = size(this.shape) / this.shape[axis];
     const images = new Int16Array(answer, 0, voxels);
     const maps = this.target.maps.map((_, n) => new Uint8Array(answer, voxels * (2 + n), voxels));
