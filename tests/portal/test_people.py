@@ -156,6 +156,17 @@ def test_signing_in_leads_nowhere_else(ward: Clinic, onward: str) -> None:
     assert answer.headers["location"] == "/"
 
 
+def test_signing_in_leads_back_with_what_was_asked(ward: Clinic) -> None:
+    ward.account("ana", ADMIN)
+    browser = ward.browser()
+    onward = "/admin/people?state=waiting&search=b%20c"
+    page = browser.get(browser.get(onward).headers["location"])
+    assert f'value="{onward.replace("&", "&amp;")}"' in page.text
+    form = {"email": "ana@ward.example", "password": PASSWORD, "next": onward}
+    assert browser.post("/sign-in", data=form).headers["location"] == onward
+    assert browser.get("/language/es", params={"next": onward}).headers["location"] == onward
+
+
 def test_who_tries_too_often_waits(ward: Clinic) -> None:
     ward.account("bo")
     wrong = {"email": "bo@ward.example", "password": OTHER}

@@ -147,7 +147,7 @@ def _is_root_admin(table: Table) -> ColumnElement[bool]:
 
 
 def _posts(connection: Connection, ids: Sequence[str]) -> tuple[dict[str, list[Post]], dict[str, list[Post]]]:
-    """Return roles given here, and by groups, of some accounts; in one statement, since every request asks."""
+    """Return roles given here, and by groups, of some accounts; in one statement: every request asks."""
     held: dict[str, list[Post]] = {}
     granted: dict[str, list[Post]] = {}
     for row in connection.execute(_POSTS, {"ids": list(ids)}) if ids else ():
