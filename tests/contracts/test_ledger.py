@@ -540,6 +540,9 @@ def test_a_later_version_supersedes(ledger: Ledger) -> None:
         (old.id, new.id),
     ]
     assert [r.job_id for r in ledger.results("ward")] == [new.id]
+    for offset, expected in ((0, [new.id]), (1, [old.id]), (2, [])):
+        page = ledger.results("ward", current_only=False, limit=1, offset=offset)
+        assert [r.job_id for r in page] == expected
     lines = [e for e in ledger.events("ward", job_id=old.id) if e.action == "result.superseded"]
     assert [e.detail for e in lines] == [new.id]
 

@@ -261,9 +261,16 @@ class Ledger(Following, Protocol):
         ...
 
     def results(
-        self, tenant: str, *, subject: str = "", current_only: bool = True, shadows: bool = False
+        self,
+        tenant: str,
+        *,
+        subject: str = "",
+        current_only: bool = True,
+        shadows: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
     ) -> Sequence[Result]:
-        """Return results, newest first; by default only those that nothing superseded.
+        """Return results, newest first; by default only those that nothing superseded, and all of them.
 
         Either those that are delivered, or with ``shadows`` those that are not.
         """

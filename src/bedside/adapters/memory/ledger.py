@@ -369,7 +369,14 @@ class MemoryLedger(MemoryFollowing):
             return self._results.get((tenant, job_id))
 
     def results(
-        self, tenant: str, *, subject: str = "", current_only: bool = True, shadows: bool = False
+        self,
+        tenant: str,
+        *,
+        subject: str = "",
+        current_only: bool = True,
+        shadows: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
     ) -> Sequence[Result]:
         """Return results, newest first; by default delivered ones that nothing superseded."""
         with self._lock:
@@ -381,7 +388,8 @@ class MemoryLedger(MemoryFollowing):
                 and not (current_only and result.superseded_by)
                 and (self._jobs[key].role is Role.SHADOW) == shadows
             ]
-        return newest_first(wanted, lambda result: result.created_at)
+        found = newest_first(wanted, lambda result: result.created_at)
+        return found if limit is None else found[offset : offset + limit]
 
     def add_event(self, event: LedgerEvent) -> None:
         """Append a line to the history."""

@@ -35,7 +35,14 @@ class Results:
         return None if row is None else rows.result(row)
 
     def results(
-        self, tenant: str, *, subject: str = "", current_only: bool = True, shadows: bool = False
+        self,
+        tenant: str,
+        *,
+        subject: str = "",
+        current_only: bool = True,
+        shadows: bool = False,
+        limit: int | None = None,
+        offset: int = 0,
     ) -> Sequence[Result]:
         """Return results, newest first; by default delivered ones that nothing superseded."""
         query = (
@@ -47,6 +54,8 @@ class Results:
             query = query.where(results.c.subject == subject)
         if current_only:
             query = query.where(results.c.superseded_by == "")
+        if limit is not None:
+            query = query.limit(limit).offset(offset)
         with self._database.read() as connection:
             return [rows.result(row) for row in connection.execute(query)]
 

@@ -29,13 +29,25 @@ def list_results(
     superseded: bool = Query(False, description="With those that a later version replaced."),
     shadows: bool = Query(False, description="Those of releases on trial instead of those delivered."),
     limit: int = Query(100, ge=1, le=1000),
-    offset: int = Query(0, ge=0),
+    offset: int = Query(0, ge=0, le=2**31),
 ) -> ResultList:
     """List results, newest first."""
-    found = place.here.deployment.ledger.results(
-        place.tenant, subject=study, current_only=not superseded, shadows=shadows
-    )
-    wanted = [result for result in found if not arrival or result.arrival_id == arrival]
+    ledger = place.here.deployment.ledger
+    if arrival:  # one study's results are few
+        subject = ledger.arrival(place.tenant, arrival).subject
+        every = ledger.results(place.tenant, subject=subject, current_only=not superseded, shadows=shadows)
+        found = [one for one in every if one.arrival_id == arrival and study in {"", subject}][offset:]
+    else:
+        found = list(
+            ledger.results(
+                place.tenant,
+                subject=study,
+                current_only=not superseded,
+                shadows=shadows,
+                limit=limit + 1,
+                offset=offset,
+            )
+        )
     return ResultList(
         results=[
             ResultItem(
@@ -45,9 +57,9 @@ def list_results(
                 superseded_by=result.superseded_by,
                 summary=dict(result.summary),
             )
-            for result in wanted[offset : offset + limit]
+            for result in found[:limit]
         ],
-        more=len(wanted) > offset + limit,
+        more=len(found) > limit,
     )
 
 
