@@ -18,6 +18,7 @@ from bedside.cli.main import main
 from bedside.config import NotifySettings, load
 from bedside.config.notify import Kind
 from bedside.domain.arrival import EntryState
+from bedside.domain.figures import STEPS
 from bedside.domain.job import JobState
 from bedside.domain.notice import NoticeKind
 from bedside.domain.person import PersonRole
@@ -516,7 +517,7 @@ def test_every_word_that_is_put_together_is_there() -> None:
     wanted |= {f"letter_{kind}" for kind in LetterKind} | {
         f"how_{how}" for how in ("file", "person", "rollback")
     }
-    wanted |= {f"step_{step}" for step in ("wait", "fetch", "load", "run", "deliver", "took")}
+    wanted |= {f"step_{step}" for step in (*STEPS, "took")}
     assert {word for word in wanted if f"operate.{word}" not in catalogue()} == set()
     assert {state.value for state in STATES} <= {s.value for s in JobState}
     assert set(NotifySettings.model_fields) >= {"kinds"} and Kind

@@ -15,8 +15,8 @@ from bedside.domain.job import Job, JobState
 Scope = frozenset[str] | None
 
 #: Steps of a stage in the order of their happening; a release may say more of its own.
-WAIT, FETCH, LOAD, RUN, DELIVER = "wait", "fetch", "load", "run", "deliver"
-STEPS = (WAIT, FETCH, LOAD, RUN, DELIVER)
+WAIT, FETCH, LOAD, READ, RUN, WRITE, DELIVER = "wait", "fetch", "load", "read", "run", "write", "deliver"
+STEPS = (WAIT, FETCH, LOAD, READ, RUN, WRITE, DELIVER)
 
 
 class Unit(StrEnum):
