@@ -59,7 +59,9 @@ def address(tmp_path: Path) -> Iterator[str]:
             )
         )
         app = create_app(deployment, AccountGate(deployment.people, BearerGate(None), settings.portal))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         yield here

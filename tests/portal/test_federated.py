@@ -16,14 +16,17 @@ from starlette.testclient import TestClient
 from bedside.config import load
 from bedside.domain.account import Account, AccountState, Profile
 from bedside.domain.person import PersonRole, Post
+from bedside.people.passwords import Passwords
 from bedside.portal.access.accounts import AccountGate
 from bedside.portal.access.bearer import BearerGate
 from bedside.portal.app import create_app
 from bedside.ports.audit import AuditFilter
 from bedside.wiring import Deployment, open_deployment, open_identity
+from bedside.wiring.people import open_people
 from issuer_login import CLIENT_ID, CLIENT_SECRET, User
 from issuer_server import LocalIssuer, run_issuer
 from ledger_samples import T0
+from portal_accounts import CHEAP
 
 BACK = "/sign-in/oidc/callback"
 ADDRESS = "http://testserver"
@@ -76,6 +79,8 @@ def desk_in(folder: Path, issuer: LocalIssuer) -> Iterator[Desk]:
     )
     settings = load(file, environment={}, flags={}).settings
     deployment = open_deployment(settings)
+    people = open_people(deployment.records.accounts, deployment.clock, settings.portal, Passwords(CHEAP))
+    deployment.__dict__["people"] = people
     known = partial(deployment.federation.account, issuer.url)
     scripts = BearerGate(open_identity(settings, deployment.clock), known)
     gate = AccountGate(deployment.people, scripts, settings.portal)

@@ -16,11 +16,14 @@ from bedside.adapters.memory.clock import ManualClock
 from bedside.config import load
 from bedside.domain.account import Account, Profile
 from bedside.domain.person import PersonRole, Post
+from bedside.people.passwords import Passwords
 from bedside.portal.access.accounts import AccountGate
 from bedside.portal.access.bearer import BearerGate
 from bedside.portal.app import create_app
 from bedside.ports.audit import AuditFilter
 from bedside.wiring import Deployment, open_deployment
+from bedside.wiring.people import open_people
+from portal_accounts import CHEAP
 
 PASSWORD = "four words in a row"  # pragma: allowlist secret
 ANNA = Account(
@@ -94,6 +97,8 @@ def desk_in(folder: Path, more: str = "") -> Iterator[Desk]:
     settings = load(file, environment={}, flags={}).settings
     deployment = open_deployment(settings)
     clock = deployment.clock = ManualClock(datetime.now(UTC))
+    people = open_people(deployment.records.accounts, deployment.clock, settings.portal, Passwords(CHEAP))
+    deployment.__dict__["people"] = people
     gate = AccountGate(deployment.people, BearerGate(None), settings.portal)
     account = replace(ANNA, password=deployment.people.passwords.hash(PASSWORD))
     deployment.records.accounts.add(account)
