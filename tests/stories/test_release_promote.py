@@ -7,6 +7,7 @@ from pathlib import Path
 import nothing_bundle
 from bedside.domain.job import JobState
 from bedside.domain.release import Role
+from bedside.ports.audit import AuditFilter
 from clinic import Clinic, copied, zipped
 
 TWO_STAGES = """
@@ -79,6 +80,8 @@ def test_a_promotion_counts_from_the_next_study_and_a_rollback_takes_it_back(
     ]
     again = clinic.type("release", "rollback")
     assert again.code == 2 and "nothing to go back to" in again.err
+    deeds = [record.deed.action for record in clinic.here.records.audit.walk(AuditFilter())]
+    assert deeds == ["release.promoted", "release.rolled_back"]
 
 
 def test_a_restart_keeps_what_was_promoted_and_an_edited_bundle_is_a_promotion(

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from bedside.cli.base import Command, config_option, json_option
-from bedside.cli.deployment import whole
+from bedside.cli.deployment import noted, whole
 from bedside.cli.output import note, write_json
 from bedside.cli.release.shared import (
     chosen_place,
@@ -79,6 +79,7 @@ def promote(
             place, found, speaker(reason)
         )
         if made:
+            noted(deployment, "release.promoted", object=made.digest, detail={"place": str(place)})
             deployment.observer.promoted(made)
     if as_json:
         write_json({"promotion": promotion_json(made) if made else None, "release": found.digest})
@@ -109,6 +110,7 @@ def rollback(pipeline: str, stage: str, reason: str, config_path: Path | None, a
     with whole(config_path) as deployment:
         place = chosen_place(deployment.settings, pipeline, stage)
         made = Promoter(ledger=deployment.ledger, clock=deployment.clock).roll_back(place, speaker(reason))
+        noted(deployment, "release.rolled_back", object=made.digest, detail={"place": str(place)})
         deployment.observer.promoted(made)
         found = deployment.releases.find(made.digest)
     if as_json:

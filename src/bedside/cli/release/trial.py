@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bedside.cli.base import Command, config_option, json_option
-from bedside.cli.deployment import whole
+from bedside.cli.deployment import noted, whole
 from bedside.cli.output import note, write_json
 from bedside.cli.release.shared import (
     chosen_place,
@@ -121,6 +121,9 @@ def _begin_or_end(
             found = named_release(deployment, typed.release)
             made = promoter.begin_trial(place, role, found, typed.share, speaker(typed.reason))
             said = f"{place}: {described(found)} {words}"
+        if made:
+            action = f"release.{role.value}_{'ended' if typed.stop else 'begun'}"
+            noted(deployment, action, object=made.digest, detail={"place": str(place)})
     if as_json:
         write_json({"promotion": promotion_json(made) if made else None})
     else:
