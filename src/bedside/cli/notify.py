@@ -14,7 +14,6 @@ from bedside.cli.output import coloured, note, write_json, write_table
 from bedside.errors import BedsideError, ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from bedside.domain.notice import Bulletin
     from bedside.wiring.notices import Channel
 
 
