@@ -5,6 +5,7 @@ import hashlib
 import os
 import socket
 import threading
+import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -104,7 +105,12 @@ def test_it_goes_on_where_it_stopped_and_waits_for_the_end(
     with desk.receive(begun, desk.part(begun, 1, hashlib.sha256(data).hexdigest())) as sink:
         sink.write([data])
         sink.finish()
-    taking = threading.Timer(1.0, lambda: portal.deployment.intake.step("default"))
+
+    def take() -> None:
+        while not portal.deployment.intake.step("default"):
+            time.sleep(0.1)
+
+    taking = threading.Thread(target=take, daemon=True)
     taking.start()
     assert main(["submit", str(study), "--to", address, "--wait"]) == 4
     taking.join()
