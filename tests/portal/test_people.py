@@ -55,7 +55,8 @@ def test_the_first_link_makes_an_administrator_once(ward: Clinic) -> None:
     secret = ward.people.invitations.first()
     browser = ward.browser()
     assert "Nobody has an account yet" in browser.get("/sign-in").text
-    assert browser.get(f"/first/{stale}").status_code == 404, "each start makes another"
+    gone = browser.get(f"/first/{stale}", headers={"Accept-Language": "es"})
+    assert gone.status_code == 404 and "Este enlace ya no funciona" in gone.text, "each start makes another"
     assert 'autocomplete="new-password"' in browser.get(f"/first/{secret}").text
     form = {"name": "Ana", "email": "Ana@Ward.example", "password": PASSWORD, "again": PASSWORD}
     answer = browser.post(f"/first/{secret}", data=form)
@@ -180,6 +181,15 @@ def test_who_tries_too_often_waits(ward: Clinic) -> None:
         assert ward.browser("10.4.1.1").post("/sign-in", data=other).status_code == 401
     assert ward.browser("10.4.1.1").post("/sign-in", data=wrong | {"email": "x@y.example"}).status_code == 429
     assert ward.browser("10.4.1.2").post("/sign-in", data=wrong | {"email": "x@y.example"}).status_code == 401
+
+
+def test_a_whole_hospital_behind_one_address_begins_its_day(ward: Clinic) -> None:
+    for number in range(40):
+        ward.account(f"n{number}")
+        answer = ward.browser("10.5.1.1").post(
+            "/sign-in", data={"email": f"n{number}@ward.example", "password": PASSWORD}
+        )
+        assert answer.status_code == 303, number
 
 
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])

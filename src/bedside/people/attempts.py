@@ -15,8 +15,10 @@ from limits.strategies import MovingWindowRateLimiter
 from bedside.domain.account import key_of
 from bedside.errors import TooMany
 
-#: A whole department may sit behind one address.
-PER_PLACE = RateLimitItemPerMinute(30, 5, namespace="place")
+#: A whole hospital may sit behind one address, and begin its day at the same time; so many fail, though, only
+#: where somebody guesses.
+PER_PLACE = RateLimitItemPerMinute(300, 5, namespace="place")
+FAILED_PER_PLACE = RateLimitItemPerMinute(30, 5, namespace="failed")
 PER_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="account")
 
 
@@ -38,9 +40,17 @@ class Attempts:
         """
         keys = [(PER_PLACE, network_of(place))] if place else []
         keys += [(PER_ACCOUNT, key_of(account.strip().lower()))] if account else []
+        if place and not self._limiter.test(FAILED_PER_PLACE, network_of(place)):
+            wait_s = self._wait_s(FAILED_PER_PLACE, network_of(place))
+            raise TooMany("too many tries", retry_after_s=wait_s)
         for item, key in keys:
             if not self._limiter.hit(item, key):
                 raise TooMany("too many tries", retry_after_s=self._wait_s(item, key))
+
+    def failed(self, place: str) -> None:
+        """Note that a try failed."""
+        if place:
+            self._limiter.hit(FAILED_PER_PLACE, network_of(place))
 
     def forgive(self, account: str) -> None:
         """Forget the tries at an account: its owner came in."""

@@ -96,5 +96,6 @@ def _must_prove(request: Request, here: Here, caller: Caller, password: str) -> 
     account = own.own_account(here, caller)
     here.attempts.count(place_of(request), account.email)
     if not here.deployment.people.entering.proves(account, password):
+        here.attempts.failed(place_of(request))
         raise NotPermitted("the current password is another one")
     here.attempts.forgive(account.email)

@@ -30,7 +30,10 @@ ALSO = (PersonRole.CLINICIAN, PersonRole.ENGINEER)
 def first(request: Request, here: InHere, _: Anybody, token: str) -> Response:
     """Ask the first administrator who they are."""
     here.attempts.count(place_of(request))
-    here.deployment.people.invitations.look_first(token)
+    try:
+        here.deployment.people.invitations.look_first(token)
+    except NotFound:
+        return dead_link(request, here)
     return form_page(request, here, "first", values={"also": True})
 
 
@@ -50,7 +53,10 @@ def first_made(
     """Make the first administrator's account, and let them in."""
     here.attempts.count(place_of(request))
     people = here.deployment.people
-    people.invitations.look_first(token)
+    try:
+        people.invitations.look_first(token)
+    except NotFound:
+        return dead_link(request, here)
     errors = about.errors() | email_errors(email) | new_password_errors(people, about, email, password, again)
     if not errors and people.accounts.by_email(email_of(email)) is not None:
         errors = {"email": "people.email_taken"}
@@ -68,7 +74,10 @@ def join(request: Request, here: InHere, caller: Anybody, token: str) -> Respons
     """Show what somebody is invited to, and ask who they are, or whether they accept."""
     here.attempts.count(place_of(request))
     people = here.deployment.people
-    link = people.invitations.look(token)
+    try:
+        link = people.invitations.look(token)
+    except NotFound:
+        return dead_link(request, here)
     known = people.accounts.by_email(link.email)
     if known is None and caller is None:
         return form_page(request, here, "join", values={"email": link.email, "posts": link.posts})
@@ -98,7 +107,10 @@ def joined(
     """Make the account of somebody who was invited, and let them in."""
     here.attempts.count(place_of(request))
     people = here.deployment.people
-    link = people.invitations.look(token)
+    try:
+        link = people.invitations.look(token)
+    except NotFound:
+        return dead_link(request, here)
     errors = about.errors() | new_password_errors(people, about, link.email, password, again)
     if errors:
         return form_page(
@@ -120,6 +132,11 @@ def accepted(here: InHere, caller: Somebody, token: str) -> Response:
     people.invitations.accept(token, account)
     note(here, caller, "invitation.accepted", object=link.id)
     return RedirectResponse("/", status_code=303)
+
+
+def dead_link(request: Request, here: Here) -> Response:
+    """Say that a link does not work, and what to do, to somebody who came by a mail of last month."""
+    return here.pages.render(request, "people/dead_link.html", status=404)
 
 
 def new_password_errors(people: People, about: Filled, email: str, password: str, again: str) -> Errors:

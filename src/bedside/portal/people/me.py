@@ -153,6 +153,7 @@ def _proves(request: Request, here: Here, caller: Caller, password: str) -> bool
     account = own.own_account(here, caller)
     here.attempts.count(place_of(request), account.email)
     if not here.deployment.people.entering.proves(account, password):
+        here.attempts.failed(place_of(request))
         return False
     here.attempts.forgive(account.email)
     return True

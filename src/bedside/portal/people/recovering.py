@@ -6,13 +6,14 @@ from fastapi import APIRouter, BackgroundTasks, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bedside.errors import TooMany
+from bedside.errors import NotFound, TooMany
 from bedside.people.passwords import SHORTEST
 from bedside.portal.access.forms import OwnForm
 from bedside.portal.access.need import Anybody
 from bedside.portal.access.trail import note
 from bedside.portal.here import Here, InHere
 from bedside.portal.people.filled import Errors, Marks, password_errors
+from bedside.portal.people.joining import dead_link
 from bedside.portal.people.letting import place_of
 from bedside.portal.people.mail import link_to, send, written
 from bedside.portal.shell.words import Words, chosen
@@ -52,10 +53,11 @@ def recovering(
 def choose(request: Request, here: InHere, _: Anybody, token: str) -> Response:
     """Ask for another password."""
     here.attempts.count(place_of(request))
-    account = here.deployment.people.recovery.look(token)
-    return here.pages.render(
-        request, "people/choose.html", email=account.email, errors=Marks(), shortest=SHORTEST
-    )
+    try:
+        account = here.deployment.people.recovery.look(token)
+    except NotFound:
+        return dead_link(request, here)
+    return _choose_page(request, here, account.email)
 
 
 @router.post("/recover/{token}")
@@ -71,19 +73,15 @@ def chosen_anew(
     """Give the account its other password; whoever has it signs in with it."""
     here.attempts.count(place_of(request))
     people = here.deployment.people
-    account = people.recovery.look(token)
+    try:
+        account = people.recovery.look(token)
+    except NotFound:
+        return dead_link(request, here)
     errors = password_errors(
         lambda: people.entering.check(password, account.email, account.profile.name), password, again
     )
     if errors:
-        return here.pages.render(
-            request,
-            "people/choose.html",
-            status=422,
-            email=account.email,
-            errors=Marks(errors),
-            shortest=SHORTEST,
-        )
+        return _choose_page(request, here, account.email, errors)
     note(here, account.person, "account.password_changed", object=account.id, detail={"by": "link"})
     people.recovery.choose(token, password)
     return RedirectResponse("/sign-in?done=password", status_code=303)

@@ -47,6 +47,7 @@ def signed_in(
         return _page(request, here, email=email, onward=next, status=429, headers=headers, wait_min=wait)
     account = people.entering.enter(email, password)
     if account is None:
+        here.attempts.failed(place_of(request))
         note(here, None, "session.refused", detail={"by": "password"})
         return _page(request, here, email=email, onward=next, status=401, wrong=True)
     here.attempts.forgive(email)
