@@ -275,6 +275,8 @@ def several(kept: Kept) -> Kept:
         ({"PatientID": "P-*"}, ["1.2", "1.1"]),
         ({"PatientID": "?-1"}, ["1.1", "1.3"]),
         ({"PatientID": "P"}, []),
+        ({"PatientID": "P_*"}, []),
+        ({"AccessionNumber": "A?1"}, ["1.2", "1.1", "1.3"]),
         ({"PatientName": "muller*"}, ["1.2", "1.1"]),
         ({"PatientName": "MÜLLER^JÜRGEN"}, ["1.1"]),
         ({"PatientName": "muller^jurgen^^^"}, ["1.1"]),

@@ -95,12 +95,15 @@ class SqlCatalogue:
         """Return what one study lacks."""
         with self._database.read() as connection:
             newest = connection.execute(
-                select(arrivals.c.id, arrivals.c.version).where(
-                    arrivals.c.tenant == tenant,
-                    arrivals.c.subject == study_uid,
-                    _newest_dicom(),
-                    ~_is_done(arrivals, SourceKind.ARRIVAL),
+                select(
+                    arrivals.c.id,
+                    arrivals.c.version,
+                    arrivals.c.kind,
+                    _is_done(arrivals, SourceKind.ARRIVAL).label("done"),
                 )
+                .where(arrivals.c.tenant == tenant, arrivals.c.subject == study_uid)
+                .order_by(arrivals.c.version.desc())
+                .limit(1)
             ).all()
             written = connection.execute(
                 select(
@@ -113,7 +116,11 @@ class SqlCatalogue:
                 .where(results.c.tenant == tenant, results.c.subject == study_uid, _delivered())
                 .order_by(results.c.seq)
             ).all()
-        wanted = [_source(tenant, study_uid, SourceKind.ARRIVAL, row.id, row.version) for row in newest]
+        wanted = [
+            _source(tenant, study_uid, SourceKind.ARRIVAL, row.id, row.version)
+            for row in newest
+            if row.kind == ArrivalKind.DICOM.value and not row.done
+        ]
         withdrawn = []
         for row in written:
             source = _source(tenant, study_uid, SourceKind.RESULT, row.job_id, 0, row.prefix)

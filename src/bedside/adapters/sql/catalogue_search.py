@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, exists, func, select, true
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, select, true
 
 from bedside.adapters.sql import catalogue_rows as rows
 from bedside.adapters.sql.catalogue_tables import catalogue_instances, catalogue_series, catalogue_studies
@@ -21,7 +21,7 @@ _TABLES = {
 }
 _HEAVY = frozenset({"metadata", "layout"})
 #: Of one value there are few studies, and an index finds them.
-_FEW = frozenset({"patient_id", "accession_number"})
+_FEW = frozenset({"patient_id", "accession_number", "series_uid", "sop_instance_uid"})
 #: Asked for at once; databases take no more parameters in one statement.
 _AT_ONCE = 500
 #: What a pattern begins with that stands for itself.
@@ -41,7 +41,7 @@ def searched(connection: Connection, tenant: str, search: Search) -> Sequence[Fo
         query = query.where(*(table.c.study_uid == search.study_uid for table in tables))
     if search.series_uid:
         query = query.where(*(table.c.series_uid == search.series_uid for table in tables[1:]))
-    query = query.where(*(_condition(match, search.level) for match in search.matches))
+    query = query.where(*(_condition(match, tenant, search.level) for match in search.matches))
     query = query.order_by(*_order(search)).limit(search.limit).offset(search.offset)
     return _found(connection, tenant, search.level, connection.execute(query).all())
 
@@ -65,17 +65,24 @@ def _order(search: Search) -> list[Any]:
     return order
 
 
-def _condition(match: Match, level: Level) -> ColumnElement[bool]:
+def _condition(match: Match, tenant: str, level: Level) -> ColumnElement[bool]:
     if match.field == MODALITIES:
-        other = catalogue_series.alias("of_modality")
-        return exists().where(
-            other.c.tenant == catalogue_studies.c.tenant,
-            other.c.study_uid == catalogue_studies.c.study_uid,
-            _meets(other.c.modality, match),
-        )
+        return _within(catalogue_series, match, tenant)
     table = _TABLES[match.field.level]
     assert list(Level).index(match.field.level) <= list(Level).index(level)
-    return _meets(table.c[match.field.name], match)
+    condition = _meets(table.c[match.field.name], match)
+    if match.one_of and table is not catalogue_studies and match.field.name in _FEW:
+        return and_(condition, _within(table, match, tenant))
+    return condition
+
+
+def _within(table: Table, match: Match, tenant: str) -> ColumnElement[bool]:
+    """Say that something in the study meets a match."""
+    other = table.alias(f"any_{match.field.name}")
+    found = select(other.c.study_uid).where(
+        other.c.tenant == tenant, _meets(other.c[match.field.name], match)
+    )
+    return catalogue_studies.c.study_uid.in_(found)
 
 
 def _meets(column: ColumnElement[str], match: Match) -> ColumnElement[bool]:

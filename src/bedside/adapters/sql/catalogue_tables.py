@@ -59,6 +59,7 @@ catalogue_series = Table(
     Column("instances", Integer, nullable=False),
     UniqueConstraint("tenant", "study_uid", "series_uid"),
     Index("ix_catalogue_series_uid", "tenant", "series_uid"),
+    Index("ix_catalogue_series_modality", "tenant", "modality", "study_uid"),
 )
 
 catalogue_instances = Table(

@@ -44,6 +44,7 @@ def upgrade() -> None:
         *_numbers("number", "rank", "instances"),
     )
     _index("catalogue_series", "uid", "tenant", "series_uid")
+    _index("catalogue_series", "modality", "tenant", "modality", "study_uid")
     _make(
         "catalogue_instances",
         _INSTANCE,
