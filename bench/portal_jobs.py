@@ -79,7 +79,7 @@ def fill(opened: Site, many: int) -> None:
                 number,
                 many,
             )
-            rows[0].append(arrival_row(arrival))
+            rows[0].append(arrival_row(arrival) | {"started": True})
             rows[1].append(job_row(job))
             rows[2].append(event_row(moves.note(job, "job.enqueue", at)))
             rows[3].append(named(arrival.id, study, number))

@@ -153,7 +153,7 @@ class Ledger(Following, Protocol):
     # Jobs
 
     def enqueue(self, job: Job) -> tuple[Job, bool]:
-        """Add a job, or return the one of the same tenant and id.
+        """Add a job on an arrival that is recorded, or return the one of the same tenant and id.
 
         Returns:
             The job as recorded, and whether it is new.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, union
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, or_, select, union
 
 from bedside.adapters.sql.schema import arrivals, jobs
 from bedside.domain.job import JobState
@@ -58,7 +58,7 @@ def study_conditions(
         each = _words(connection, arrivals, (arrivals.c.id,), where)
         _put(connection, arrivals, tenant, each, places, left)
     if where.without_job:
-        left.append(~_its_jobs(tenant).exists())
+        left.append(arrivals.c.started == false())
     elif where.jobs != JobFilter():
         _put_jobs(connection, tenant, job_conditions(connection, tenant, where.jobs, versions), places, left)
     found = _at(arrivals, tenant, places) + left + _between(arrivals.c.received_at, where)

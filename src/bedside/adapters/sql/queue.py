@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Select, bindparam, false, func, select, true, update
 
 from bedside.adapters.sql import rows
 from bedside.adapters.sql.engine import Database
-from bedside.adapters.sql.schema import jobs
+from bedside.adapters.sql.schema import arrivals, jobs
 from bedside.adapters.sql.statements import add_once, append, change, get_job, record
 from bedside.domain import moves
 from bedside.domain.job import Job, JobState, Lease
@@ -27,6 +27,15 @@ def _due(*more: Any) -> Select[Any]:
 
 
 _DUE = _due()
+_STARTED = (
+    update(arrivals)
+    .where(
+        arrivals.c.tenant == bindparam("its_tenant"),
+        arrivals.c.id == bindparam("its_arrival"),
+        arrivals.c.started == false(),
+    )
+    .values(started=true())
+)
 _DUE_IN_POOL = _due(jobs.c.pool == bindparam("its_pool"))
 
 
@@ -40,6 +49,7 @@ class Queue:
         with self._database.write() as connection:
             new = add_once(connection, jobs, rows.job_row(job))
             if new:
+                connection.execute(_STARTED, {"its_tenant": job.tenant, "its_arrival": job.arrival_id})
                 append(connection, moves.note(job, "job.enqueue", job.created_at))
             return get_job(connection, job.tenant, job.id), new
 

@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    false,
 )
 
 from bedside.adapters.sql.types import Moment, Sequence, Words, document
@@ -67,6 +68,8 @@ arrivals = Table(
     # Of `files`, which lists need not read: a study's may be a megabyte.
     Column("instances", Integer, nullable=False, server_default="0"),
     Column("size_bytes", BigInteger, nullable=False, server_default="0"),
+    # Whether there is a job on it: to ask that of each of many costs more than to note it once.
+    Column("started", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("tenant", "id"),
     UniqueConstraint("tenant", "subject", "version"),
 )
@@ -82,6 +85,7 @@ Index(
     arrivals.c.kind,
     arrivals.c.instances,
     arrivals.c.size_bytes,
+    arrivals.c.started,
 )
 
 entries = Table(
