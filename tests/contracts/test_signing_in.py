@@ -143,6 +143,10 @@ def test_a_provider_that_is_down_is_unavailable(issuer: LocalIssuer, clock: Manu
     with pytest.raises(Unavailable):
         provider(issuer, clock).begin(BACK)
     assert provider(issuer, clock).farewell(BACK) == ""
+    with pytest.raises(Unavailable):
+        provider(issuer, clock).check()
+    issuer.silent = False
+    assert provider(issuer, clock).check() == f"browsers sign in there as {CLIENT_ID}"
 
 
 def test_signing_out_there_leads_back(issuer: LocalIssuer, clock: ManualClock) -> None:

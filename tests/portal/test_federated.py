@@ -21,7 +21,8 @@ from bedside.portal.access.accounts import AccountGate
 from bedside.portal.access.bearer import BearerGate
 from bedside.portal.app import create_app
 from bedside.ports.audit import AuditFilter
-from bedside.wiring import Deployment, open_deployment, open_identity
+from bedside.wiring import Deployment, open_deployment
+from bedside.wiring.identity import open_api_identity
 from bedside.wiring.people import open_people
 from issuer_login import CLIENT_ID, CLIENT_SECRET, User
 from issuer_server import LocalIssuer, run_issuer
@@ -82,7 +83,7 @@ def desk_in(folder: Path, issuer: LocalIssuer) -> Iterator[Desk]:
     people = open_people(deployment.records.accounts, deployment.clock, settings.portal, Passwords(CHEAP))
     deployment.__dict__["people"] = people
     known = partial(deployment.federation.account, issuer.url)
-    scripts = BearerGate(open_identity(settings, deployment.clock), known)
+    scripts = BearerGate(open_api_identity(settings, deployment.clock), known)
     gate = AccountGate(deployment.people, scripts, settings.portal)
     app = create_app(deployment, gate)
     with TestClient(app, base_url=ADDRESS, follow_redirects=False) as browser:
@@ -113,6 +114,10 @@ def test_a_newcomer_gets_an_account_and_the_roles_of_their_groups(desk: Desk) ->
     actions = [r.deed.action for r in desk.deployment.records.audit.walk(AuditFilter(person=account.id))]
     assert actions == ["account.made", "session.begun"]
     assert "anna" not in str(list(desk.deployment.records.audit.walk(AuditFilter())))
+
+
+def test_a_way_that_is_too_long_for_a_cookie_is_not_kept(desk: Desk) -> None:
+    assert desk.go(onward="/" + "x" * 5000).headers["location"] == "/" and desk.is_in
 
 
 def test_the_next_time_it_is_the_same_account_with_the_groups_of_then(desk: Desk) -> None:

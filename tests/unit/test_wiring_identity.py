@@ -12,7 +12,7 @@ from bedside.config import Settings
 from bedside.deploy.workspace import MODULES
 from bedside.domain.person import PersonRole
 from bedside.errors import ConfigError
-from bedside.wiring.identity import identity_state, open_identity
+from bedside.wiring.identity import identity_state, open_api_identity, open_identity, open_signing_in
 from issuer_server import CLIENT, run_issuer
 
 
@@ -27,6 +27,27 @@ def test_nobody_signs_in_where_no_issuer_is_named() -> None:
 def test_an_issuer_needs_a_client() -> None:
     with pytest.raises(ConfigError, match="names no client"):
         open_identity(settings(issuer="https://sso.example"), ManualClock())
+
+
+def test_where_only_browsers_sign_in_no_token_is_taken() -> None:
+    with run_issuer() as issuer:
+        chosen = settings(issuer=issuer.url, client_id=CLIENT)
+        assert open_api_identity(chosen, ManualClock()) is None
+        assert identity_state(chosen) == f"browsers sign in there as {CLIENT}"
+    with pytest.raises(ConfigError, match="says who we are"):
+        open_signing_in(settings(client_id=CLIENT), ManualClock())
+
+
+def test_a_secret_stands_in_one_place(tmp_path: Any) -> None:
+    there = {
+        "issuer": "https://sso.example",
+        "client_id": CLIENT,
+        "client_secret_file": str(tmp_path / "none"),
+    }
+    with pytest.raises(ConfigError, match=r"identity.client_secret_file: .* cannot be read"):
+        open_signing_in(settings(**there), ManualClock())
+    with pytest.raises(ConfigError, match="both client_secret and client_secret_file"):
+        open_signing_in(settings(**there, client_secret="x"), ManualClock())  # pragma: allowlist secret
 
 
 def test_doctor_asks_whether_the_issuer_answers(tmp_path: Any) -> None:

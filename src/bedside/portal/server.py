@@ -13,7 +13,8 @@ from bedside.portal.access.accounts import AccountGate
 from bedside.portal.access.bearer import BearerGate
 from bedside.portal.app import create_app
 from bedside.viewing.tidy import tidying
-from bedside.wiring import Deployment, open_identity
+from bedside.wiring import Deployment
+from bedside.wiring.identity import open_api_identity
 
 #: Answers under way have this long when the portal stops; streams of events end at once.
 GRACE_S = 5
@@ -26,9 +27,10 @@ def answer(deployment: Deployment) -> None:
         ConfigError: Nothing can be listened to there.
     """
     settings = deployment.settings.portal
+    _ = deployment.signing_in  # whose secret cannot be read is told now, and not at the first click
     listening = _listen(settings.listen)
     known = partial(deployment.federation.account, deployment.settings.identity.issuer)
-    issuer = BearerGate(open_identity(deployment.settings, deployment.clock), known)
+    issuer = BearerGate(open_api_identity(deployment.settings, deployment.clock), known)
     gate = AccountGate(deployment.people, issuer, settings)
     server = uvicorn.Server(
         uvicorn.Config(

@@ -32,6 +32,16 @@ def open_identity(settings: "Settings", clock: Clock) -> "OidcIdentity | None":
     return OidcIdentity(issuer, clock)
 
 
+def open_api_identity(settings: "Settings", clock: Clock) -> "OidcIdentity | None":
+    """Return what knows scripts by tokens of the issuer, or None where only browsers sign in there.
+
+    Raises:
+        ConfigError: See `open_identity`.
+    """
+    who = settings.identity
+    return None if who.client_id and not who.clients else open_identity(settings, clock)
+
+
 def open_signing_in(settings: "Settings", clock: Clock) -> "OidcSigningIn | None":
     """Return where browsers sign in besides here, or None where they do not; nothing is asked yet.
 
@@ -75,5 +85,6 @@ def identity_state(settings: "Settings") -> str:
     """
     from bedside.adapters.local.clock import SystemClock
 
-    identity = open_identity(settings, SystemClock())
-    return identity.check() if identity else "nobody signs in"
+    clock = SystemClock()
+    checked = (open_api_identity(settings, clock), open_signing_in(settings, clock))
+    return "; ".join(each.check() for each in checked if each) or "nobody signs in"

@@ -112,6 +112,16 @@ class OidcSigningIn:
         asked = {"client_id": self._client.client_id, "post_logout_redirect_uri": back}
         return _extended(address, asked)
 
+    def check(self) -> str:
+        """Return in words how browsers sign in, once the issuer said where.
+
+        Raises:
+            Unavailable: It does not answer, or names no place for it.
+        """
+        for name in ("authorization_endpoint", "token_endpoint"):
+            self._needed(name)
+        return f"browsers sign in there as {self._client.client_id}"
+
     def _redeemed(self, errand: Errand, code: str, back: str) -> Mapping[str, Any]:
         asked = {
             "grant_type": "authorization_code",

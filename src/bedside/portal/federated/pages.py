@@ -21,6 +21,8 @@ from bedside.ports.signing_in import Newcomer, SigningIn
 router = APIRouter(include_in_schema=False)
 
 BACK = "/sign-in/oidc/callback"
+#: Browsers drop cookies above 4 KB, and with it goes the errand.
+LONGEST_WAY = 1000
 #: Longer than any code or state.
 Given = Annotated[str, Query(max_length=4096)]
 
@@ -33,7 +35,8 @@ def begin(request: Request, here: InHere, next: str = "/") -> Response:  # noqa:
     except Unavailable:
         return _problem(request, here, "down", status=503)
     answer = RedirectResponse(errand.url, status_code=303)
-    errands.keep(answer, Sent(errand=errand, onward=local_path(next)), here.deployment.settings.portal)
+    onward = local_path(next) if len(next) <= LONGEST_WAY else "/"
+    errands.keep(answer, Sent(errand=errand, onward=onward), here.deployment.settings.portal)
     return answer
 
 
