@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from bedside.catalogue.cataloguer import Cataloguer
     from bedside.config import Settings
     from bedside.dicom.apart import Apart
+    from bedside.judging.judge import Judge
     from bedside.people import People
     from bedside.people.federation import Federation
     from bedside.people.second import Seconds
     from bedside.ports.signing_in import SigningIn
-    from bedside.viewing.images import Images
     from bedside.uploads.desk import UploadDesk
-    from bedside.judging.judge import Judge
+    from bedside.viewing.images import Images
     from bedside.worker.compare import Comparer
     from bedside.worker.intake import Intake
     from bedside.worker.lookout import Lookout
@@ -219,6 +219,11 @@ class Deployment:
         return images
 
     @cached_property
+    def mailer(self) -> Mailer | None:
+        """Writes to people: invitations, links for forgotten passwords; None without a mail server."""
+        return open_mailer(self.settings, self.log)
+
+    @cached_property
     def decoders(self) -> "Apart":
         """Processes in which frames are decoded for viewers."""
         from bedside.dicom.apart import Apart
@@ -226,11 +231,6 @@ class Deployment:
         apart = Apart()
         self._closing.append(apart.close)
         return apart
-
-    @cached_property
-    def mailer(self) -> Mailer | None:
-        """Writes to people: invitations, links for forgotten passwords; None without a mail server."""
-        return open_mailer(self.settings, self.log)
 
     def remind(self) -> int:
         """Tell pools again whose hints got lost; return how many were told."""

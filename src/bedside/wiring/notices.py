@@ -1,6 +1,6 @@
 """From settings to the ways on which people are told, and to what tells and counts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from bedside.ports import Clock
 from bedside.ports.mail import Mailer
 from bedside.ports.metrics import Metrics, Unmeasured
 from bedside.ports.notifier import Notifier
+from bedside.wiring.secrets import secret_of
 
 if TYPE_CHECKING:
     from bedside.adapters.notices.mail import MailOptions
@@ -116,7 +117,7 @@ def _topic(wanted: "NotifySettings") -> Notifier:
 def _webhook(wanted: "NotifySettings", clock: Clock) -> Notifier:
     from bedside.adapters.notices.webhook import Webhook
 
-    secret = _secret(wanted, "webhook_secret")
+    secret = secret_of("notify", wanted, "webhook_secret")
     return Webhook(wanted.webhook_url, secret, now=clock.now)
 
 
@@ -149,20 +150,5 @@ def _options(wanted: "NotifySettings") -> "MailOptions":
         port=wanted.smtp_port,
         security=Security(wanted.smtp_security),
         user=wanted.smtp_user,
-        password=_secret(wanted, "smtp_password"),
+        password=secret_of("notify", wanted, "smtp_password"),
     )
-
-
-def _secret(wanted: "NotifySettings", key: str) -> str:
-    """Return a secret that stands in the settings or in a file they name; empty where it is in neither."""
-    given: Mapping[str, str] = wanted.model_dump(include={key, f"{key}_file"})
-    file = given[f"{key}_file"]
-    if not file:
-        return given[key]
-    if given[key]:
-        raise ConfigError(f"notify: both {key} and {key}_file are set", hint="bedside config show")
-    try:
-        return Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as exc:
-        why = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        raise ConfigError(f"notify.{key}_file: {file} cannot be read: {why}", hint=f"ls -l {file}") from exc
