@@ -271,6 +271,17 @@ def test_long_values_come_whole_and_in_ranges_wherever_they_lie(portal: Site, tm
         assert study.client.get(f"{top}9").status_code == 404
 
 
+def test_a_very_long_value_is_sent_in_pieces(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bedside.portal.dicomweb.bulk._PIECE_BYTES", 7)
+    address = f"{study.instance}/bulkdata/7FE00010"
+    whole = study.get(address)
+    sample = pydicom.dcmread(next(iter_paths(study)))
+    assert whole.content == sample.PixelData and whole.headers["content-length"] == "240"
+    assert study.get(address, headers={"Range": "bytes=3-40"}).content == sample.PixelData[3:41]
+    parts = study.get(address, headers={"Accept": 'multipart/related; type="application/octet-stream"'})
+    assert several(parts) == [sample.PixelData]
+
+
 def grey(answer: Any) -> Any:
     assert answer.status_code == 200, answer.text
     from io import BytesIO

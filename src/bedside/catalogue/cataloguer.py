@@ -19,7 +19,8 @@ from bedside.ports.catalogue import Catalogue, Head
 
 #: Written in one transaction, so that what is asked meanwhile waits for a moment only.
 CHUNK = 100
-#: A store far away answers several requests at once.
+#: Where somebody waits: a store far away answers several requests at once. In the background one is enough,
+#: or whoever asks the portal meanwhile would wait for all of them.
 THREADS = 4
 #: A study that was in step so recently is not looked at again when somebody asks for it.
 FRESH_S = 2.0
@@ -104,7 +105,7 @@ class Cataloguer:
         with lock:
             lacking = self._catalogue.lacking(tenant, study_uid)
             for source in lacking.wanted:
-                self._put(source)
+                self._put(source, threads=1 if anew else THREADS)
             # Afterwards: whoever looks meanwhile sees the old result rather than none.
             for source in lacking.withdrawn:
                 self._catalogue.withdraw(source)
@@ -133,12 +134,12 @@ class Cataloguer:
             )
         )
 
-    def _put(self, source: Source) -> None:
+    def _put(self, source: Source, *, threads: int = THREADS) -> None:
         known = {one.key for one in self._catalogue.instances(source.tenant, source.study_uid)}
         files = [file for file in self._files(source) if file.key not in known]
         put, refused = 0, 0
         for chunk in _chunks(files):
-            brought, problems = self._look(source, chunk)
+            brought, problems = self._look(source, chunk, threads)
             refused += len(problems)
             put += len(brought)
             if not self._catalogue.put(source, brought, done=False):
@@ -153,13 +154,15 @@ class Cataloguer:
             refused=refused or "",
         )
 
-    def _look(self, source: Source, files: Sequence[_File]) -> tuple[list[Catalogued], list[Refused]]:
+    def _look(
+        self, source: Source, files: Sequence[_File], threads: int
+    ) -> tuple[list[Catalogued], list[Refused]]:
         store = self._blobs.tenant(source.tenant)
 
         def look(file: _File) -> Catalogued | Refused:
             return looked(store, file.key, file.size_bytes, source.study_uid)
 
-        with ThreadPoolExecutor(min(THREADS, max(1, len(files)))) as pool:
+        with ThreadPoolExecutor(min(threads, max(1, len(files)))) as pool:
             found = list(pool.map(look, files))
         return (
             [one for one in found if isinstance(one, Catalogued)],

@@ -1,12 +1,14 @@
 """WADO-RS bulk data: one long value of an instance, whole or in ranges. See PS3.18 10.4, 8.6.1."""
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from bedside.dicom.bulk import value_bytes
 from bedside.domain.catalogue import Bulk, Instance
@@ -21,6 +23,8 @@ from bedside.portal.dicomweb.need import reading
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _PIXELS = "7FE00010"
+#: A long value is read and sent in pieces.
+_PIECE_BYTES = 4 * 2**20
 
 router = APIRouter(prefix="/dicomweb/{tenant}/studies", include_in_schema=False)
 
@@ -61,22 +65,31 @@ def _answer(request: Request, desk: Desk, instance: Instance, path: str, bulk: B
     made = b"" if bulk.extent else desk.apart(instance, value_bytes, path)
     size = bulk.extent.length if bulk.extent else len(made)
     first, last = _range(request, size)
-    if bulk.extent:
-        data = desk.some(instance, bulk.extent.offset + first, last - first + 1)
-    else:
-        data = made[first : last + 1]
+    length = last - first + 1
     headers = {"ETag": tag, "Cache-Control": PRIVATE, "Vary": "Accept", "Accept-Ranges": "bytes"}
     headers["Content-Type"] = OCTETS
     status = 200
-    if len(data) < size:
+    if length < size:
         status = 206
         headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+    before = after = b""
     if multipart:
         several = Multipart(media_type=OCTETS)
         headers["Content-Type"] = several.content_type
-        head = several.head(f"{OCTETS}; transfer-syntax={EXPLICIT_LITTLE}", len(data))
-        data = head + data + several.tail + several.end
-    return Response(data, status, headers=headers)
+        before = several.head(f"{OCTETS}; transfer-syntax={EXPLICIT_LITTLE}", length)
+        after = several.tail + several.end
+    if bulk.extent is None:
+        return Response(before + made[first : last + 1] + after, status, headers=headers)
+    pieces = _pieces(desk, instance, bulk.extent.offset + first, length)
+    if length <= _PIECE_BYTES:
+        return Response(before + b"".join(pieces) + after, status, headers=headers)
+    headers["Content-Length"] = str(len(before) + length + len(after))
+    return StreamingResponse(chain([before], pieces, [after]), status, headers=headers)
+
+
+def _pieces(desk: Desk, instance: Instance, offset: int, length: int) -> Iterator[bytes]:
+    for start in range(0, length, _PIECE_BYTES):
+        yield desk.some(instance, offset + start, min(_PIECE_BYTES, length - start))
 
 
 def _is_multipart(request: Request) -> bool:
