@@ -265,7 +265,7 @@ def test_every_text_that_the_scripts_name_is_there() -> None:
     from bedside.portal.shell.words import catalogue
 
     folder = Path(receiving.__file__).parents[1] / "static" / "upload"
-    script = "".join((folder / name).read_text() for name in ("page.js", "sending.js"))
+    script = "".join((folder / name).read_text() for name in ("page.js", "sending.js", "reader.js"))
     named = set(re.findall(r'\bt\("(\w+)"', script)) | set(re.findall(r'Ended\("(\w+)"', script))
     named |= set(re.findall(r'button\("(\w+)"', script)) - {"elsewhere"}
     named |= set(re.findall(r"#be\(\"(\w+)\"", script)) | {

@@ -14,6 +14,14 @@ export class Refused extends Error {
 /** The line, not the answer, failed. */
 export class Cut extends Error {}
 
+/** Ends an upload; its `key` is the text that says why. */
+export class Ended extends Error {
+  constructor(key, reason = "") {
+    super(reason || key);
+    this.key = key;
+  }
+}
+
 /** Ask the API; returns its JSON. */
 export async function ask(method, path, body) {
   let answer;

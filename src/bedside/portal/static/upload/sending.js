@@ -1,21 +1,14 @@
 // One upload on its way: parts made in a worker, four at a time on the line, each again until it is there.
 // It pauses when asked, waits while there is no connection, and goes on after both, and after a reload too.
 
-import { ask, Cut, put, Refused } from "./calls.js";
+import { ask, Cut, Ended, put, Refused } from "./calls.js";
+import { Reader } from "./reader.js";
 
 const AT_ONCE = 4;
 const LONGEST_WAIT_S = 30;
 /** A part that is refused so often for its content is refused for good. */
 const TRIES = 4;
 const STOPS = { 401: "signed_out", 507: "full" };
-
-/** Ends an upload; its `key` is the text that says why. */
-export class Ended extends Error {
-  constructor(key, reason = "") {
-    super(reason || key);
-    this.key = key;
-  }
-}
 
 /** Fires "change" whenever something about it changed. */
 export class Sending extends EventTarget {
@@ -275,34 +268,4 @@ function again(error, tries) {
   if (!(error instanceof Refused)) return false;
   if (error.status === 409) return !error.missing && tries < 2;
   return [408, 425, 429].includes(error.status) || error.status >= 500;
-}
-
-/** The worker, asked with promises. */
-class Reader {
-  constructor() {
-    this.worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    this.open = new Map();
-    this.asked = 0;
-    this.worker.addEventListener("message", ({ data }) => {
-      const { well, badly } = this.open.get(data.id);
-      this.open.delete(data.id);
-      if (data.error) badly(new Ended(data.error, data.message));
-      else well(data.answer);
-    });
-    this.worker.addEventListener("error", (event) => {
-      for (const { badly } of this.open.values()) badly(new Ended("failed", event.message ?? "worker"));
-    });
-  }
-
-  ask(what, values = {}) {
-    const id = ++this.asked;
-    return new Promise((well, badly) => {
-      this.open.set(id, { well, badly });
-      this.worker.postMessage({ id, ask: what, ...values });
-    });
-  }
-
-  end() {
-    this.worker.terminate();
-  }
 }
