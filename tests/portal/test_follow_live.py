@@ -152,6 +152,30 @@ def test_a_hundred_streams_cost_one_look(portal: Site, served: str, monkeypatch:
     follow(served, story)
 
 
+def test_places_in_line_are_told_as_they_change(
+    portal: Site, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "LINE_S", 0.1)
+    ledger, now = portal.deployment.ledger, portal.deployment.clock.now()
+    first = queued(ledger, study(ledger, 1, now), now)
+    last = queued(ledger, study(ledger, 2, now), now)
+
+    async def story(client: httpx.AsyncClient) -> None:
+        async with client.stream("GET", EVENTS, params={"job": [last.id, "gone"]}) as stream:
+            events = heard(stream)
+            told = json.loads((await until(events, "job")).data)
+            assert (told["id"], told["estimate"]["before"]) == (last.id, 1)
+            ledger.cancel("default", first.id, now)  # of which this stream is told nothing
+            told = json.loads((await until(events, "job")).data)
+            assert (told["id"], told["estimate"]["before"]) == (last.id, 0)
+            ledger.cancel("default", last.id, now)
+            assert json.loads((await until(events, "job")).data)["state"] == "cancelled"
+            ledger.redrive("default", last.id, now)  # back in line
+            assert json.loads((await until(events, "job")).data)["state"] == "queued"
+
+    follow(served, story)
+
+
 @pytest.mark.parametrize("after", [None, person()], ids=["signed out", "right taken"])
 def test_a_stream_ends_with_the_right_to_listen(portal: Site, served: str, after: object) -> None:
     ledger, now = portal.deployment.ledger, portal.deployment.clock.now()

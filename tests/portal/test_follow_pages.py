@@ -13,7 +13,7 @@ from bedside.domain.person import PersonRole
 from bedside.ports import JobFilter, Ledger
 from bedside.ports.audit import AuditFilter
 from follow_samples import LIVER, done, failed, name, queued, study
-from ledger_samples import make_decision, make_entry
+from ledger_samples import make_decision, make_entry, make_pipeline
 from portal_site import CLINICIAN, CSRF, ENGINEER, VIEWER, Means, Site, person, site
 
 NAME = "Doe^Jane"
@@ -128,6 +128,16 @@ def test_a_page_leads_to_the_older_ones_and_shows_nothing_twice(
             more = re.search(r'rel="next" href="([^"]+)"', page)
             address = more[1].replace("&amp;", "&") if more else ""
         assert pages == 3 and len(seen) == len(set(seen)) == 95, base
+
+
+def test_a_page_watches_no_more_jobs_than_a_stream_takes(portal: Site, ledger: Ledger, now: datetime) -> None:
+    for number in range(30):
+        arrival = study(ledger, number, now)
+        for pipeline in range(8):
+            queued(ledger, arrival, now, make_pipeline(f"p{pipeline}"))
+    page = portal.client.get(STUDIES).text
+    watched = (re.search(r'data-jobs="([^"]*)"', page) or ["", ""])[1].split()
+    assert page.count("data-job=") == 240 and len(watched) == 200
 
 
 def test_filters_are_kept_while_paging_and_counts_lead_to_states(

@@ -92,6 +92,7 @@ class _Room:
         self._log = log
         self._watch = Watch(ledger, tenant)
         self._line: dict[str, int] = {}
+        self._out_of_line: set[str] = set()
 
     @cached_property
     def task(self) -> "asyncio.Task[None]":
@@ -121,11 +122,17 @@ class _Room:
         return frozenset().union(*(listener.only for listener in self.listeners))
 
     def _look(self) -> list[Told]:
-        return told_of(self._watch.look(), self._estimator)
+        news = self._watch.look()
+        self._out_of_line -= {job.id for job in news.jobs}
+        return told_of(news, self._estimator)
 
     def _places(self, wanted: Collection[str]) -> list[Told]:
         """Return those queued jobs that somebody looks at and whose place in line is another one now."""
-        queued = [j for j in find(self._ledger, self._tenant, wanted) if j.state is JobState.QUEUED]
+        asked = set(wanted) - self._out_of_line
+        queued = [j for j in find(self._ledger, self._tenant, asked) if j.state is JobState.QUEUED]
+        # Those are not looked up again before something is heard of them.
+        self._out_of_line |= asked - {job.id for job in queued}
+        self._out_of_line &= set(wanted)
         estimates = self._estimator.of(queued)
         before = {job_id: estimate.before for job_id, estimate in estimates.items()}
         known, self._line = self._line, before

@@ -15,6 +15,7 @@ from bedside.portal.follow import acting
 from bedside.portal.follow.asking import NOTHING, Asked, ByAddress, ByForm
 from bedside.portal.follow.desk import AtDesk, Desk
 from bedside.portal.follow.listing import job_page, job_story, may_act, study_page, study_story
+from bedside.portal.follow.live import NAMED
 from bedside.portal.follow.patients import reads
 from bedside.portal.follow.shaping import entry_shape
 
@@ -164,7 +165,7 @@ def _page(request: Request, place: Place, name: str, **values: Any) -> Response:
         operates=place.caller.person.may(Right.OPERATE, place.tenant),
         sends=place.caller.person.may(Right.SEND, place.tenant),
         with_query=with_query,
-        **values,
+        **(values | {"watched": values.get("watched", [])[:NAMED]}),
     )
 
 
