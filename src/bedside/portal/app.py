@@ -30,6 +30,7 @@ from bedside.portal.second import api as second_api
 from bedside.portal.second import asking as second_asking
 from bedside.portal.second import pages as second_pages
 from bedside.portal.shell import document, errors, headers, statics
+from bedside.portal.shell.bodies import Bodies
 from bedside.portal.shell.pages import Pages
 from bedside.portal.tenants import api as tenants_api
 from bedside.portal.tenants import pages as tenants_pages
@@ -88,6 +89,7 @@ def create_app(deployment: Deployment, gate: Gate) -> FastAPI:
     app.state.here = Here(deployment=deployment, gate=gate, pages=Pages(deployment.settings.portal))
     headers.add(app, deployment.settings.portal)
     app.add_middleware(Origin)
+    app.add_middleware(Bodies)
     errors.add(app)
     statics.mount(app)
     ohif_files.mount(app)

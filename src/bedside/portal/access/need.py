@@ -21,6 +21,8 @@ from bedside.ports import BlobStore
 
 #: Methods that change nothing.
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Scripts send the token as a header: what comes there may be long, and is no form.
+_SCRIPTS = ("/api/", "/dicomweb/")
 #: Header and form field that bring a session's token against forged requests.
 CSRF_HEADER, CSRF_FIELD = "X-CSRF-Token", "csrf"
 
@@ -133,7 +135,8 @@ async def _check_forgery(request: Request, caller: Caller) -> None:
         return
     given = request.headers.get(CSRF_HEADER, "")
     kind = request.headers.get("content-type", "").partition(";")[0]
-    if not given and kind in {"application/x-www-form-urlencoded", "multipart/form-data"}:
+    is_form = kind in {"application/x-www-form-urlencoded", "multipart/form-data"}
+    if not given and is_form and not request.url.path.startswith(_SCRIPTS):
         given = str((await request.form()).get(CSRF_FIELD, ""))
     if not given or not _same(given, caller.csrf):
         raise NotPermitted("request without the token of its session", hint="load the page again")
