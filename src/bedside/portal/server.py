@@ -1,11 +1,13 @@
 """The portal's process: listens, answers, and ends in order."""
 
+import signal
 import socket
 from functools import partial
 
 import click
 import uvicorn
 
+from bedside.catalogue.follow import following
 from bedside.domain.account import LinkKind
 from bedside.errors import ConfigError
 from bedside.people.links import VALID
@@ -44,9 +46,15 @@ def answer(deployment: Deployment) -> None:
             lifespan="off",
         )
     )
+    # uvicorn sends itself the signal again once it stopped: that must not end us before all is closed.
+    signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
     _welcome(deployment)
     deployment.log("portal.ready", url=settings.address)
-    with listening, tidying(deployment.images, deployment.log):
+    with (
+        listening,
+        tidying(deployment.images, deployment.log),
+        following(deployment.cataloguer, deployment.log),
+    ):
         server.run(sockets=[listening])
     deployment.log("portal.stopped")
 
