@@ -1,5 +1,7 @@
-"""Signing in by an identity provider, through the whole portal: who comes in, by which roles, and who not."""
+"""Signing in by an identity provider, through the whole portal: who comes in, by which roles, who not."""
 
+import base64
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -15,8 +17,9 @@ from starlette.testclient import TestClient
 
 from bedside.config import load
 from bedside.domain.account import Account, AccountState, Profile
-from bedside.domain.person import PersonRole, Post
+from bedside.domain.person import PersonRole, Post, Right
 from bedside.people.passwords import Passwords
+from bedside.people.tokens import Scope
 from bedside.portal.access.accounts import AccountGate
 from bedside.portal.access.bearer import BearerGate
 from bedside.portal.app import create_app
@@ -31,6 +34,7 @@ from portal_accounts import CHEAP
 
 BACK = "/sign-in/oidc/callback"
 ADDRESS = "http://testserver"
+ADMINISTRATOR = Post(role=PersonRole.ADMIN)
 ANNA = {"email": "anna@x.example", "name": "Anna B.", "groups": ["default:clinician"]}
 
 
@@ -185,7 +189,7 @@ def test_who_stops_there_is_told_and_who_is_down_too(desk: Desk) -> None:
     assert wrong.status_code == 401 and "another issuer" in desk.refused()
     url = desk.browser.get("/sign-in/oidc").headers["location"]
     asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
-    form = {**asked, "user": "anna", "password": "pw"}
+    form = {**asked, "user": "anna", "password": "pw"}  # pragma: allowlist secret
     back = httpx.post(url.partition("?")[0], data=form).headers["location"]
     desk.issuer.silent = True
     answer = desk.browser.get(back)
@@ -207,7 +211,7 @@ def test_the_provider_opens_no_account_by_an_address_alone(desk: Desk) -> None:
     answer = desk.go()
     assert answer.status_code == 401 and "not connected yet" in answer.text and not desk.is_in
     assert desk.browser.post("/me/oidc").status_code in {303, 401}, "nobody is signed in"
-    form = {"email": "anna@x.example", "password": "a very long password"}
+    form = {"email": "anna@x.example", "password": "a very long password"}  # pragma: allowlist secret
     assert desk.browser.post("/sign-in", data=form).status_code == 303
     page = desk.browser.get("/me/oidc").text
     assert "not connected" in page
@@ -291,3 +295,24 @@ def test_signing_out_offers_to_sign_out_there_too(desk: Desk) -> None:
     assert 'href="/sign-out/oidc"' in page
     away = desk.browser.get("/sign-out/oidc").headers["location"]
     assert away.startswith(f"{desk.issuer.url}/logout?") and "testserver%2Fsign-in" in away
+
+
+def test_a_token_that_leaked_joins_no_stranger_with_its_owners_account(desk: Desk) -> None:
+    owner = Account(
+        id="a-1", email="o@x.example", profile=Profile(name="O"), made_at=T0, posts=(ADMINISTRATOR,)
+    )
+    desk.deployment.records.accounts.add(owner)
+    scope = Scope(name="figures", rights=(Right.OPERATE,))
+    _, secret = desk.deployment.people.tokens.make(owner, scope)
+    bearer = {"Authorization": f"Bearer {secret}"}
+    assert desk.browser.post("/me/oidc", headers=bearer).status_code == 403
+    assert desk.browser.post("/me/oidc/disconnect", headers=bearer).status_code == 403
+    # The errand is in the browser's hands: it is forged as if the page had answered.
+    begun = desk.browser.get("/sign-in/oidc")
+    kept = json.loads(base64.urlsafe_b64decode(desk.browser.cookies["bedside-errand"].strip('"')))
+    forged = base64.urlsafe_b64encode(json.dumps(kept | {"purpose": "connect", "account": "a-1"}).encode())
+    desk.browser.cookies.clear()
+    desk.browser.cookies.set("bedside-errand", forged.decode())
+    desk.browser.headers.update(bearer)
+    assert desk.back(begun.headers["location"]).status_code == 401
+    assert not desk.deployment.federation.of("a-1")

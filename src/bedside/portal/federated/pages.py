@@ -6,8 +6,17 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bedside.errors import BedsideError, NotFound, NotSignedIn, TooMany, Unavailable, UsageError
+from bedside.errors import (
+    BedsideError,
+    NotFound,
+    NotPermitted,
+    NotSignedIn,
+    TooMany,
+    Unavailable,
+    UsageError,
+)
 from bedside.people.federation import AddressInUse
+from bedside.portal.access.caller import Caller, Means
 from bedside.portal.access.need import Anybody, Somebody
 from bedside.portal.access.trail import note
 from bedside.portal.federated import errands
@@ -68,7 +77,7 @@ def come_back(
     except Unavailable:
         return _problem(request, here, "down", status=503)
     if sent.purpose is Purpose.CONNECT:
-        if caller is None or caller.account != sent.account:
+        if caller is None or caller.account != sent.account or caller.means is not Means.SESSION:
             return _ended(request, here, "refused")
         answer = _connected(request, here, caller.account, newcomer)
     else:
@@ -101,6 +110,7 @@ def connect(request: Request, here: InHere, caller: Somebody) -> Response:
     A page with a link, since a form may lead nowhere but here.
     """
     provider = _provider(here)
+    _must_be_in_a_browser(caller)
     if not caller.account:
         raise UsageError("only accounts of bedside can be connected")
     try:
@@ -118,12 +128,23 @@ def connect(request: Request, here: InHere, caller: Somebody) -> Response:
 @router.post("/me/oidc/disconnect")
 def disconnect(here: InHere, caller: Somebody) -> Response:
     """Let the provider open somebody's account no more."""
+    _must_be_in_a_browser(caller)
     account = here.deployment.records.accounts.account(caller.account)
     if account is None:
         raise UsageError("only accounts of bedside can be disconnected")
     here.deployment.federation.disconnect(account)
     note(here, caller, "identity.disconnected", object=account.id)
     return RedirectResponse("/me/oidc", status_code=303)
+
+
+def _must_be_in_a_browser(caller: Caller) -> None:
+    """Refuse a token: whoever it leaked to would open the whole account from then on, without its password.
+
+    Raises:
+        NotPermitted: It is one.
+    """
+    if caller.means is not Means.SESSION:
+        raise NotPermitted("a token cannot change who opens an account", hint="sign in, and go to /me/oidc")
 
 
 def _entered(request: Request, here: Here, newcomer: Newcomer, onward: str) -> Response:
