@@ -52,7 +52,7 @@ def test_one_that_is_not_confirmed_is_replaced_and_a_confirmed_one_is_not(factor
     assert factors.find("a1") is None and not factors.remove("a1")
     assert not factors.confirm("a1", at=at(1), step=5, recovery=CODES)
     assert factors.begin(FACTOR) and factors.begin(
-        replace(FACTOR, secret="KRSXG5A")
+        replace(FACTOR, secret="KRSXG5A")  # pragma: allowlist secret
     )  # pragma: allowlist secret
     assert factors.begin(FACTOR) and factors.find("a1") == FACTOR
     assert not factors.use_step("a1", 9), "it is not asked for yet"

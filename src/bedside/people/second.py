@@ -18,7 +18,7 @@ from bedside.ports import Clock
 from bedside.ports.second_factors import SecondFactors
 
 #: Of recovery codes: no letters or digits that are taken for others.
-_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # pragma: allowlist secret
 _GROUP = 5
 
 

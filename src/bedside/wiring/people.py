@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def open_people(
-    accounts: Accounts, clock: Clock, settings: "PortalSettings", passwords: "Passwords | None" = None
+    accounts: Accounts,
+    clock: Clock,
+    settings: "PortalSettings",
+    passwords: "Passwords | None" = None,  # pragma: allowlist secret
 ) -> "People":
     """Return what decides about accounts.
 
