@@ -1,11 +1,16 @@
 """What somebody would try who means harm: each of these once worked."""
 
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import literal, select
 
+from bedside.adapters.sql.engine import Database
+from bedside.domain.matching import match_of
+from bedside.domain.searchable import FIELDS
 from bedside.portal.shell.bodies import MOST_BYTES, STREAMED
 from portal_accounts import Clinic, clinic, post
 from portal_site import CLINICIAN, Site
@@ -37,3 +42,16 @@ def test_what_may_be_long_is_read_by_nobody_as_a_form(portal: Site) -> None:
     for address in ("/dicomweb/default/studies", "/api/v1/tenants/default/results/1/corrections"):
         assert STREAMED.fullmatch(f"POST {address}")
         assert portal.asks(CLINICIAN).post(address, files=sent).status_code == 403
+
+
+def test_a_search_with_many_stars_does_not_stop_the_portal(tmp_path: Path) -> None:
+    match = match_of(next(field for field in FIELDS if field.keyword == "PatientName"), "*a" * 15 + "*b")
+    assert match is not None
+    database = Database(f"sqlite:///{tmp_path}/ledger.db")
+    began = time.perf_counter()
+    with database.read() as connection:
+        for name, found in (("a" * 2000, 0), ("a" * 2000 + "b", 1)):
+            query = select(literal(f"\n{name}\n").regexp_match(match.pattern))
+            assert connection.execute(query).scalar_one() == found
+    assert time.perf_counter() - began < 1
+    database.close()

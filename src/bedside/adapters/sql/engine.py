@@ -18,6 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from bedside.adapters.sql.errors import translated
 from bedside.config.authorities import authorities
+from bedside.domain.matching import fits
 from bedside.errors import ConfigError
 
 #: Longer than any transaction of ours, also on a slow disk with many workers.
@@ -108,9 +109,15 @@ def _to_json(value: object) -> str:
 
 
 def _open_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
+    # SQLAlchemy's own goes back and forth for ever over patterns with many stars.
+    connection.create_function("regexp", 2, _fits, deterministic=True)
     connection.isolation_level = None  # the driver begins no transaction of its own; _begin_sqlite does
     for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _fits(pattern: str, value: str | None) -> bool | None:
+    return None if value is None else fits(pattern, value)
 
 
 def _begin_sqlite(connection: Connection) -> None:
