@@ -55,3 +55,13 @@ def test_a_search_with_many_stars_does_not_stop_the_portal(tmp_path: Path) -> No
             assert connection.execute(query).scalar_one() == found
     assert time.perf_counter() - began < 1
     database.close()
+
+
+def test_nobody_is_believed_because_somebody_else_has_the_same_first_cookie(ward: Clinic) -> None:
+    ward.account("ana", post("clinician", "default"))
+    session = ward.sign_in("ana").cookies["bedside-session"]
+    address, first = "/dicomweb/default/studies", ("Cookie", "language=en")
+    # HTTP/2 sends each cookie in a header of its own, and not every proxy puts them together again.
+    owner = ward.browser().get(address, headers=[first, ("Cookie", f"bedside-session={session}")])
+    assert owner.status_code == 204
+    assert ward.browser().get(address, headers=[first]).status_code == 401

@@ -21,7 +21,8 @@ def reading() -> Callable[[Request, str], Coroutine[Any, Any, Place]]:
     needed = within(Right.READ)
 
     async def believed(request: Request, tenant: str) -> Place:
-        brought = [request.headers.get(name, "") for name in ("authorization", "cookie")]
+        # All of each: a cookie may stand in a header of its own, beside others that many people have.
+        brought = [request.headers.getlist(name) for name in ("authorization", "cookie")]
         if not any(brought):
             return await needed(request, tenant)
         key = (hashlib.sha256(repr(brought).encode()).hexdigest(), tenant)
