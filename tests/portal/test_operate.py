@@ -42,8 +42,10 @@ from dicom_samples import series
 from ledger_samples import make_comparison, make_entry
 from operate_samples import CURRENT, NEXT, Busy, release_on, work_on
 from portal_site import ADMIN, CLINICIAN, CSRF, ENGINEER, SETTINGS, Site, person, site
+from portal_studies import arrived
 
 WARD = person((PersonRole.ENGINEER, "ward-3"), subject="p-7")
+BOTH = person((PersonRole.ENGINEER, ""), (PersonRole.CLINICIAN, ""), subject="p-8")
 MORE = """
 [notify]
 log = true
@@ -490,6 +492,26 @@ def test_changed_rules_are_replayed_over_past_studies(portal: Site, tmp_path: Pa
     assert not deployment.ledger.jobs("default", __import__("bedside.ports").ports.JobFilter())
     wrong = post(portal, "/operate/rules/replays", rules="[[rule]]\nname = 'x'\npipeline = 'heart'\n")
     assert wrong.status_code == 400 and "there is no pipeline" in wrong.text and "heart" in wrong.text
+
+
+def test_nobody_finds_out_who_a_patient_is_by_making_rules_up(portal: Site, tmp_path: Path) -> None:
+    arrival = arrived(portal.deployment, series(tmp_path / "s", PatientName=PATIENT), tenant="default")
+    named = '[[rule]]\nname = "x"\npipeline = "liver"\nwhen = "PatientName matches \'^D\'"\n'
+    study = {"study": {"tenant": "default", "arrival_id": arrival.id}, "rules": named}
+    page = {"study": f"default:{arrival.id}", "rules": named}
+    for who, status in ((ENGINEER, 403), (ADMIN, 403), (BOTH, 200)):
+        portal.asks(who)
+        assert portal.client.post("/api/v1/operate/rules/test", json=study).status_code == status
+        assert post(portal, "/operate/rules/test", **page).status_code == status
+        begun = portal.client.post("/api/v1/operate/rules/replays", json={"rules": named})
+        assert begun.status_code == (202 if status == 200 else status)
+    finished(portal, f"/operate/rules/replays/{begun.json()['id']}")
+    portal.asks(ENGINEER)
+    assert portal.client.post("/api/v1/operate/rules/test", json=study | {"rules": ""}).status_code == 200
+    here = {"attributes": {"PatientName": "D"}, "rules": named}
+    assert portal.client.post("/api/v1/operate/rules/test", json=here).status_code == 200
+    harmless = named.replace("PatientName", "Modality")
+    assert portal.client.post("/api/v1/operate/rules/replays", json={"rules": harmless}).status_code == 202
 
 
 def finished(portal: Site, address: str) -> str:

@@ -1,15 +1,16 @@
 """Rules tried on a study and replayed over past ones: what pages and API do alike."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bedside.config import RuleSettings
 from bedside.domain.arrival import ArrivalKind
+from bedside.domain.expression import Comparison, identifies_a_patient, parse
 from bedside.domain.figures import Scope
 from bedside.domain.person import Right
 from bedside.domain.tenant import name_of
-from bedside.errors import ConfigError, NotFound, UsageError
+from bedside.errors import ConfigError, NotFound, NotPermitted, UsageError
 from bedside.operate.past import study_attributes
 from bedside.operate.replay import Line, Span
 from bedside.operate.ruletext import read_rules, rulebook
@@ -89,8 +90,10 @@ class Desk:
         arrival = deployment.ledger.arrival(name, arrival_id)
         if arrival.kind is not ArrivalKind.DICOM:
             raise UsageError(f"arrival {arrival.id}: a set of files starts by their names, not by rules")
+        rules = self.rules(text)
         with typed():
-            book = rulebook(self.rules(text), deployment.settings.pipeline)
+            book = rulebook(rules, deployment.settings.pipeline)
+        self._must_ask_nothing_secret(rules, [name])
         note(self.here, self.caller, "rules.tried", tenant=name, object=arrival.id, detail={"on": "study"})
         attributes = study_attributes(deployment.blobs.tenant(name), arrival, deployment.scratch / "replay")
         with typed():
@@ -113,6 +116,7 @@ class Desk:
         with typed():
             after = rulebook(changed, deployment.settings.pipeline)
         studies = replayer.studies(scope, span)
+        self._must_ask_nothing_secret(changed, {study.tenant for study in studies})
         if not studies:
             raise UsageError("replay: no study arrived in that time", hint="choose a longer time")
 
@@ -129,6 +133,25 @@ class Desk:
         note(self.here, self.caller, "rules.replayed", tenant=tenant, detail={"studies": str(len(studies))})
         return task
 
+    def _must_ask_nothing_secret(self, rules: Iterable[RuleSettings], tenants: Iterable[str]) -> None:
+        """Refuse rules that somebody made up to ask who a patient is: matched or not is an answer, too.
+
+        Rules in force may be tried by everybody; their verdicts stand in the ledger already.
+
+        Raises:
+            NotPermitted: They compare what tells who a patient is, and the caller may not read that.
+        """
+        person = self.caller.person
+        if all(person.may(Right.READ, tenant) for tenant in tenants):
+            return
+        secret = _secret(rules) - _secret(self.here.deployment.settings.rule)
+        if secret:
+            keywords = ", ".join(sorted({comparison.keyword for comparison in secret}))
+            raise NotPermitted(
+                f"person {person.subject}: rules that compare {keywords} would tell who a patient is",
+                hint="try them on attributes that you write down, or ask somebody who may read results",
+            )
+
     def found(self, task_id: str) -> ReplayTask:
         """Return a replay of this person's.
 
@@ -136,3 +159,10 @@ class Desk:
             NotFound: There is none.
         """
         return self.parts.replays.find(task_id, self.caller.person.subject)
+
+
+def _secret(rules: Iterable[RuleSettings]) -> set[Comparison]:
+    """Return what rules compare that tells who a patient is."""
+    texts = [text for rule in rules for text in (rule.when, *rule.requires) if text.strip()]
+    every = (comparison for text in texts for comparison in parse(text).comparisons)
+    return {comparison for comparison in every if identifies_a_patient(comparison.keyword)}
