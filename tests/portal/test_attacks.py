@@ -5,15 +5,21 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyotp
 import pytest
 from sqlalchemy import literal, select
 
 from bedside.adapters.sql.engine import Database
 from bedside.domain.matching import match_of
+from bedside.domain.person import Right
 from bedside.domain.searchable import FIELDS
+from bedside.errors import NotSignedIn
+from bedside.people.tokens import Scope
+from bedside.portal.access.caller import Caller, Means
+from bedside.portal.people.own import make_token
 from bedside.portal.shell.bodies import MOST_BYTES, STREAMED
-from portal_accounts import Clinic, clinic, post
-from portal_site import CLINICIAN, Site
+from portal_accounts import PASSWORD, Clinic, clinic, post
+from portal_site import CLINICIAN, SETTINGS, Site
 
 
 @pytest.fixture
@@ -65,3 +71,53 @@ def test_nobody_is_believed_because_somebody_else_has_the_same_first_cookie(ward
     owner = ward.browser().get(address, headers=[first, ("Cookie", f"bedside-session={session}")])
     assert owner.status_code == 204
     assert ward.browser().get(address, headers=[first]).status_code == 401
+
+
+def test_what_is_no_address_and_no_number_is_refused_and_no_failure_of_ours(ward: Clinic) -> None:
+    away = ward.browser().get("/language/en", params={"next": "//["})
+    assert (away.status_code, away.headers["location"]) == (303, "/")
+    ana = ward.enter("ana", post("clinician", "default"))
+    assert ana.post("/me/tokens", data={"token_name": "x", "days": "9" * 5000}).status_code == 422
+    for name in ("Ana\r\nBcc: all@x.example", "Ana\x00", "Ana\u2028Eve"):
+        assert ana.put("/api/v1/me/profile", json={"name": name}).status_code == 422, repr(name)
+
+
+def test_spaces_before_an_address_let_nobody_send_it_more_mails(ward: Clinic) -> None:
+    told = [
+        ward.browser(f"10.1.{number}.1").post("/recover", data={"email": " " * number + "ana@ward.example"})
+        for number in range(11)
+    ]
+    assert [answer.status_code for answer in told] == [200] * 10 + [429]
+
+
+def test_nobody_fills_the_list_of_those_who_wait(tmp_path: Path) -> None:
+    with clinic(tmp_path, SETTINGS.replace("[portal]", "[portal]\nsign_up = true")) as ward:
+        told = []
+        for number in range(11):
+            form = {"name": "Eve", "password": PASSWORD, "again": PASSWORD, "email": f"e{number}@x.example"}
+            told.append(ward.browser().post("/join", data=form).status_code)
+        assert told == [303] * 10 + [429]
+
+
+def test_a_token_with_the_password_is_no_second_factor(ward: Clinic) -> None:
+    account = ward.account("ana", post("clinician", "default"))
+    seconds = ward.deployment.seconds
+    factor = seconds.begin(account)
+    now = ward.deployment.clock.now()
+    assert seconds.confirm(account, pyotp.TOTP(factor.secret).at(now)) is not None
+    _, secret = ward.people.tokens.make(account, Scope(name="all"))
+    form = {"current": PASSWORD, "password": "nine grey herons wading", "again": "nine grey herons wading"}
+    browser = ward.browser()
+    answer = browser.post("/me/password", data=form, headers={"Authorization": f"Bearer {secret}"})
+    assert answer.headers["location"].startswith("/sign-in/code") and "bedside-session" not in browser.cookies
+
+
+def test_a_token_that_was_revoked_at_this_moment_is_taken_for_no_session(ward: Clinic) -> None:
+    account = ward.account("ana", post("clinician", "default"))
+    token, _ = ward.people.tokens.make(account, Scope(name="figures", rights=(Right.READ,)))
+    caller = Caller(
+        person=account.person, name="Ana", means=Means.TOKEN, account=account.id, credential=token.id
+    )
+    ward.people.tokens.revoke(account.id, token.id)
+    with pytest.raises(NotSignedIn):
+        make_token(ward.app.state.here, caller, Scope(name="everything"))

@@ -316,3 +316,19 @@ def test_a_token_that_leaked_joins_no_stranger_with_its_owners_account(desk: Des
     desk.browser.headers.update(bearer)
     assert desk.back(begun.headers["location"]).status_code == 401
     assert not desk.deployment.federation.of("a-1")
+
+
+def test_an_invitation_by_a_token_of_the_provider_ends_with_its_makers_rights(desk: Desk) -> None:
+    desk.issuer.login.users["anna"].claims.update(groups=["admin"])
+    desk.go()
+    account = desk.me()
+    desk.browser.cookies.clear()
+    token = desk.issuer.token(["admin"], sub="s-1", aud="scripts")
+    wish = {"email": "bo@x.example", "posts": [{"role": "admin"}]}
+    made = desk.browser.post(
+        "/api/v1/people/invitations", json=wish, headers={"Authorization": f"Bearer {token}"}
+    )
+    link = urlsplit(made.json()["link"]).path
+    assert desk.browser.get(link).status_code == 200
+    desk.deployment.records.identities.grant(account.id, ())
+    assert desk.browser.get(link).status_code == 404

@@ -10,6 +10,7 @@ from bedside.domain.account import AccountState, email_of
 from bedside.domain.tenant import holds, name_of
 from bedside.errors import NotFound, UsageError
 from bedside.people.administration import rules
+from bedside.people.attempts import network_of
 from bedside.portal.access.forms import OwnForm
 from bedside.portal.access.need import Anybody
 from bedside.portal.access.trail import note
@@ -51,7 +52,9 @@ def asked(
     The answer is the same where the address has an account: only its owner learns of it, by mail.
     """
     _must_be_open(here)
-    here.attempts.count(place_of(request))
+    place = place_of(request)
+    # Each that is kept is mail to administrators, so that few are enough, also for one who meant no harm.
+    here.attempts.count(place, f"ask {network_of(place)}")
     people = here.deployment.people
     errors = about.errors() | email_errors(email) | new_password_errors(people, about, email, password, again)
     if errors:

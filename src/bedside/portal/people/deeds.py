@@ -90,7 +90,9 @@ def invite(here: Here, caller: Caller, email: str, posts: Sequence[Post]) -> tup
         NotPermitted: The caller may not give such a role there.
     """
     people = here.deployment.people
-    link, secret = people.invitations.invite(email, posts, by=caller.person, made_by=caller.account)
+    # Whoever comes by a token of the provider is known by their account, too: it ends with their rights.
+    known = caller.account or (people.accounts.account(caller.person.subject) and caller.person.subject)
+    link, secret = people.invitations.invite(email, posts, by=caller.person, made_by=known or "")
     for post in posts:
         detail = {"role": post.role.value, "node": post.node or "/"}
         note(here, caller, "invitation.made", tenant=post.node, object=link.id, detail=detail)

@@ -16,6 +16,7 @@ from bedside.portal.access.forms import OwnForm
 from bedside.portal.access.need import Anybody, Somebody
 from bedside.portal.access.trail import note
 from bedside.portal.here import Here, InHere
+from bedside.portal.people import own
 from bedside.portal.people.filled import AboutYou, Errors, Filled, Marks, email_errors, password_errors
 from bedside.portal.people.letting import let_in, place_of
 
@@ -128,6 +129,7 @@ def accepted(here: InHere, caller: Somebody, token: str) -> Response:
     account = people.accounts.account(caller.account)
     if account is None:
         raise NotFound("this invitation is for another address")
+    own.must_be_whole(here, caller)
     link = people.invitations.look(token)
     people.invitations.accept(token, account)
     note(here, caller, "invitation.accepted", object=link.id)

@@ -62,10 +62,7 @@ def let_in(
 
 def agent_of(header: str) -> str:
     """Return program and system of a browser, e.g. ``Firefox, Linux``; empty where neither is known."""
-    found = [
-        next((name for mark, name in known if mark in header), "")
-        for known in (_PROGRAMS, _SYSTEMS)
-    ]
+    found = [next((name for mark, name in known if mark in header), "") for known in (_PROGRAMS, _SYSTEMS)]
     return ", ".join(name for name in found if name)
 
 

@@ -11,7 +11,7 @@ from bedside.domain.person import Right
 from bedside.errors import NotPermitted
 from bedside.people.passwords import SHORTEST
 from bedside.people.tokens import DAYS, MOST_DAYS, Scope
-from bedside.portal.access.caller import Caller
+from bedside.portal.access.caller import Caller, Means
 from bedside.portal.access.need import Somebody
 from bedside.portal.federated.ways import way_of
 from bedside.portal.here import Here, InHere
@@ -90,8 +90,9 @@ def password_changed(
     after = own.change_password(here, caller, password)
     words = here.pages.words(request, caller)
     tell(background, here, account.email, words, "password", link=link_to(here, "/recover"))
-    # Whoever is signed in has brought a second factor already, where there is one.
-    return let_in(request, here, after, by="password", onward="/me?done=password_own", proven=True)
+    # Whoever is signed in has brought a second factor already, where there is one; a token has not.
+    proven = caller.means is Means.SESSION
+    return let_in(request, here, after, by="password", onward="/me?done=password_own", proven=proven)
 
 
 @router.post("/me/sessions/others/end")
@@ -122,7 +123,7 @@ def token_made(
     errors: Errors = {}
     if not token_name.strip() or len(token_name) > 200:
         errors["token_name"] = "people.token_name_missing"  # noqa: S105 - the key of a text
-    if not days.isdecimal() or not 1 <= int(days) <= MOST_DAYS:
+    if not days.isdecimal() or len(days) > 4 or not 1 <= int(days) <= MOST_DAYS:
         errors["days"] = "people.token_days_wrong"
     values = {"token_name": token_name, "days": days}
     if errors:

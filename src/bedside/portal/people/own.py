@@ -4,7 +4,7 @@ from datetime import datetime
 
 from bedside.domain.account import Account, ApiToken, Profile, Session, email_of
 from bedside.domain.person import Right
-from bedside.errors import NotFound, NotPermitted
+from bedside.errors import NotFound, NotPermitted, NotSignedIn
 from bedside.people.tokens import Scope
 from bedside.portal.access.caller import Caller, Means
 from bedside.portal.access.trail import note
@@ -24,11 +24,18 @@ def own_account(here: Here, caller: Caller) -> Account:
 
 
 def own_token(here: Here, caller: Caller) -> ApiToken | None:
-    """Return the token that the caller asks by, or None in a session."""
+    """Return the token that the caller asks by, or None in a session.
+
+    Raises:
+        NotSignedIn: It was revoked at this moment; it is taken for no session.
+    """
     if caller.means is Means.SESSION:
         return None
     tokens = here.deployment.people.tokens.of(caller.account)
-    return next((token for token in tokens if token.id == caller.credential), None)
+    found = next((token for token in tokens if token.id == caller.credential), None)
+    if found is None:
+        raise NotSignedIn("token: it was revoked just now")
+    return found
 
 
 def must_be_whole(here: Here, caller: Caller) -> None:

@@ -38,7 +38,7 @@ def recovering(
 ) -> Response:
     """Send a link, if the address has an account; the answer does not say whether, nor does its time."""
     try:
-        here.attempts.count(place_of(request), f"recover {email}")
+        here.attempts.count(place_of(request), f"recover {email.strip()}")
     except TooMany as many:
         wait = max(1, round(many.retry_after_s / 60))
         headers = {"Retry-After": str(many.retry_after_s)}

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from bedside.domain.account import FIELD_CHARACTERS, Account, AccountState, ApiToken, Link, Profile, Session
 from bedside.domain.person import PersonRole, Post, Right
@@ -38,6 +38,13 @@ class ProfileShape(_Given):
     profession: str = Field("", max_length=FIELD_CHARACTERS)
     phone: str = Field("", max_length=FIELD_CHARACTERS)
     language: str = Field("", pattern=_LANGUAGE, description="en, es, or empty for the browser's.")
+
+    @field_validator("name", "department", "organisation", "profession", "phone")
+    @classmethod
+    def _printable(cls, text: str) -> str:
+        if not text.isprintable():
+            raise ValueError("ends of lines and the like are no part of it")
+        return text
 
     def profile(self) -> Profile:
         """Return it as it is kept."""

@@ -8,6 +8,8 @@ def local_path(wanted: str) -> str:
 
     Browsers take a backslash for a slash and leave out tabs and ends of lines, so none may be in it.
     """
-    parts = urlsplit(wanted) if wanted.isprintable() and "\\" not in wanted else None
-    ours = parts and not parts.scheme and not parts.netloc and wanted.startswith("/")
-    return wanted if ours and not wanted.startswith("//") else "/"
+    ours = (
+        wanted.isprintable() and "\\" not in wanted and wanted.startswith("/") and not wanted.startswith("//")
+    )
+    parts = urlsplit(wanted) if ours else None  # what begins so is a path, and never an address that is none
+    return wanted if parts and not parts.scheme and not parts.netloc else "/"
