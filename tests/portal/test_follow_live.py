@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -89,6 +90,31 @@ def test_moves_are_told_as_they_happen_and_caught_up_with_after_a_cut(portal: Si
             again = await until(heard(stream), "job")
             assert [json.loads(again.data)[key] for key in ("id", "state")] == [job.id, "succeeded"]
             assert int(again.id) > int(told.id)
+
+    follow(served, story)
+
+
+def test_what_moves_while_a_stream_opens_is_told(
+    portal: Site, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first look says what is old: it must be over when a stream asks for what it missed."""
+    ledger, now = portal.deployment.ledger, portal.deployment.clock.now()
+    look = hub._Room._look
+
+    def slow(room: hub._Room) -> list[hub.Told]:
+        time.sleep(0.4)
+        return look(room)
+
+    monkeypatch.setattr(hub._Room, "_look", slow)
+
+    async def story(client: httpx.AsyncClient) -> None:
+        async with client.stream("GET", EVENTS, params={"after": 0}) as stream:
+            events = heard(stream)
+            await until(events, "ready")
+            await asyncio.sleep(0.15)  # long enough for what was missed, in which there is nothing yet
+            job = queued(ledger, study(ledger, 1, now), now)
+            told = await asyncio.wait_for(until(events, "job"), 5)
+            assert json.loads(told.data)["id"] == job.id
 
     follow(served, story)
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from starlette.concurrency import run_in_threadpool
 
 from bedside.domain.job import Job, JobState
-from bedside.errors import BedsideError
+from bedside.errors import BedsideError, Unavailable
 from bedside.following.estimate import Estimate, Estimator
 from bedside.following.watch import News, Watch, find, since
 from bedside.log import Log
@@ -26,6 +26,8 @@ LOOK_S = 1.0
 LINE_S = 5.0
 #: After a look that failed.
 PAUSE_S = 5.0
+#: A browser waits so long for the first look, and comes back otherwise.
+FIRST_S = 10.0
 #: Untold news of one listener; one that has more does not keep up.
 BACKLOG = 256
 
@@ -86,6 +88,7 @@ class _Room:
 
     def __init__(self, ledger: Ledger, estimator: Estimator, tenant: str, log: Log) -> None:
         self.listeners: set[Listener] = set()
+        self.looked = asyncio.Event()
         self._ledger = ledger
         self._estimator = estimator
         self._tenant = tenant
@@ -104,6 +107,7 @@ class _Room:
             try:
                 for told in await run_in_threadpool(self._look):
                     self._tell(told)
+                self.looked.set()
                 if passed_s >= LINE_S:
                     passed_s = 0.0
                     for told in await run_in_threadpool(self._places, self._wanted()):
@@ -162,7 +166,13 @@ class Hub:
 
     @asynccontextmanager
     async def listening(self, tenant: str, only: Collection[str] = ()) -> AsyncIterator[Listener]:
-        """Be a listener for a while; call it in the event loop of the portal."""
+        """Be a listener for a while; call it in the event loop of the portal.
+
+        What moves from then on is told; what moved before is `missed`.
+
+        Raises:
+            Unavailable: The ledger cannot be looked at.
+        """
         room = self._rooms.get(tenant)
         if room is None:
             room = self._rooms[tenant] = _Room(self._ledger, self._estimator, tenant, self._log)
@@ -170,6 +180,11 @@ class Hub:
         room.listeners.add(listener)
         room.task  # noqa: B018 - begins with the first listener
         try:
+            try:
+                # Else the first look could come after the caller's, and hide what moved between the two.
+                await asyncio.wait_for(room.looked.wait(), FIRST_S)
+            except TimeoutError as exc:
+                raise Unavailable("ledger: nothing was heard of it", hint="try again") from exc
             yield listener
         finally:
             room.listeners.discard(listener)
