@@ -223,3 +223,26 @@ def test_a_role_may_demand_it_and_nobody_gets_round(tmp_path: Path) -> None:
         assert "cannot be removed" in desk.browser.get("/me/second-factor").text
         desk.browser.cookies.clear()
         assert desk.browser.get("/sign-in/code").headers["location"] == "/sign-in"
+
+
+def test_a_secret_that_somebody_saw_long_ago_is_not_the_one_that_is_set_up(desk: Desk) -> None:
+    assert desk.sign_in().status_code == 303
+    seen = desk.post("begin", current=PASSWORD).text
+    desk.read(seen)
+    first = desk.secret
+    desk.read(desk.post("begin", current=PASSWORD).text)
+    assert desk.secret == first, "a page that is loaded again does not take it from the phone"
+    desk.clock.sleep(16 * 60)
+    desk.read(desk.post("begin", current=PASSWORD).text)
+    assert desk.secret != first
+
+
+def test_who_is_halfway_by_a_password_of_before_gets_no_further(desk: Desk) -> None:
+    desk.sign_in()
+    desk.set_up()
+    desk.clock.sleep(30)
+    assert desk.sign_in().headers["location"].startswith("/sign-in/code")
+    people, account = desk.deployment.people, desk.deployment.records.accounts.account("a-1")
+    assert account is not None
+    people.entering.change_password(account, "nine grey herons wading")
+    assert desk.brings(desk.code()).headers["location"] == "/sign-in" and not desk.is_in

@@ -98,7 +98,7 @@ class Entering:
         return after
 
     def change_password(self, account: Account, password: str) -> Account:
-        """Give an account another password; all its sessions, and links to recover it, end.
+        """Give an account another password; its sessions, links to recover it and sign-ins under way end.
 
         Raises:
             WeakPassword: The password is one.
@@ -106,7 +106,8 @@ class Entering:
         self.check(password, account.email, account.profile.name)
         after = self._accounts.save(replace(account, password=self._passwords.hash(password)))
         self._accounts.end_sessions(account.id)
-        self._accounts.end_links(LinkKind.RECOVERY, account=account.id)
+        for kind in (LinkKind.RECOVERY, LinkKind.HALFWAY):  # whoever is halfway brought the old one
+            self._accounts.end_links(kind, account=account.id)
         return after
 
     def _by(self, email: str) -> Account | None:

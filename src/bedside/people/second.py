@@ -7,6 +7,7 @@ lost those too asks an administrator.
 import hmac
 import secrets
 from collections.abc import Collection
+from datetime import timedelta
 
 import pyotp
 
@@ -17,6 +18,8 @@ from bedside.errors import UsageError
 from bedside.ports import Clock
 from bedside.ports.second_factors import SecondFactors
 
+#: One that waits for its first code is shown again for so long.
+BEGUN = timedelta(minutes=15)
 #: Of recovery codes: no letters or digits that are taken for others.
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # pragma: allowlist secret
 _GROUP = 5
@@ -50,13 +53,16 @@ class Seconds:
         return any(post.role in self._needed_by for post in account.person.posts)
 
     def begin(self, account: Account) -> SecondFactor:
-        """Return one that waits for its first code: the one that was begun, or a new one.
+        """Return one that waits for its first code: the one that was begun just now, or a new one.
+
+        What was shown long ago may have been seen by somebody who knew the password of then.
 
         Raises:
             UsageError: One is confirmed already.
         """
         known = self._factors.find(account.id)
-        if known is not None and not known.is_confirmed:
+        fresh = known is not None and self._clock.now() - known.made_at < BEGUN
+        if known is not None and not known.is_confirmed and fresh:
             return known
         made = SecondFactor(account=account.id, secret=pyotp.random_base32(), made_at=self._clock.now())
         if not self._factors.begin(made):
