@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import zstandard
 
+from bedside.ports.audit import AuditFilter
 from bedside.viewing import images as images_module
 from portal_results import TENANT, ResultSite
 from portal_site import Site
@@ -158,3 +159,22 @@ def asked(results: ResultSite):
             return answer
         time.sleep(0.05)
     raise AssertionError("no answer")
+
+
+def test_who_takes_voxels_without_asking_what_they_are_stands_in_the_trail(results: ResultSite) -> None:
+    described(results, results.api)
+    audit = results.deployment.records.audit
+
+    def noted() -> list[str]:
+        before = results.api.rpartition("/")[2]
+        every = audit.walk(AuditFilter(object=before), after=first)
+        return [f"{r.deed.action} {r.deed.detail.get('part') or r.deed.detail['file']}" for r in every]
+
+    head = audit.head()
+    first = head.number if head else 0
+    for part in ("levels/0/0", "levels/0/0", "planes/axial/3", "planes/sagittal/9999"):
+        results.client.get(f"{results.api}/images/{part}")
+    assert noted() == ["result.viewed images"]
+    for kind in ("images", "labels"):
+        assert results.client.get(f"{results.api}/images/{kind}.nii").status_code == 200
+    assert noted()[1:] == ["result.downloaded images.nii", "result.downloaded labels.nii"]

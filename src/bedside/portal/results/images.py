@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from bedside.errors import NotFound
 from bedside.portal.access.trail import note
+from bedside.portal.dicomweb.desk import NOTED_S, Remembered
 from bedside.portal.results.found import JobId, Reading, find
 from bedside.portal.results.shapes import ImagesDetail, ImagesProgress, images_of
 from bedside.viewing.images import Prepared, Preparing
@@ -25,6 +26,7 @@ router = APIRouter(prefix="/api/v1/tenants/{tenant}/results/{job_id}/images", ta
 
 #: A request waits so long for images that are being prepared; a small study is done by then.
 PATIENCE_S = 0.8
+_NOTED = 4096  # whose looks are remembered
 _GZIP_WBITS = 31  # a gzip header and trailer around deflate
 _LEVEL = 1  # of packing: the line is faster than higher ones
 _BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
@@ -54,14 +56,7 @@ def describe(place: Reading, job_id: JobId) -> Response:
     seen = _look(place, job_id)
     if isinstance(seen, Preparing):
         return _early(seen)
-    note(
-        place.here,
-        place.caller,
-        "result.viewed",
-        tenant=place.tenant,
-        object=job_id,
-        detail={"part": "images"},
-    )
+    _note(place, job_id)
     return JSONResponse(images_of(seen.grid).model_dump(mode="json"))
 
 
@@ -69,6 +64,7 @@ def describe(place: Reading, job_id: JobId) -> Response:
 def slab(request: Request, place: Reading, job_id: JobId, level: int, slab: int) -> Response:
     """Return planes along z: int16 values, then each label map as bytes; little endian, axes (z, y, x)."""
     seen = _look(place, job_id)
+    _note_once(request, place, job_id, seen)
     return _early(seen) if isinstance(seen, Preparing) else _packed(request, seen.slab(level, slab))
 
 
@@ -76,6 +72,7 @@ def slab(request: Request, place: Reading, job_id: JobId, level: int, slab: int)
 def plane(request: Request, place: Reading, job_id: JobId, plane: Plane, index: int) -> Response:
     """Return one plane with every voxel, as slabs are."""
     seen = _look(place, job_id)
+    _note_once(request, place, job_id, seen)
     if isinstance(seen, Preparing):
         return _early(seen)
     return _packed(request, seen.plane(list(Plane).index(plane), index))
@@ -94,6 +91,14 @@ def nifti(
     prepared = _look(place, job_id)
     if isinstance(prepared, Preparing):
         return _early(prepared)
+    note(
+        place.here,
+        place.caller,
+        "result.downloaded",
+        tenant=place.tenant,
+        object=job_id,
+        detail={"file": f"{kind.value}.nii"},
+    )
     grid = prepared.grid
     if level >= len(grid.levels) or map >= grid.maps:
         raise NotFound(f"images: level {level} of {len(grid.levels)}, map {map} of {grid.maps}")
@@ -114,6 +119,32 @@ def nifti(
     return StreamingResponse(
         _pack_all(encoding, voxels()), media_type="application/octet-stream", headers=headers
     )
+
+
+def _note(place: Reading, job_id: str) -> None:
+    detail = {"part": "images"}
+    note(place.here, place.caller, "result.viewed", tenant=place.tenant, object=job_id, detail=detail)
+
+
+def _note_once(request: Request, place: Reading, job_id: str, seen: Prepared | Preparing) -> None:
+    """Note that somebody looks at a result's images: once per session and result, not per plane.
+
+    A script need not have asked what they are, which is noted each time.
+    """
+    caller, noted = place.caller, noted_of(request)
+    key = (place.tenant, job_id, caller.person.subject, caller.credential)
+    if isinstance(seen, Prepared) and noted.get(key) is None:
+        _note(place, job_id)
+        noted.put(key, True)
+
+
+def noted_of(request: Request) -> Remembered[bool]:
+    """Return whose looks at which images were noted a while ago, in the portal that was asked."""
+    state = request.app.state
+    found: Remembered[bool] | None = getattr(state, "images_noted", None)
+    if found is None:
+        found = state.images_noted = Remembered(_NOTED, NOTED_S)
+    return found
 
 
 def _look(place: Reading, job_id: JobId) -> Prepared | Preparing:
