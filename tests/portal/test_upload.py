@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from bedside.domain.person import PersonRole
+from bedside.domain.tenant import Ending, unrecorded
 from bedside.domain.upload import PART_BYTES
 from bedside.portal.upload import receiving
 from bedside.ports.audit import AuditFilter
@@ -334,3 +335,20 @@ def test_what_is_given_up_leaves_no_parts_in_a_bucket(in_a_bucket: Site, cloud: 
     assert portal.client.delete(f"{API}/{upload['id']}").status_code == 204
     bucket = portal.deployment.settings.store.url.removeprefix("s3://")
     assert not cloud.client("s3").list_multipart_uploads(Bucket=bucket).get("Uploads")
+
+
+def test_a_tenant_that_ended_takes_nothing_any_more(portal: Site, study: bytes) -> None:
+    ledger, now = portal.deployment.ledger, portal.deployment.clock.now()
+    begun = begin(portal, study)
+    tenant = unrecorded("default", now)
+    ledger.put_tenant(tenant, over=None)
+    ledger.put_tenant(tenant.closing(Ending.REMOVE), over=tenant.state)
+    portal.deployment.tenants.look_again()
+    wish = {"fingerprint": "another", "size_bytes": 100}
+    assert portal.client.post(API, json=wish).status_code == 403
+    part = f"{API}/{begun['id']}/parts/1"
+    assert portal.client.post(part, json={"sha256": "0" * 64}).status_code == 403
+    assert put_part(portal, begun, 1, study).status_code == 403
+    assert portal.client.post(f"{API}/{begun['id']}/complete").status_code == 403
+    assert portal.client.get(API).status_code == 200, "what was sent is listed still"
+    assert portal.client.delete(f"{API}/{begun['id']}").status_code == 204, "and can be given up"

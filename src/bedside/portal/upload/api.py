@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from bedside.domain.person import Right
 from bedside.domain.upload import PART_BYTES, Upload
-from bedside.errors import BedsideError, Incomplete, InputRejected
+from bedside.errors import BedsideError, Incomplete, InputRejected, NotPermitted
 from bedside.portal.access.need import Place, within
 from bedside.portal.access.trail import note
 from bedside.portal.upload import receiving
@@ -58,6 +58,16 @@ def desk_of(place: Place) -> UploadDesk:
     return place.here.deployment.uploads
 
 
+def must_take(place: Place) -> None:
+    """Refuse what is sent to a tenant that ended: its data is gone, and nobody would remove this.
+
+    Raises:
+        NotPermitted: It is closed.
+    """
+    if place.tenant not in place.here.deployment.tenants:
+        raise NotPermitted(f"tenant {place.tenant} is closed: it takes nothing any more")
+
+
 def mine(place: Place, upload_id: str) -> Upload:
     """Return an upload of whoever asks."""
     return desk_of(place).find(place.tenant, place.caller.person.subject, upload_id)
@@ -76,6 +86,7 @@ def uploads(place: Sender, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> U
 )
 def begin(place: Sender, wish: UploadWish, response: Response) -> UploadOpened:
     """Begin an upload of one ZIP, or find the open one with the same fingerprint, to go on with it."""
+    must_take(place)
     desk = desk_of(place)
     desk.sweep()
     before = desk.clock.now()
@@ -106,6 +117,7 @@ def upload(place: Sender, upload_id: UploadId) -> UploadOpened:
 @router.post("/{upload_id}/parts/{number}")
 def target(place: Sender, upload_id: UploadId, number: Number, wish: PartWish) -> PartTarget:
     """Ask where a part is to be sent: here, or directly to the deployment's bucket."""
+    must_take(place)
     desk = desk_of(place)
     found = mine(place, upload_id)
     part = desk.part(found, number, wish.sha256)
@@ -138,6 +150,7 @@ async def receive(request: Request, place: Sender, upload_id: UploadId, number: 
 @router.post("/{upload_id}/complete", response_model=UploadShown, responses={409: {"model": MissingParts}})
 def complete(place: Sender, upload_id: UploadId) -> Any:
     """Put an upload into the drop-box, once all its parts are there; saying it twice does it once."""
+    must_take(place)
     desk = desk_of(place)
     found = mine(place, upload_id)
     try:
@@ -168,6 +181,7 @@ def cancel(place: Sender, upload_id: UploadId) -> None:
 
 def _asked(place: Place, request: Request, upload_id: str, number: int) -> tuple[Upload, Any]:
     """Return the upload and the part that a request brings."""
+    must_take(place)
     sha256 = receiving.told_digest(request.headers)
     found = mine(place, upload_id)
     part = desk_of(place).part(found, number, sha256)
