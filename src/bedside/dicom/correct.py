@@ -6,13 +6,12 @@ all else comes from the segmentation that was corrected. The result is another i
 own; both versions stay (PS3.3 A.51, C.8.20).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pydicom
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
@@ -21,6 +20,7 @@ from pydicom.uid import UID, ExplicitVRLittleEndian, SegmentationStorage
 
 from bedside.dicom.compare import compare_segs
 from bedside.dicom.derived import IMPLEMENTATION_UID, code_item, encode, long_string
+from bedside.dicom.resegment import give_meaning, renumber
 from bedside.domain.identity import derived_uid
 from bedside.domain.release import LabelComparison
 from bedside.domain.volume import Code
@@ -41,18 +41,6 @@ _DRAWN = (
     "BitsAllocated", "BitsStored", "HighBit", "SamplesPerPixel", "PhotometricInterpretation",
     "PixelRepresentation", "PixelData", "SegmentationType", "FrameOfReferenceUID",
 )  # fmt: skip
-#: Of a segment that both know: what a viewer drops or makes up.
-_MEANING = (
-    "SegmentLabel", "SegmentDescription", "SegmentAlgorithmName",
-    "SegmentationAlgorithmIdentificationSequence",
-    "SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence", "AnatomicRegionSequence",
-    "RecommendedDisplayCIELabValue", "TrackingID", "TrackingUID",
-)  # fmt: skip
-#: A segment that a reviewer added and named, without any code.
-_FINDING = (
-    Code(value="49755003", scheme="SCT", meaning="Morphologically Altered Structure"),
-    Code(value="52988006", scheme="SCT", meaning="Lesion"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +130,8 @@ def correct(sent: Path, original: Path, reviewer: Reviewer) -> Corrected:
     drawn, before = _read(sent), _read(original)
     _check(drawn, before)
     made = _made(drawn, before, reviewer)
-    numbers = _segments(made, drawn, before)
-    _renumber(made, numbers)
+    numbers = give_meaning(made, drawn, before)
+    renumber(made, numbers)
     data = encode(made)
     compared = _compared(data, original)
     unchanged = {label.label for label in compared if label.dice == 1.0}
@@ -248,96 +236,9 @@ def _viewer(drawn: FileDataset, at: datetime) -> Dataset:
     return viewer
 
 
-def _segments(made: FileDataset, drawn: FileDataset, before: FileDataset) -> Mapping[int, int]:
-    """Give segments their meaning back; return the number of each by the one it was drawn under."""
-    known = {_plain(item): item for item in before.SegmentSequence}
-    by_number = {int(item.SegmentNumber): item for item in before.SegmentSequence}
-    taken: set[int] = set()
-    numbers: dict[int, int] = {}
-    items: list[tuple[int, Dataset]] = []
-    for item in drawn.SegmentSequence:
-        number = int(item.SegmentNumber)
-        match = known.get(_plain(item)) or (by_number.get(number) if _is_unnamed(item) else None)
-        if match is not None and int(match.SegmentNumber) not in taken:
-            taken.add(int(match.SegmentNumber))
-            numbers[number] = int(match.SegmentNumber)
-            items.append((numbers[number], _matched(match)))
-        else:
-            numbers[number] = 0
-            items.append((0, _added(item, made)))
-    free = max([*by_number, 0])
-    for drawn_number, (place, item) in zip(list(numbers), items, strict=True):
-        if not place:
-            free += 1
-            numbers[drawn_number] = place = free
-        item.SegmentNumber = place
-    # Segment numbers count from 1 without gaps (PS3.3 C.8.20.2): what was removed leaves none.
-    order = {old: new for new, old in enumerate(sorted(numbers.values()), start=1)}
-    for _, item in items:
-        item.SegmentNumber = order[int(item.SegmentNumber)]
-    made.SegmentSequence = sorted((item for _, item in items), key=lambda item: int(item.SegmentNumber))
-    return {old: order[new] for old, new in numbers.items()}
-
-
-def _matched(original: Dataset) -> Dataset:
-    item = Dataset()
-    for keyword in _MEANING:
-        if keyword in original:
-            item[keyword] = deepcopy(original[keyword])
-    item.SegmentAlgorithmType = "SEMIAUTOMATIC"
-    return item
-
-
-def _added(drawn: Dataset, made: FileDataset) -> Dataset:
-    """Return a segment that the model does not know, with what an item must have."""
-    item = deepcopy(drawn)
-    item.SegmentLabel = long_string(str(drawn.get("SegmentLabel", "")), "added")
-    item.SegmentAlgorithmType = "MANUAL"
-    item.pop("SegmentAlgorithmName", None)
-    for keyword, code in zip(
-        ("SegmentedPropertyCategoryCodeSequence", "SegmentedPropertyTypeCodeSequence"), _FINDING, strict=True
-    ):
-        if not drawn.get(keyword):
-            setattr(item, keyword, [code_item(code)])
-    item.TrackingID = item.SegmentLabel
-    item.TrackingUID = derived_uid(str(made.SOPInstanceUID), "tracking", str(drawn.SegmentNumber))
-    return item
-
-
-def _renumber(made: FileDataset, numbers: Mapping[int, int]) -> None:
-    """Let frames name segments by their new numbers."""
-    try:
-        for frame in made.PerFrameFunctionalGroupsSequence:
-            named = frame.SegmentIdentificationSequence[0]
-            number = numbers[int(named.ReferencedSegmentNumber)]
-            named.ReferencedSegmentNumber = number
-            content = frame.get("FrameContentSequence")
-            if content and _first_index_is_segment(made) and content[0].get("DimensionIndexValues"):
-                values: Any = content[0].DimensionIndexValues
-                rest = [] if isinstance(values, int) else list(values)[1:]
-                content[0].DimensionIndexValues = [number, *rest]
-    except (AttributeError, IndexError, KeyError, TypeError) as exc:
-        raise InputRejected("correction: a frame names no segment that is there") from exc
-
-
-def _first_index_is_segment(made: FileDataset) -> bool:
-    indices = list(made.get("DimensionIndexSequence") or [])
-    return bool(indices) and int(indices[0].get("DimensionIndexPointer", 0)) == 0x0062000B
-
-
 def _compared(data: bytes, original: Path) -> tuple[LabelComparison, ...]:
     """Compare with the original; it also refuses masks that lie on another grid."""
     return compare_segs(BytesIO(data), original)
-
-
-def _plain(item: Dataset) -> str:
-    return str(item.get("SegmentLabel", "")).strip().casefold()
-
-
-def _is_unnamed(item: Dataset) -> bool:
-    """Whether a viewer named it by itself."""
-    name = _plain(item)
-    return not name or name.startswith("segment") or name.isdecimal()
 
 
 def _references(header: Dataset, *, segmentations: bool) -> Iterable[str]:

@@ -6,40 +6,25 @@ use: a listing of jobs reads no bundle and imports no DICOM library.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from bedside.domain.pipeline import Pipeline, ReleaseKind, Rule, StageKind
 from bedside.domain.release import Promotion
-from bedside.log import Log, silent
-from bedside.ports import ArrivalFeed, BlobStore, Clock, Ledger
+from bedside.ports import ArrivalFeed
 from bedside.ports.archive import ImageArchive
-from bedside.ports.hints import Hints
-from bedside.ports.mail import Mailer
-from bedside.ports.records import Records
-from bedside.tenants.directory import TenantDirectory
 from bedside.wiring.archive import open_archive
-from bedside.wiring.notices import open_announcer, open_mailer, open_metrics
+from bedside.wiring.notices import open_announcer, open_metrics
 from bedside.wiring.queue import open_feed
 from bedside.wiring.registries import pull_map
+from bedside.wiring.showing import Showing
 
 if TYPE_CHECKING:
     from bedside.adapters.containers import ContainerRunner
     from bedside.adapters.process import ChildOptions
-    from bedside.catalogue.cataloguer import Cataloguer
     from bedside.config import Settings
-    from bedside.dicom.apart import Apart
-    from bedside.judging.judge import Judge
-    from bedside.people import People
-    from bedside.people.federation import Federation
-    from bedside.people.second import Seconds
-    from bedside.ports.signing_in import SigningIn
-    from bedside.uploads.desk import UploadDesk
-    from bedside.viewing.images import Images
     from bedside.worker.compare import Comparer
     from bedside.worker.intake import Intake
     from bedside.worker.lookout import Lookout
@@ -51,46 +36,8 @@ if TYPE_CHECKING:
     from bedside.worker.stop import Stop
 
 
-@dataclass(kw_only=True)
-class Deployment:
-    """One deployment: its state, and what works on it. Not frozen: its parts open when first used.
-
-    Attributes:
-        settings: What it was made of.
-        ledger: Of all tenants.
-        records: What the portal keeps.
-        blobs: The store; choose a tenant with ``blobs.tenant(name)``.
-        clock: The time.
-        tenants: Whom it serves, known anew every few seconds.
-        tidy_store: Removes what crashed writers left in the store; returns how many.
-        log: Takes notes.
-        hints: Tells pools of waiting jobs, where there is a queue; the ledger does so by itself.
-        woken: Called when a hint came of a job that waits.
-        sources: Of each setting, where its value came from, as `bedside.config.Loaded` has it.
-    """
-
-    settings: "Settings"
-    ledger: Ledger
-    records: Records
-    blobs: BlobStore
-    clock: Clock
-    tenants: TenantDirectory
-    tidy_store: Callable[[], int]
-    log: Log = field(default=silent)
-    hints: Hints | None = None
-    woken: Callable[[], None] = lambda: None
-    sources: Mapping[str, str] = field(default_factory=dict)
-    _closing: list[Callable[[], None]] = field(init=False, repr=False, default_factory=list)
-
-    @property
-    def root(self) -> Path:
-        """The folder it lives in."""
-        return self.settings.system.root
-
-    @property
-    def scratch(self) -> Path:
-        """Folder of what may be lost; on the file system of a store here, so that files can be linked."""
-        return self.root / ".work"
+class Deployment(Showing):
+    """One deployment: its state, what works on it, and what shows it; parts open when first used."""
 
     @cached_property
     def releases(self) -> "Releases":
@@ -112,20 +59,6 @@ class Deployment:
         from bedside.worker.plans import pipelines_of
 
         return pipelines_of(self.settings.pipeline, self.releases.register, self.releases.register_map)
-
-    @cached_property
-    def uploads(self) -> "UploadDesk":
-        """Where people hand in studies in parts."""
-        from bedside.uploads.desk import UploadDesk
-
-        return UploadDesk(
-            uploads=self.records.uploads,
-            ledger=self.ledger,
-            blobs=self.blobs,
-            clock=self.clock,
-            limits=self.settings.upload,
-            log=self.log,
-        )
 
     def tidy(self) -> int:
         """Remove what crashed writers and people who went away left; return how many things."""
@@ -150,87 +83,6 @@ class Deployment:
             tenants=self.tenants,
             woken=lambda: self.woken(),
         )
-
-    @cached_property
-    def people(self) -> "People":
-        """Who may come in, and how."""
-        from bedside.wiring.people import open_people
-
-        return open_people(self.records.accounts, self.clock, self.settings.portal)
-
-    @cached_property
-    def signing_in(self) -> "SigningIn | None":
-        """Where browsers sign in besides here; None where they do not."""
-        from bedside.wiring.identity import open_signing_in
-
-        return open_signing_in(self.settings, self.clock)
-
-    @cached_property
-    def seconds(self) -> "Seconds":
-        """What accounts are asked for after the password."""
-        from bedside.domain.person import PersonRole
-        from bedside.people.second import Seconds
-
-        portal = self.settings.portal
-        host = urlsplit(portal.address).hostname or ""
-        return Seconds(
-            self.records.second_factors,
-            self.clock,
-            needed_by=[PersonRole(role) for role in portal.second_factor_for],
-            issuer=f"bedside {host}".strip(),
-        )
-
-    @cached_property
-    def federation(self) -> "Federation":
-        """Accounts of those who sign in there."""
-        from bedside.people.federation import Federation
-
-        return Federation(self.records.accounts, self.records.identities, self.clock)
-
-    @cached_property
-    def cataloguer(self) -> "Cataloguer":
-        """What keeps the catalogue of instances in step with arrivals and results."""
-        from bedside.catalogue.cataloguer import Cataloguer
-        from bedside.dicom.vendor import silence
-
-        silence()
-        return Cataloguer(
-            ledger=self.ledger,
-            catalogue=self.records.catalogue,
-            blobs=self.blobs,
-            clock=self.clock,
-            log=lambda action, /, **fields: self.log(action, **fields),
-        )
-
-    @cached_property
-    def images(self) -> "Images":
-        """The images of results, prepared for browsers."""
-        from bedside.viewing.images import Images
-
-        images = Images(
-            ledger=self.ledger,
-            blobs=self.blobs,
-            folder=self.scratch / "viewing",
-            limit_bytes=self.settings.portal.images_bytes,
-            known=lambda: self.tenants.known,
-            log=self.log,
-        )
-        self._closing.append(images.close)
-        return images
-
-    @cached_property
-    def mailer(self) -> Mailer | None:
-        """Writes to people: invitations, links for forgotten passwords; None without a mail server."""
-        return open_mailer(self.settings, self.log)
-
-    @cached_property
-    def decoders(self) -> "Apart":
-        """Processes in which frames are decoded for viewers."""
-        from bedside.dicom.apart import Apart
-
-        apart = Apart()
-        self._closing.append(apart.close)
-        return apart
 
     def remind(self) -> int:
         """Tell pools again whose hints got lost; return how many were told."""
@@ -334,23 +186,6 @@ class Deployment:
         from bedside.worker.compare import Comparer
 
         return Comparer(ledger=self.ledger, blobs=self.blobs, clock=self.clock, scratch=scratch, log=self.log)
-
-    @cached_property
-    def judge(self) -> "Judge":
-        """Who takes what people say of results."""
-        from bedside.judging.judge import Judge
-
-        def note(action: str, /, **fields: object) -> None:
-            self.log(action, **fields)  # whichever log it has by then
-
-        return Judge(
-            ledger=self.ledger,
-            judgements=self.records.judgements,
-            blobs=self.blobs,
-            clock=self.clock,
-            scratch=self.scratch / "judging",
-            log=note,
-        )
 
     @cached_property
     def archive(self) -> ImageArchive | None:
