@@ -303,6 +303,12 @@ def test_a_picture_has_its_window(study: Study) -> None:
     own = grey(study.get(f"{study.instance}/rendered", headers=png))
     default = f"window={sample.WindowCenter},{sample.WindowWidth},linear"
     np.testing.assert_array_equal(own, grey(study.get(f"{study.instance}/rendered?{default}", headers=png)))
+    # A region is cut out, as large as it says, before it is made smaller: this one would take terabytes.
+    huge = "viewport=4,3,0,0,1000000,1000000"
+    for wrong in (huge, "viewport=4,3,0,0,0.2,9", f"quality={'9' * 5000}"):
+        assert study.get(f"{study.instance}/rendered?{wrong}").status_code == 400, wrong
+    bytes_of = {"Range": f"bytes={'9' * 5000}-"}
+    assert study.get(f"{study.instance}/bulkdata/7FE00010", headers=bytes_of).status_code == 200
     for wrong in ("window=1", "window=1,2,curved", "window=1,0,linear", "viewport=0,5", "quality=101"):
         assert study.get(f"{study.instance}/rendered?{wrong}").status_code == 400, wrong
 

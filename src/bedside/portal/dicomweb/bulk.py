@@ -21,7 +21,7 @@ from bedside.portal.dicomweb.frames import frames_of
 from bedside.portal.dicomweb.multipart import Multipart
 from bedside.portal.dicomweb.need import reading
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")  # nothing here is so long
 _PIXELS = "7FE00010"
 #: A long value is read and sent in pieces.
 _PIECE_BYTES = 4 * 2**20

@@ -20,6 +20,8 @@ from bedside.portal.dicomweb.frames import numbers_of
 from bedside.portal.dicomweb.need import reading
 
 _FUNCTIONS = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
+#: A region may go beyond its image, and is made as large as it says before it is shrunk.
+_MOST_REGION_PX = 8192
 _THUMBNAIL = Viewport(width=200, height=200)
 #: What stands for a study is a picture of the patient before one that was derived from it.
 _DERIVED = frozenset({"SEG", "SR", "PR", "KO", "RTSTRUCT", "DOC", "M3D"})
@@ -163,7 +165,7 @@ def _look(request: Request, small: Viewport | None) -> Look:
         look = replace(look, viewport=_viewport(asked["viewport"]))
     if "quality" in asked:
         quality = asked["quality"]
-        if not quality.isdecimal() or not 1 <= int(quality) <= 100:
+        if not quality.isdecimal() or len(quality) > 3 or not 1 <= int(quality) <= 100:
             raise UsageError("quality: want a whole number from 1 to 100")
         look = replace(look, quality=int(quality))
     return look
@@ -177,8 +179,8 @@ def _viewport(text: str) -> Viewport:
     region = None
     if len(words) == 6:
         x, y, width, height = _numbers("viewport", [word or "0" for word in words[2:]])
-        if not width or not height:
-            raise UsageError("viewport: its region has no size")
+        if not all(1 <= abs(side) <= _MOST_REGION_PX for side in (width, height)):
+            raise UsageError(f"viewport: the sides of its region are from 1 to {_MOST_REGION_PX}")
         region = (x, y, width, height)
     return Viewport(width=int(sizes[0]), height=int(sizes[1]), region=region)
 

@@ -20,7 +20,7 @@ from bedside.viewing.document import ResultFile
 from bedside.viewing.zipped import Packed, zip_of
 
 _PIECE_BYTES = 2**18
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")  # nothing here is so long
 _TYPES = {
     ".dcm": "application/dicom",
     ".stl": "model/stl",
