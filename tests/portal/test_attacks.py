@@ -1,12 +1,14 @@
 """What somebody would try who means harm: each of these once worked."""
 
 import io
+import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyotp
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import literal, select
 
 from bedside.adapters.sql.engine import Database
@@ -18,6 +20,7 @@ from bedside.people.tokens import Scope
 from bedside.portal.access.caller import Caller, Means
 from bedside.portal.people.own import make_token
 from bedside.portal.shell.bodies import MOST_BYTES, STREAMED
+from bedside.portal.shell.errors import without_words
 from portal_accounts import PASSWORD, Clinic, clinic, post
 from portal_site import CLINICIAN, SETTINGS, Site
 
@@ -121,3 +124,27 @@ def test_a_token_that_was_revoked_at_this_moment_is_taken_for_no_session(ward: C
     ward.people.tokens.revoke(account.id, token.id)
     with pytest.raises(NotSignedIn):
         make_token(ward.app.state.here, caller, Scope(name="everything"))
+
+
+def test_an_error_that_nobody_foresaw_is_logged_without_its_words(
+    portal: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise ValueError("DOE^JANE is no number")
+
+    app = portal.client.app
+    assert isinstance(app, FastAPI)
+    app.get("/broken")(broken)
+    server = logging.getLogger("uvicorn.error")
+    server.addFilter(without_words)
+    try:
+        answer = portal.client.get("/broken")
+        try:
+            broken()
+        except ValueError as error:
+            server.error("Exception in ASGI application\n", exc_info=error)
+    finally:
+        server.removeFilter(without_words)
+    assert answer.status_code == 500 and "JANE" not in answer.text
+    assert "ValueError" in caplog.text and "test_attacks.py:" in caplog.text and ":broken" in caplog.text
+    assert "Exception in ASGI application (ValueError)" in caplog.text and "JANE" not in caplog.text

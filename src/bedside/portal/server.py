@@ -1,5 +1,6 @@
 """The portal's process: listens, answers, and ends in order."""
 
+import logging
 import signal
 import socket
 from functools import partial
@@ -14,6 +15,7 @@ from bedside.people.links import VALID
 from bedside.portal.access.accounts import AccountGate
 from bedside.portal.access.bearer import BearerGate
 from bedside.portal.app import create_app
+from bedside.portal.shell.errors import without_words
 from bedside.viewing.tidy import tidying
 from bedside.wiring import Deployment
 from bedside.wiring.identity import open_api_identity
@@ -48,6 +50,8 @@ def answer(deployment: Deployment) -> None:
     )
     # uvicorn sends itself the signal again once it stopped: that must not end us before all is closed.
     signal.signal(signal.SIGTERM, lambda *_: setattr(server, "should_exit", True))
+    # It logs with all its words what nobody foresaw, after we answered and logged it without.
+    logging.getLogger("uvicorn.error").addFilter(without_words)
     _welcome(deployment)
     deployment.log("portal.ready", url=settings.address)
     with (

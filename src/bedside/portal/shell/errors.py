@@ -1,12 +1,14 @@
 """From an error to an answer: a kind of `bedside.errors`, as a page or as problem details (RFC 9457).
 
-An error that nobody foresaw is an answer 500 with a number that also stands in the log, and nothing else:
-its words may hold what must not be shown.
+An error that nobody foresaw is an answer 500 with a number that also stands in the log, with its kind and the
+lines of code that it came by, and nothing else: its words may hold what must be neither shown nor logged.
 """
 
 import logging
+import traceback
 import uuid
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import FastAPI
@@ -102,10 +104,24 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
     number = uuid.uuid4().hex[:12]
-    _log.error("action=portal.failed error=%s number=%s", type(error).__name__, number, exc_info=error)
+    _log.error("action=portal.failed error=%s number=%s at=%s", type(error).__name__, number, came_by(error))
     return await _answer(
         request, HTTPStatus.INTERNAL_SERVER_ERROR, f"unexpected error, number {number}", "see the log"
     )
+
+
+def came_by(error: BaseException) -> str:
+    """Return the lines of code that an error came by, the last first, without its words and its values."""
+    steps = reversed(traceback.extract_tb(error.__traceback__))
+    return " < ".join(f"{Path(step.filename).name}:{step.lineno}:{step.name}" for step in steps)
+
+
+def without_words(record: logging.LogRecord) -> bool:
+    """Let a line of a server's log say that something failed, and not in whose words; a filter."""
+    if record.exc_info and record.exc_info[1] is not None:
+        record.msg, record.args = f"{record.getMessage().strip()} ({type(record.exc_info[1]).__name__})", ()
+        record.exc_info = record.exc_text = None
+    return True
 
 
 async def _answer(request: Request, status: HTTPStatus, message: str, hint: str) -> Response:
