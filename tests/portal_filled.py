@@ -30,17 +30,20 @@ def filled(made: Made, folder: Path) -> Iterator[Clinic]:
     """Open a portal over a copy of a study that was read, with people and their work."""
     shutil.copytree(made.folder / "data", folder / "data")
     with clinic(folder, READING) as opened:
-        rao = opened.account("rao", *EVERYTHING, language="")
-        opened.account("lin", post("clinician", TENANT), post("viewer", "ward-3"))
-        opened.account("ortiz", post("engineer", "ward-3"))
-        judge = opened.deployment.judge
-        said = Said(
-            verdict=Verdict.REJECTED, reason=RejectionReason.BORDER, comment="The upper pole is cut off."
-        )
-        judge.judge(TENANT, made.job_id, said, rao.id)
-        judge.judge(TENANT, made.job_id, Said(verdict=Verdict.ACCEPTED), rao.id)
-        opened.deployment.cataloguer.step()
+        work(opened, made.job_id)
         yield opened
+
+
+def work(opened: Clinic, job_id: str) -> None:
+    """Let people come, and judge a result."""
+    rao = opened.account("rao", *EVERYTHING, language="")
+    opened.account("lin", post("clinician", TENANT), post("viewer", "ward-3"))
+    opened.account("ortiz", post("engineer", "ward-3"))
+    judge = opened.deployment.judge
+    said = Said(verdict=Verdict.REJECTED, reason=RejectionReason.BORDER, comment="The upper pole is cut off.")
+    judge.judge(TENANT, job_id, said, rao.id)
+    judge.judge(TENANT, job_id, Said(verdict=Verdict.ACCEPTED), rao.id)
+    opened.deployment.cataloguer.step()
 
 
 def pages(made: Made, *, account: str, invitation: str) -> Mapping[str, str]:
