@@ -12,10 +12,11 @@ from fastapi import FastAPI
 from sqlalchemy import literal, select
 
 from bedside.adapters.sql.engine import Database
+from bedside.dicom.apart import Apart
 from bedside.domain.matching import match_of
 from bedside.domain.person import Right
 from bedside.domain.searchable import FIELDS
-from bedside.errors import NotSignedIn
+from bedside.errors import InputRejected, NotSignedIn
 from bedside.people.tokens import Scope
 from bedside.portal.access.caller import Caller, Means
 from bedside.portal.people.own import make_token
@@ -148,3 +149,13 @@ def test_an_error_that_nobody_foresaw_is_logged_without_its_words(
     assert answer.status_code == 500 and "JANE" not in answer.text
     assert "ValueError" in caplog.text and "test_attacks.py:" in caplog.text and ":broken" in caplog.text
     assert "Exception in ASGI application (ValueError)" in caplog.text and "JANE" not in caplog.text
+
+
+def test_an_image_that_says_it_is_enormous_does_not_take_the_machine_down() -> None:
+    apart = Apart(1)
+    try:
+        with pytest.raises(InputRejected, match="takes more than"):
+            apart.run(bytearray, 8 * 2**30)
+        assert apart.run(len, b"abc") == 3, "the process goes on"
+    finally:
+        apart.close()
