@@ -12,7 +12,7 @@ from bedside.domain.job import JobState
 from bedside.domain.person import PersonRole
 from bedside.ports import JobFilter, Ledger
 from bedside.ports.audit import AuditFilter
-from follow_samples import LIVER, done, failed, name, queued, study
+from follow_samples import FAILURE, LIVER, done, failed, name, queued, study
 from ledger_samples import make_decision, make_entry, make_pipeline
 from portal_site import CLINICIAN, CSRF, ENGINEER, VIEWER, Means, Site, person, site
 
@@ -199,6 +199,30 @@ def test_what_could_not_be_used_says_why_and_its_name_to_readers_alone(
     page = portal.client.get("/t/default/entries", params={"state": "rejected"}).text
     assert "none of which is DICOM" in page and "Doe_Jane.zip" in page
     assert "Doe" not in portal.asks(ENGINEER).get("/t/default/entries").text
+
+
+@pytest.mark.parametrize(
+    ("language", "none", "missing"),
+    [("en", "no DICOM images", "A slice is missing"), ("es", "imágenes DICOM", "Falta un corte")],
+)
+def test_reasons_are_told_in_plain_words_of_ones_language(
+    portal: Site, ledger: Ledger, now: datetime, language: str, none: str, missing: str
+) -> None:
+    entry = make_entry("input/a.zip", tenant="default", seen_at=now)
+    ledger.put_entry(replace(entry, state=EntryState.REJECTED, reason="no DICOM instance among 3 files"))
+    job = queued(ledger, study(ledger, 1, now), now)
+    lease = ledger.lease(pools=(), worker="w1", now=now, lease_s=60)
+    assert lease is not None
+    ledger.reject(lease, replace(FAILURE, message="1 slices missing (1 of 80)"), now=now)
+    portal.gate.language = language
+    assert none in portal.client.get("/t/default/entries").text
+    listed = portal.client.get(STUDIES).text
+    assert none in listed and missing in listed and "1 slices missing" not in listed
+    one = portal.client.get(f"{JOBS}/{job.id}").text
+    assert missing in one and "1 slices missing (1 of 80)" in one, "the numbers are for whoever asks"
+    api = "/api/v1/tenants/default"
+    assert portal.client.get(f"{api}/entries").json()[0]["kind"] == "no_dicom"
+    assert portal.client.get(f"{api}/jobs/{job.id}").json()["failure"]["kind"] == "slice_missing"
 
 
 def test_retry_cancel_and_priority_are_for_those_who_may(portal: Site, ledger: Ledger, now: datetime) -> None:

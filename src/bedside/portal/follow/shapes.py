@@ -8,6 +8,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from bedside.domain.job import JobState
+from bedside.uploads.reasons import Kind
 
 
 class EstimateShape(BaseModel):
@@ -28,6 +29,7 @@ class FailureShape(BaseModel):
     error: str
     message: str
     hint: str
+    kind: Kind | None = Field(description="Of a study that cannot be read: why, as people are told it.")
 
 
 class JobShape(BaseModel):
@@ -122,6 +124,7 @@ class EntryShape(BaseModel):
     state: str
     arrivals: list[str]
     reason: str
+    kind: Kind | None = Field(description="Of the reason, as people are told it.")
     seen_at: datetime
 
 

@@ -21,6 +21,7 @@ from bedside.portal.follow.shapes import (
     ResultShape,
     StudyShape,
 )
+from bedside.uploads.reasons import Kind, reason_of
 
 
 def estimate_shape(estimate: Estimate) -> EstimateShape:
@@ -60,9 +61,7 @@ def job_shape(job: Job, estimate: Estimate | None = None) -> JobShape:
         attempts=job.attempts,
         max_attempts=job.pipeline.max_attempts,
         worker=job.worker,
-        failure=FailureShape(error=job.failure.error, message=job.failure.message, hint=job.failure.hint)
-        if job.failure
-        else None,
+        failure=_failure(job),
         created_at=job.created_at,
         waits_since=max(job.created_at, job.not_before) if job.state is JobState.QUEUED else None,
         started_at=job.started_at,
@@ -123,8 +122,22 @@ def entry_shape(entry: Entry) -> EntryShape:
         state=entry.state.value,
         arrivals=list(entry.arrivals),
         reason=entry.reason,
+        kind=_kind(entry.reason),
         seen_at=entry.seen_at,
     )
+
+
+def _failure(job: Job) -> FailureShape | None:
+    if job.failure is None:
+        return None
+    said = job.failure
+    kind = _kind(said.message) if job.state is JobState.REJECTED else None
+    return FailureShape(error=said.error, message=said.message, hint=said.hint, kind=kind)
+
+
+def _kind(said: str) -> Kind | None:
+    reason = reason_of(said)
+    return reason.kind if reason else None
 
 
 def result_shape(result: Result) -> ResultShape:
