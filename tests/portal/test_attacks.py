@@ -159,3 +159,13 @@ def test_an_image_that_says_it_is_enormous_does_not_take_the_machine_down() -> N
         assert apart.run(len, b"abc") == 3, "the process goes on"
     finally:
         apart.close()
+
+
+def test_the_ends_of_time_and_of_boundaries_are_refused(portal: Site) -> None:
+    base = "/api/v1/tenants/default"
+    assert portal.client.get("/t/default/jobs?since=9999-12-31&until=9999-12-31").status_code == 200
+    for moment in ("since=0001-01-01T00:00:00%2B14:00", "until=9999-12-31T23:59:59-14:00"):
+        for address in ("judgements", "judgements/export", "quality"):
+            assert portal.client.get(f"{base}/{address}?{moment}").status_code == 400, (moment, address)
+    kind = {"Content-Type": f'multipart/related; type="application/dicom"; boundary={"x" * 300}'}
+    assert portal.client.post("/dicomweb/default/studies", content=b"--x", headers=kind).status_code == 400

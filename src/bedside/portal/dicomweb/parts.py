@@ -6,10 +6,13 @@ A part is never in memory as a whole; one that is too long is counted and thrown
 from pathlib import Path
 from typing import BinaryIO
 
-from python_multipart.exceptions import MultipartParseError
+from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from bedside.errors import UsageError
+
+#: RFC 2046 allows 70 characters; the parser takes no more than these.
+_MOST_BOUNDARY = 256
 
 
 class Parts:
@@ -27,8 +30,8 @@ class Parts:
     def __init__(self, content_type: str, folder: Path, limit_bytes: int) -> None:
         _, options = parse_options_header(content_type)
         boundary = options.get(b"boundary", b"")
-        if not boundary:
-            raise UsageError("Content-Type: multipart without a boundary")
+        if not 0 < len(boundary) <= _MOST_BOUNDARY:
+            raise UsageError("Content-Type: multipart without a boundary, or with one that is too long")
         self.folder = folder
         self._limit_bytes = limit_bytes
         self._count = 0
@@ -60,7 +63,7 @@ class Parts:
         """
         try:
             self._parser.write(data)
-        except MultipartParseError as exc:
+        except FormParserError as exc:
             raise UsageError("the request is no multipart message") from exc
         whole, self._whole = self._whole, []
         return whole

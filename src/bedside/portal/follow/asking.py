@@ -5,7 +5,7 @@ the words that would be.
 """
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import MAXYEAR, UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, TypeVar
 
@@ -103,7 +103,9 @@ class Asked:
 
     def _days(self) -> tuple[datetime | None, datetime | None]:
         since, until = _day(self.since, "since"), _day(self.until, "until")
-        return since, until + timedelta(days=1) if until else None
+        if until is None or until.year == MAXYEAR:  # there may be no day after it
+            return since, None
+        return since, until + timedelta(days=1)
 
 
 def by_address(

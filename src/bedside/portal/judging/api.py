@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from bedside.domain.judgement import Judgement, Verdict, quality
-from bedside.errors import InputRejected, NotFound
+from bedside.errors import InputRejected, NotFound, UsageError
 from bedside.judging.export import labels_of, lines, table
 from bedside.judging.segmentations import Segmentations
 from bedside.portal.access.need import Place
@@ -175,8 +175,15 @@ def _where(
 
 
 def _aware(at: datetime | None) -> datetime | None:
-    """Return a time with its zone; one without is UTC."""
-    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at
+    """Return a time as UTC; one without a zone is.
+
+    Raises:
+        UsageError: There is no such time in UTC.
+    """
+    try:
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC) if at else None
+    except OverflowError as exc:
+        raise UsageError("a time is out of range") from exc
 
 
 def _zipped(place: Place, found: Sequence[Judgement]) -> Iterator[bytes]:
