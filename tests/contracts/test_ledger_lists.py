@@ -137,6 +137,7 @@ def test_entries_by_state_and_by_what_they_became(ledger: Ledger) -> None:  # no
         ledger.put_entry(entry)
     assert ledger.entries("ward", arrival_id=two) == [made[2], made[0]]
     assert ledger.entries("ward", arrival_id=two, limit=1) == [made[2]]
+    assert ledger.entries("ward", arrival_id=two, limit=1, offset=1) == [made[0]]
     assert ledger.entries("ward", states=frozenset({EntryState.REJECTED})) == [made[1]]
     assert ledger.entries("ward", arrival_id="%") == []
 

@@ -201,6 +201,20 @@ def test_what_could_not_be_used_says_why_and_its_name_to_readers_alone(
     assert "Doe" not in portal.asks(ENGINEER).get("/t/default/entries").text
 
 
+def test_what_could_not_be_used_goes_on_to_older_ones(portal: Site, ledger: Ledger, now: datetime) -> None:
+    for n in range(45):
+        entry = make_entry(f"input/{n}.zip", tenant="default", seen_at=now - timedelta(minutes=n))
+        ledger.put_entry(replace(entry, state=EntryState.REJECTED, reason=f"reason {n}."))
+    first = portal.client.get("/t/default/entries?state=rejected").text
+    assert "reason 39." in first and "reason 40." not in first and "Newest" not in first
+    (more,) = re.findall(r'rel="next" href="([^"]+)"', first)
+    second = portal.client.get(more.replace("&amp;", "&")).text
+    assert "reason 39." not in second and all(f"reason {n}." in second for n in range(40, 45))
+    assert 'rel="next"' not in second and "state=rejected" in more
+    api = portal.client.get("/api/v1/tenants/default/entries", params={"offset": 44}).json()
+    assert [entry["reason"] for entry in api] == ["reason 44."]
+
+
 @pytest.mark.parametrize(
     ("language", "none", "missing"),
     [("en", "no DICOM images", "A slice is missing"), ("es", "imágenes DICOM", "Falta un corte")],

@@ -103,6 +103,7 @@ class Following(Protocol):
         states: frozenset[EntryState] = frozenset(),
         arrival_id: str = "",
         limit: int = 100,
+        offset: int = 0,
     ) -> Sequence[Entry]:
         """Return drop-box entries, newest first; all, or those that became part of one arrival."""
         ...

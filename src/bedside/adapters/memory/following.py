@@ -48,6 +48,7 @@ class MemoryFollowing(MemoryTenants):
         states: frozenset[EntryState] = frozenset(),
         arrival_id: str = "",
         limit: int = 100,
+        offset: int = 0,
     ) -> Sequence[Entry]:
         """Return drop-box entries, newest first; all, or those that became part of one arrival."""
         with self._lock:
@@ -58,7 +59,7 @@ class MemoryFollowing(MemoryTenants):
                 and (not states or entry.state in states)
                 and (not arrival_id or arrival_id in entry.arrivals)
             ]
-        return newest_first(owned, lambda entry: entry.seen_at)[:limit]
+        return newest_first(owned, lambda entry: entry.seen_at)[offset : offset + limit]
 
     def jobs(
         self, tenant: str, where: JobFilter, *, limit: int = 100, offset: int = 0, after: str = ""

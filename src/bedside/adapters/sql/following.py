@@ -89,6 +89,7 @@ class Lists:
         states: frozenset[EntryState] = frozenset(),
         arrival_id: str = "",
         limit: int = 100,
+        offset: int = 0,
     ) -> Sequence[Entry]:
         """Return drop-box entries, newest first; all, or those that became part of one arrival."""
         table = _ENTRIES
@@ -97,6 +98,7 @@ class Lists:
             .where(table.c.tenant == tenant)
             .order_by(table.c.seen_at.desc(), table.c.seq.desc())
             .limit(limit)
+            .offset(offset)
         )
         if states:
             query = query.where(table.c.state.in_(sorted(state.value for state in states)))

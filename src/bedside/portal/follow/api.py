@@ -31,6 +31,7 @@ Follower = Annotated[Place, Depends(within(Right.READ, Right.OPERATE))]
 Actor = Annotated[Place, Depends(within(Right.OPERATE, Right.SEND))]
 Operator = Annotated[Place, Depends(within(Right.OPERATE))]
 Limit = Annotated[int, Query(ge=1, le=200)]
+Offset = Annotated[int, Query(ge=0, le=10_000_000)]
 
 
 class Search(BaseModel):
@@ -89,10 +90,12 @@ def decisions(place: Follower, arrival_id: str) -> list[DecisionShape]:
 
 
 @router.get("/entries")
-def entries(place: Follower, state: EntryState | None = None, limit: Limit = 40) -> list[EntryShape]:
+def entries(
+    place: Follower, state: EntryState | None = None, limit: Limit = 40, offset: Offset = 0
+) -> list[EntryShape]:
     """List what came into the drop-box, newest first, and why something could not be used."""
     states = frozenset({state} if state else ())
-    found = place.here.deployment.ledger.entries(place.tenant, states=states, limit=limit)
+    found = place.here.deployment.ledger.entries(place.tenant, states=states, limit=limit, offset=offset)
     return [entry_shape(entry) for entry in found]
 
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends, Form, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -91,13 +91,20 @@ def prioritise(
 
 
 @router.get("/entries")
-def entries(request: Request, place: Follower, state: str = "") -> Response:
+def entries(
+    request: Request,
+    place: Follower,
+    state: str = "",
+    offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+) -> Response:
     """List what came into the drop-box, and why something could not be used."""
     wanted = frozenset({EntryState.REJECTED}) if state == EntryState.REJECTED else frozenset()
-    found = place.here.deployment.ledger.entries(place.tenant, states=wanted, limit=100)
+    ledger = place.here.deployment.ledger
+    found = ledger.entries(place.tenant, states=wanted, limit=PAGE + 1, offset=offset)
+    more, found = offset + PAGE if len(found) > PAGE else 0, found[:PAGE]
     names = {entry.id: _name(entry.key) for entry in found} if reads(place) else {}
     shown = [entry_shape(entry) for entry in found]
-    return _page(request, place, "entries", entries=shown, names=names, state=state)
+    return _page(request, place, "entries", entries=shown, names=names, state=state, offset=offset, more=more)
 
 
 def _studies(request: Request, place: Place, desk: Desk, asked: Asked, *, is_searched: bool) -> Response:
