@@ -2,9 +2,12 @@
 
 import io
 import logging
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pyotp
 import pytest
@@ -23,6 +26,7 @@ from bedside.portal.people.own import make_token
 from bedside.portal.shell.bodies import MOST_BYTES, STREAMED
 from bedside.portal.shell.errors import without_words
 from portal_accounts import PASSWORD, Clinic, clinic, post
+from portal_serving import serving
 from portal_site import CLINICIAN, SETTINGS, Site
 
 
@@ -169,3 +173,30 @@ def test_the_ends_of_time_and_of_boundaries_are_refused(portal: Site) -> None:
             assert portal.client.get(f"{base}/{address}?{moment}").status_code == 400, (moment, address)
     kind = {"Content-Type": f'multipart/related; type="application/dicom"; boundary={"x" * 300}'}
     assert portal.client.post("/dicomweb/default/studies", content=b"--x", headers=kind).status_code == 400
+
+
+def test_nobody_learns_by_the_time_of_the_next_answer_whether_a_mail_was_sent(ward: Clinic) -> None:
+    ward.account("ana", post("clinician", "default"))
+    sent = threading.Event()
+
+    class Slow:
+        def send(self, _mail: object) -> None:
+            time.sleep(1.5)
+            sent.set()
+
+    ward.deployment.__dict__["mailer"] = Slow()
+    with (
+        serving(ward.app) as address,
+        socket.create_connection(("127.0.0.1", urlsplit(address).port)) as line,
+    ):
+        body = "email=ana%40ward.example"
+        line.sendall(
+            f"POST /recover HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n{body}GET /health HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        )
+        line.settimeout(5)
+        answered = b""
+        while piece := line.recv(65536):
+            answered += piece
+        assert not sent.is_set() and answered.count(b"HTTP/1.1 200") == 1
+        assert sent.wait(5), "it is sent nevertheless"

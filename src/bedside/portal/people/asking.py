@@ -6,7 +6,7 @@ from fastapi import APIRouter, BackgroundTasks, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bedside.domain.account import AccountState, email_of
+from bedside.domain.account import Account, AccountState, email_of
 from bedside.domain.tenant import holds, name_of
 from bedside.errors import NotFound, UsageError
 from bedside.people.administration import rules
@@ -18,7 +18,7 @@ from bedside.portal.here import Here, InHere
 from bedside.portal.people.filled import AboutYou, email_errors
 from bedside.portal.people.joining import form_page, new_password_errors
 from bedside.portal.people.letting import place_of
-from bedside.portal.people.mail import link_to, tell
+from bedside.portal.people.mail import UNTIMED, link_to, send, tell, written
 from bedside.portal.shell.words import Words, chosen
 from bedside.ports.accounts import AccountFilter
 
@@ -65,18 +65,20 @@ def asked(
         tell(background, here, email_of(email), words, "known", link=link_to(here, "/sign-in"))
     else:
         note(here, account.person, "account.asked", object=account.id, tenant=account.wish)
-        admins = people.accounts.find(AccountFilter(state=AccountState.ACTIVE), limit=1000)
-        for admin in [a for a in admins if rules(a.person, account)][:TOLD]:
-            theirs = Words(chosen(admin.profile.language, ""))
-            tell(
-                background,
-                here,
-                admin.email,
-                theirs,
-                "asked",
-                link=link_to(here, f"/admin/people/{account.id}"),
-            )
-    return RedirectResponse("/sign-in?done=asked", status_code=303)
+        background.add_task(_tell_administrators, here, account)
+    return RedirectResponse("/sign-in?done=asked", status_code=303, headers=UNTIMED)
+
+
+def _tell_administrators(here: Here, account: Account) -> None:
+    """Write to those who may let somebody in; after the answer, which must not take longer by it."""
+    mailer = here.deployment.mailer
+    if mailer is None:
+        return
+    link = link_to(here, f"/admin/people/{account.id}")
+    admins = here.deployment.people.accounts.find(AccountFilter(state=AccountState.ACTIVE), limit=1000)
+    for admin in [a for a in admins if rules(a.person, account)][:TOLD]:
+        words = Words(chosen(admin.profile.language, ""))
+        send(here, mailer, written(words, admin.email, "asked", link=link), "asked")
 
 
 def _must_be_open(here: Here) -> None:

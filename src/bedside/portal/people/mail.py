@@ -7,6 +7,10 @@ from bedside.portal.here import Here
 from bedside.portal.shell.words import Words
 from bedside.ports.mail import Mailer, PersonalMail
 
+#: Of an answer that must not say whether a mail is sent after it. On the same connection the next answer would
+#: come only when that is done, so there is none.
+UNTIMED = {"Connection": "close"}
+
 
 def tell(background: BackgroundTasks, here: Here, to: str, words: Words, what: str, **values: object) -> bool:
     """Write to somebody, soon.

@@ -15,7 +15,7 @@ from bedside.portal.here import Here, InHere
 from bedside.portal.people.filled import Errors, Marks, password_errors
 from bedside.portal.people.joining import dead_link
 from bedside.portal.people.letting import place_of
-from bedside.portal.people.mail import link_to, send, written
+from bedside.portal.people.mail import UNTIMED, link_to, send, written
 from bedside.portal.shell.words import Words, chosen
 
 router = APIRouter(include_in_schema=False)
@@ -46,7 +46,7 @@ def recovering(
     if here.deployment.mailer is not None:
         spoken = here.pages.words(request).language
         background.add_task(_send_link, here, email, spoken)
-    return _page(request, here, sent=True)
+    return _page(request, here, sent=True, headers=UNTIMED)
 
 
 @router.get("/recover/{token}")
