@@ -7,7 +7,7 @@ from bedside.portal.here import Here
 from bedside.portal.shell.words import Words
 from bedside.ports.mail import Mailer, PersonalMail
 
-#: Of an answer that must not say whether a mail is sent after it. On the same connection the next answer would
+#: Of an answer that must not say whether a mail is sent after it. On its connection the next answer would
 #: come only when that is done, so there is none.
 UNTIMED = {"Connection": "close"}
 
