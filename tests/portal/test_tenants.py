@@ -116,6 +116,9 @@ def test_what_a_department_has_is_counted(portal: Site) -> None:
     found = portal.client.get("/api/v1/admin/tenants/ward/inventory").json()
     assert found["areas"] == {"input": {"objects": 1, "bytes": 5}} and found["jobs"] == {"queued": 1}
     assert "objects in input" in portal.client.get("/admin/tenants/ward/inventory").text
+    portal.gate.language = "es"
+    page = portal.client.get("/admin/tenants/ward/inventory").text
+    assert "Trabajos: en espera" in page and page.count("<h1") == 1
 
 
 def test_a_department_is_archived_then_removed_its_name_typed_each_time(portal: Site, tmp_path: Path) -> None:
