@@ -128,3 +128,12 @@ def test_big_files_of_others_travel_packed_where_a_browser_takes_them(portal: Si
     assert packed.content == plain.content
     assert int(packed.headers["content-length"]) * 3 < int(plain.headers["content-length"])
     assert packed.headers["content-type"] == plain.headers["content-type"]
+
+
+def test_what_came_a_moment_ago_is_found_by_the_viewer(results: ResultSite, viewer: Path) -> None:
+    search = {"StudyInstanceUID": results.made.study_uid}
+    web = f"/dicomweb/{TENANT}/studies"
+    assert results.client.get(web, params=search).status_code == 204, "nobody has catalogued it yet"
+    assert results.client.get(f"{results.page}/images").status_code == 303
+    (found,) = results.client.get(web, params=search).json()
+    assert found["0020000D"]["Value"] == [results.made.study_uid]

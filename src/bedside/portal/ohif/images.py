@@ -73,6 +73,8 @@ def _segmentation(place: Place, prefix: str) -> str:
 
 
 def _open(request: Request, place: Place, study_uid: str, segmentation: str) -> Response:
+    # The viewer searches for it at once, and would find nothing of what came a moment ago.
+    place.here.deployment.cataloguer.bring(place.tenant, study_uid)
     asked = {
         "StudyInstanceUIDs": study_uid,
         "hangingProtocolId": "default",  # the one that opens what the address names
