@@ -114,7 +114,8 @@ def test_a_token_with_the_password_is_no_second_factor(ward: Clinic) -> None:
     now = ward.deployment.clock.now()
     assert seconds.confirm(account, pyotp.TOTP(factor.secret).at(now)) is not None
     _, secret = ward.people.tokens.make(account, Scope(name="all"))
-    form = {"current": PASSWORD, "password": "nine grey herons wading", "again": "nine grey herons wading"}
+    another = "nine grey herons wading"
+    form = {"current": PASSWORD, "password": another, "again": another}
     browser = ward.browser()
     answer = browser.post("/me/password", data=form, headers={"Authorization": f"Bearer {secret}"})
     assert answer.headers["location"].startswith("/sign-in/code") and "bedside-session" not in browser.cookies
