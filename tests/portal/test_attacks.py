@@ -152,6 +152,8 @@ def test_an_error_that_nobody_foresaw_is_logged_without_its_words(
     finally:
         server.removeFilter(without_words)
     assert answer.status_code == 500 and "JANE" not in answer.text
+    for name in ("Content-Security-Policy", "X-Content-Type-Options", "Cache-Control"):
+        assert answer.headers[name] == portal.client.get("/").headers[name]
     assert "ValueError" in caplog.text and "test_attacks.py:" in caplog.text and ":broken" in caplog.text
     assert "Exception in ASGI application (ValueError)" in caplog.text and "JANE" not in caplog.text
 

@@ -35,6 +35,7 @@ from bedside.errors import (
 )
 from bedside.portal.access.need import anybody
 from bedside.portal.here import here
+from bedside.portal.shell.headers import always
 
 #: The most special first.
 STATUS: tuple[tuple[type[BedsideError], HTTPStatus], ...] = (
@@ -105,9 +106,12 @@ async def _invalid(request: Request, error: Exception) -> Response:
 async def _unforeseen(request: Request, error: Exception) -> Response:
     number = uuid.uuid4().hex[:12]
     _log.error("action=portal.failed error=%s number=%s at=%s", type(error).__name__, number, came_by(error))
-    return await _answer(
+    answer = await _answer(
         request, HTTPStatus.INTERNAL_SERVER_ERROR, f"unexpected error, number {number}", "see the log"
     )
+    # It is made outside of all middleware, where nothing else puts them on.
+    answer.headers.update(always(here(request).deployment.settings.portal))
+    return answer
 
 
 def came_by(error: BaseException) -> str:

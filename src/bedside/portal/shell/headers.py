@@ -50,10 +50,13 @@ def policy(connect: str = "") -> str:
 
 def add(app: FastAPI, settings: PortalSettings) -> None:
     """Let every answer of an application carry them."""
-    always = dict(_ALWAYS)
-    if settings.is_secure:
-        always["Strict-Transport-Security"] = "max-age=31536000"
-    app.add_middleware(_Headers, always=always)
+    app.add_middleware(_Headers, always=always(settings))
+
+
+def always(settings: PortalSettings) -> dict[str, str]:
+    """Return what every answer carries that has not set it by itself."""
+    secure = {"Strict-Transport-Security": "max-age=31536000"} if settings.is_secure else {}
+    return {**_ALWAYS, **secure, "Content-Security-Policy": policy()}
 
 
 class _Headers:
@@ -61,7 +64,7 @@ class _Headers:
 
     def __init__(self, app: ASGIApp, always: dict[str, str]) -> None:
         self._app = app
-        self._always = {**always, "Content-Security-Policy": policy()}
+        self._always = always
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
