@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from bedside.portal.protocol import BoundedProtocol
+
 #: Of Debian's Chromium: without a screen or a GPU, and without a word to anybody else.
 FLAGS = (
     "--headless=new",
@@ -25,7 +27,13 @@ def serving(app: ASGIApp) -> Iterator[str]:
     """Answer for an application on a free port, in a thread; give its address."""
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        app,
+        http=BoundedProtocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

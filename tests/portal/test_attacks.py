@@ -1,5 +1,6 @@
 """What somebody would try who means harm: each of these once worked."""
 
+import contextlib
 import io
 import logging
 import socket
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pyotp
 import pytest
 from fastapi import FastAPI
@@ -203,3 +205,28 @@ def test_nobody_learns_by_the_time_of_the_next_answer_whether_a_mail_was_sent(wa
             answered += piece
         assert not sent.is_set() and answered.count(b"HTTP/1.1 200") == 1
         assert sent.wait(5), "it is sent nevertheless"
+
+
+def test_a_head_without_an_end_is_cut_off(ward: Clinic) -> None:
+    form = "Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n"
+    begun = ("GET /health HTTP/1.1\r\nHost: x\r\nX: ", f"POST /sign-in HTTP/1.1\r\nHost: x\r\n{form}0\r\nX: ")
+    with serving(ward.app) as address:
+        for head in begun:
+            sent = 0
+            with socket.create_connection(("127.0.0.1", urlsplit(address).port), timeout=5) as line:
+                line.sendall(head.encode())
+                with contextlib.suppress(OSError):
+                    while sent < 2**26:
+                        line.sendall(b"a" * 2**16)
+                        sent += 2**16
+            assert sent < 2**26, head
+        long = {"email": "ana@ward.example", "password": "x" * 1_000_000}
+        assert httpx.post(f"{address}/sign-in", data=long).status_code == 401
+        parts = (b"a" * 100_000 for _ in range(15))
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert httpx.post(f"{address}/sign-in", content=parts, headers=kind).status_code == 400
+
+
+def test_an_origin_that_is_no_address_is_another_site(ward: Clinic) -> None:
+    answer = ward.browser().post("/sign-in", data={"email": "x"}, headers={"Origin": "http://["})
+    assert answer.status_code == 403

@@ -15,6 +15,7 @@ from bedside.people.links import VALID
 from bedside.portal.access.accounts import AccountGate
 from bedside.portal.access.bearer import BearerGate
 from bedside.portal.app import create_app
+from bedside.portal.protocol import BoundedProtocol
 from bedside.portal.shell.errors import without_words
 from bedside.viewing.tidy import tidying
 from bedside.wiring import Deployment
@@ -39,6 +40,8 @@ def answer(deployment: Deployment) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(deployment, gate),
+            http=BoundedProtocol,
+            ws="none",
             log_config=None,
             access_log=False,  # addresses hold identifiers of studies; what matters is audited
             server_header=False,
