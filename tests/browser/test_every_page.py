@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -57,6 +58,17 @@ def look(opened: Open, browser: Browser, *, width: int, scheme: str, language: s
         if path not in public:
             found += at(page, address, language)
     found += [f"404: {problem}" for problem in at(page, "/nothing", language, status=404)]
+    page.goto("/operate/releases")  # what asks before it does, and what answers a form
+    page.locator("main details:has(form) > summary").first.click()
+    page.locator("main form button").first.click()
+    page.wait_for_selector("main .actions a")
+    found += seen(page, language)
+    page.goto("/admin/people/invite")
+    page.locator("#email").fill(f"{language}@ward.example")
+    page.locator("input[name=role]").first.check()
+    page.locator("main form button").last.click()
+    page.wait_for_selector("#link")
+    found += seen(page, language)
     context.close()
     return found
 
@@ -64,6 +76,12 @@ def look(opened: Open, browser: Browser, *, width: int, scheme: str, language: s
 def at(page: Page, address: str, language: str, *, status: int = 200) -> list[str]:
     answer = page.goto(address)
     assert answer is not None and answer.status == status, f"{address}: {answer and answer.status}"
+    return seen(page, language)
+
+
+def seen(page: Page, language: str) -> list[str]:
+    """Return what is wrong with the page that is open."""
+    address = urlsplit(page.url).path
     for closed in page.locator("details:not([open]) > summary").all():
         if closed.is_visible():
             closed.click()

@@ -52,6 +52,7 @@ def test_pages_speak_the_language_that_was_chosen(portal: Site) -> None:
 def test_a_wrong_address_is_a_page_for_people_and_a_problem_for_scripts(portal: Site) -> None:
     page = portal.client.get("/nothing")
     assert page.status_code == 404 and "There is nothing here" in page.text
+    assert "Aquí no hay nada" in portal.client.get("/nothing", headers={"Cookie": "language=es"}).text
     problem = portal.client.get("/api/v1/nothing")
     assert problem.status_code == 404
     assert problem.headers["content-type"] == "application/problem+json"
