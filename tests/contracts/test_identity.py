@@ -232,7 +232,12 @@ def test_an_issuer_that_is_silent_for_a_while_is_believed_by_its_old_keys(
     issuer.silent = True
     with pytest.raises(Unavailable, match="does not answer"):
         identity.verify(issuer.token())
+    asked = len(issuer.asked)
+    with pytest.raises(Unavailable, match="does not answer"):
+        identity.verify(issuer.token())
+    assert len(issuer.asked) == asked, "not everybody waits for an answer that does not come"
     issuer.silent = False
+    clock.sleep(6)
     token = issuer.token(exp=int(time.time()) + 10**6)
     assert identity.verify(token).subject
     issuer.silent = True

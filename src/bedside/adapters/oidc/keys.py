@@ -24,6 +24,8 @@ FRESH_S = 3600.0
 STALE_S = 24 * 3600.0
 #: Unknown keys make us ask at most this often.
 PAUSE_S = 60.0
+#: An issuer that does not answer is asked again after so long, whoever makes tokens up meanwhile.
+DOWN_S = 5.0
 
 Key = RSAKey | ECKey
 _KINDS: Mapping[str, Callable[[dict[str, Any]], Key]] = {"RSA": RSAKey.import_key, "EC": ECKey.import_key}
@@ -44,6 +46,7 @@ class IssuerKeys:
         self._keys: Mapping[str, Key] = {}
         self._fetched_at = float("-inf")
         self._tried_at = float("-inf")
+        self._down: tuple[float, Unavailable] | None = None
 
     def find(self, kid: str) -> Key:
         """Return a key by its id.
@@ -55,14 +58,18 @@ class IssuerKeys:
         with self._lock:
             now = self._clock.monotonic()
             age_s = now - self._fetched_at
+            if self._down is not None and now < self._down[0] and (kid not in self._keys or age_s > STALE_S):
+                raise Unavailable(self._down[1].message, hint=self._down[1].hint)
             if (age_s > FRESH_S or kid not in self._keys) and now - self._tried_at >= PAUSE_S:
                 self._tried_at = now
                 try:
                     self._keys, self._fetched_at = self._fetch(), now
-                except Unavailable:
+                except Unavailable as down:
                     if kid not in self._keys or age_s > STALE_S:
-                        # Nobody waits for a minute because one answer was lost.
+                        # Nobody waits for a minute because one answer was lost; and not everybody who asks
+                        # meanwhile waits for one that does not come, or all threads would.
                         self._tried_at = float("-inf")
+                        self._down = self._clock.monotonic() + DOWN_S, down
                         raise
             found = self._keys.get(kid)
         if found is None:
