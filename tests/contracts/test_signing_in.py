@@ -154,3 +154,17 @@ def test_signing_out_there_leads_back(issuer: LocalIssuer, clock: ManualClock) -
     assert away.startswith(f"{issuer.url}/logout?client_id={CLIENT_ID}&post_logout_redirect_uri=")
     cognito = provider(issuer, clock, farewell_url="https://x.example/logout?client_id=1")
     assert cognito.farewell(BACK) == "https://x.example/logout?client_id=1"
+
+
+def test_not_everybody_waits_for_a_provider_that_does_not_answer(
+    issuer: LocalIssuer, clock: ManualClock
+) -> None:
+    signing_in = provider(issuer, clock)
+    issuer.silent = True
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            signing_in.begin(BACK)
+    assert len(issuer.asked) == 1
+    issuer.silent = False
+    clock.sleep(6)
+    assert signing_in.begin(BACK).url

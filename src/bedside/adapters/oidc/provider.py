@@ -15,6 +15,8 @@ from bedside.errors import Unavailable
 from bedside.ports import Clock
 
 FRESH_S = 3600.0
+#: An issuer that does not answer is asked again after so long: not everybody who asks meanwhile waits for it.
+DOWN_S = 5.0
 
 
 def discover(client: httpx.Client, issuer: Issuer) -> dict[str, Any]:
@@ -45,6 +47,7 @@ class Provider:
         self._lock = threading.Lock()
         self._known: dict[str, Any] = {}
         self._asked_at = float("-inf")
+        self._down: tuple[float, Unavailable] | None = None
 
     def address(self, name: str) -> str:
         """Return one of its addresses, e.g. ``token_endpoint``, or empty where it has none.
@@ -68,7 +71,13 @@ class Provider:
         with self._lock:
             now = self._clock.monotonic()
             if now - self._asked_at >= FRESH_S:
-                with httpx.Client(timeout=TIMEOUT_S) as client:
-                    self._known = discover(client, self._issuer)
+                if self._down is not None and now < self._down[0]:
+                    raise Unavailable(self._down[1].message, hint=self._down[1].hint)
+                try:
+                    with httpx.Client(timeout=TIMEOUT_S) as client:
+                        self._known = discover(client, self._issuer)
+                except Unavailable as down:
+                    self._down = self._clock.monotonic() + DOWN_S, down
+                    raise
                 self._asked_at = now
             return self._known
