@@ -50,7 +50,7 @@ class Recovery:
         return account
 
     def choose(self, secret: str, password: str) -> Account:
-        """Give an account a new password; all its sessions end.
+        """Give an account a new password; all its sessions end, and all tokens: they may be somebody else's.
 
         Raises:
             NotFound: The link does not work.
@@ -59,4 +59,6 @@ class Recovery:
         account = self.look(secret)
         self._entering.check(password, account.email, account.profile.name)
         self._links.use(self._links.look(LinkKind.RECOVERY, secret))
-        return self._entering.change_password(account, password)
+        changed = self._entering.change_password(account, password)
+        self._accounts.end_tokens(account.id)
+        return changed

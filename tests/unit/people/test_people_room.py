@@ -96,6 +96,16 @@ def test_a_disabled_account_is_out_at_once(room: Room) -> None:
     assert room.people.sessions.known(secret) is None, "what ended stays ended"
 
 
+def test_whoever_takes_an_account_back_ends_what_others_may_have_made(room: Room) -> None:
+    ana = room.account("ana", CT)
+    secret = room.people.sessions.begin(ana)
+    _, token = room.people.tokens.make(ana, Scope(name="t"))
+    room.people.recovery.choose(room.people.recovery.make(ana), "nine slow herons wading")
+    assert room.people.sessions.known(secret) is None
+    with pytest.raises(NotSignedIn):
+        room.people.tokens.known(token)
+
+
 def test_a_password_of_old_costs_is_hashed_anew_when_it_is_used(room: Room) -> None:
     old = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(PASSWORD)
     room.people.accounts.save(replace(room.account("ana"), password=old))
