@@ -90,9 +90,7 @@ def finish(ledger: Ledger, *, now: datetime = T0) -> Job:
 
 @pytest.mark.parametrize("adapter", [MemoryLedger, SqlLedger])
 def test_signatures_are_the_ports(adapter: type) -> None:
-    port = {
-        name: value for name, value in inspect.getmembers(Ledger, inspect.isfunction) if name[0] != "_"
-    }
+    port = {name: value for name, value in inspect.getmembers(Ledger, inspect.isfunction) if name[0] != "_"}
     assert port
     for name, promised in port.items():
         assert inspect.signature(getattr(adapter, name)) == inspect.signature(promised), name
