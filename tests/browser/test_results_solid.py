@@ -13,6 +13,9 @@ from portal_results import ResultSite
 from portal_site import Site
 from results_pixels import open_page
 
+#: A volume is drawn without a GPU here, on cores that do other things too.
+PATIENCE_MS = 90_000
+
 pytestmark = pytest.mark.needs("chromium")
 
 
@@ -24,7 +27,7 @@ def niivue(repository: Path) -> None:
 
 
 def solid(page: Page, mode: str) -> dict[str, float]:
-    page.wait_for_selector(f'#solid[data-ready="{mode}"]')
+    page.wait_for_selector(f'#solid[data-ready="{mode}"]', timeout=PATIENCE_MS)
     page.wait_for_timeout(400)
     shot = page.locator("#solid canvas").screenshot()
     pixels = np.asarray(Image.open(BytesIO(shot)).convert("RGB")).astype(int)
