@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bedside.portal.shell import statics
 from bedside.portal.shell.words import LANGUAGES, catalogue, chosen
 from portal_site import ADMIN, CLINICIAN, Site, person
 
@@ -78,3 +79,12 @@ def test_every_text_that_a_page_names_is_in_the_catalogue() -> None:
 )
 def test_the_language_is_the_first_that_there_is(wish: str, accepted: str, spoken: str) -> None:
     assert chosen(wish, accepted) == spoken
+
+
+def test_code_that_is_brought_while_the_portal_answers_is_found(
+    portal: Site, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(statics.FOLDERS, "vendor", tmp_path)
+    assert "htmx" not in portal.client.get("/").text.replace("htmx-config", "")
+    (tmp_path / "htmx.min.js").write_text("1")
+    assert "/vendor/htmx.min.js?v=" in portal.client.get("/").text

@@ -20,14 +20,19 @@ FOLDERS = {"static": PORTAL / "static", "vendor": PORTAL / "vendor"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
-@cache
 def address_of(name: str) -> str:
-    """Return the address of a file, e.g. of ``static/portal.css``, or empty where it is not there."""
+    """Return the address of a file, e.g. of ``static/portal.css``, or empty where it is not there.
+
+    That it is not there is looked at each time: browser code may be brought while a portal answers.
+    """
     folder, _, rest = name.partition("/")
     path = FOLDERS[folder] / rest
-    if not path.is_file():
-        return ""
-    return f"/{name}?v={hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+    return f"/{name}?v={_mark(path)}" if path.is_file() else ""
+
+
+@cache
+def _mark(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def mount(app: FastAPI) -> None:
