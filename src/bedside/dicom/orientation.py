@@ -51,6 +51,19 @@ class Axes:
                 turned[:3, 3] += affine[:3, axis] * (shape[axis] - 1)
         return turned
 
+    def before(
+        self, affine: NDArray[np.float64], shape: tuple[int, ...]
+    ) -> tuple[NDArray[np.float64], tuple[int, ...]]:
+        """Return affine and shape of the array whose view `turn` gave, from those of the view."""
+        first, sizes = np.eye(4), [0, 0, 0]
+        first[:3, 3] = affine[:3, 3]
+        for place, (axis, falls) in enumerate(zip(self.order, self.reverse, strict=True)):
+            sizes[axis] = shape[place]
+            first[:3, axis] = -affine[:3, place] if falls else affine[:3, place]
+            if falls:
+                first[:3, 3] += affine[:3, place] * (shape[place] - 1)
+        return first, tuple(sizes)
+
 
 def anatomical(affine: NDArray[np.float64]) -> Axes:
     """Return the axes of an array by its affine (4×4, to LPS millimetres)."""

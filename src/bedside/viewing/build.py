@@ -1,18 +1,22 @@
 """From a series and its segmentations to files that a browser's questions are answered from.
 
 Owns the files' layout: ``images.raw`` (int16) and ``labels-N.raw`` (uint8), axes (z, y, x), and
-``grid.json``. Memory is the volume and its maps, once; what is written is written slab by slab.
+``grid.json``. Memory is the volume and its maps, once; what is written is written slab by slab. Other masks
+of the same series share its images: they are linked, and the series is not read again.
 """
 
 import json
+import os
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bedside.dicom.orientation import anatomical, ends
+from bedside.dicom.orientation import Axes, anatomical, ends
 from bedside.dicom.overlay import MOST_MAPS, Overlay, paint
 from bedside.dicom.scan import Series
 from bedside.dicom.volume import read_volume
@@ -53,9 +57,7 @@ def build(series: Series, segs: Sequence[Path], folder: Path) -> Grid:
     least, most = _ends(volume.array)
     _write(folder / IMAGES, axes.turn(stored))
     del stored
-    overlay = paint(segs, shape=shape, affine=volume.affine, most_maps=_most_maps(shape))
-    for number, one in enumerate(overlay.maps):
-        _write(folder / labels_file(number), axes.turn(one))
+    labels, maps = _draw(segs, folder, axes, shape, volume.affine)
     affine = axes.turned_affine(volume.affine, shape)
     z, y, x = (shape[axis] for axis in axes.order)
     grid = Grid(
@@ -63,15 +65,44 @@ def build(series: Series, segs: Sequence[Path], folder: Path) -> Grid:
         spacing_mm=(axes.step_mm[0], axes.step_mm[1], axes.step_mm[2]),
         affine=tuple(tuple(float(v) for v in row) for row in affine),
         letters=tuple(ends(affine[:3, axis]) for axis in range(3)),
+        order=axes.order,
+        reverse=axes.reverse,
         modality=volume.modality,
         unit=_unit(volume),
         slope=slope,
         intercept=intercept,
         least=least,
         most=most,
-        maps=len(overlay.maps),
-        labels=_labels(overlay, axes.order, axes.reverse, shape),
+        maps=maps,
+        labels=labels,
     )
+    (folder / GRID).write_text(json.dumps(grid.to_json()), encoding="utf-8")
+    return grid
+
+
+def repaint(built: Path, like: Grid, segs: Sequence[Path], folder: Path) -> Grid:
+    """Write other masks over images that were built before.
+
+    Args:
+        built: The folder of those images.
+        like: What they are.
+        segs: Other segmentations of the same series.
+        folder: Exists and is empty.
+
+    Raises:
+        InputRejected: One cannot be read.
+        FileNotFoundError: The images were put away meanwhile.
+    """
+    try:
+        os.link(built / IMAGES, folder / IMAGES)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without links
+        shutil.copyfile(built / IMAGES, folder / IMAGES)
+    axes = Axes(order=like.order, reverse=like.reverse, step_mm=like.spacing_mm)
+    affine, (slices, rows, columns) = axes.before(np.array(like.affine), like.shape)
+    labels, maps = _draw(segs, folder, axes, (slices, rows, columns), affine)
+    grid = replace(like, maps=maps, labels=labels)
     (folder / GRID).write_text(json.dumps(grid.to_json()), encoding="utf-8")
     return grid
 
@@ -79,6 +110,20 @@ def build(series: Series, segs: Sequence[Path], folder: Path) -> Grid:
 def labels_file(number: int) -> str:
     """Return the name of a map's file."""
     return f"labels-{number}.raw"
+
+
+def _draw(
+    segs: Sequence[Path],
+    folder: Path,
+    axes: Axes,
+    shape: tuple[int, int, int],
+    affine: NDArray[np.float64],
+) -> tuple[tuple[DrawnLabel, ...], int]:
+    """Write the label maps of segmentations, and return their labels and how many maps there are."""
+    overlay = paint(segs, shape=shape, affine=affine, most_maps=_most_maps(shape))
+    for number, one in enumerate(overlay.maps):
+        _write(folder / labels_file(number), axes.turn(one))
+    return _labels(overlay, axes.order, axes.reverse, shape), len(overlay.maps)
 
 
 def _most_maps(shape: tuple[int, int, int]) -> int:

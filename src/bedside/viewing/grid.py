@@ -67,6 +67,8 @@ class Grid:
         spacing_mm: (z, y, x).
         affine: 4×4, rows; maps (z, y, x, 1) to LPS millimetres.
         letters: At the low and high end of z, y and x, e.g. ``(("F", "H"), ("A", "P"), ("R", "L"))``.
+        order: Axis of the series that z, y and x are; see `bedside.dicom.orientation.Axes`.
+        reverse: Whether each runs against it.
         modality: Modality (0008,0060).
         unit: Of values, e.g. ``"HU"``; empty where there is none.
         slope: A value is ``stored × slope + intercept``.
@@ -81,6 +83,8 @@ class Grid:
     spacing_mm: tuple[float, float, float]
     affine: tuple[tuple[float, ...], ...]
     letters: tuple[tuple[str, str], ...]
+    order: tuple[int, ...]
+    reverse: tuple[bool, ...]
     modality: str
     unit: str
     slope: float
@@ -124,6 +128,8 @@ class Grid:
                 "spacing_mm": tuple(value["spacing_mm"]),
                 "affine": tuple(tuple(row) for row in value["affine"]),
                 "letters": tuple(tuple(pair) for pair in value["letters"]),
+                "order": tuple(value["order"]),
+                "reverse": tuple(value["reverse"]),
                 "labels": labels,
             }
         )

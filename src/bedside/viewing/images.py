@@ -2,28 +2,28 @@
 
 Owns how much of it happens at once: one study is read at a time whoever asks, since its volume is in memory
 meanwhile; the others wait their turn, and who asks is told how far it is. What cannot be shown is said
-again without trying again for a while.
+again without trying again for a while. Another version of the masks takes the images that are there already.
 """
 
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from bedside.dicom.compare import is_seg
-from bedside.dicom.scan import Series, scan
-from bedside.domain.arrival import Arrival, ArrivalKind
+from bedside.domain.arrival import ArrivalKind
 from bedside.domain.identity import short_id
+from bedside.domain.judgement import Correction
 from bedside.domain.result import Result
 from bedside.errors import BedsideError, InputRejected, NotFound, Unavailable
 from bedside.log import Log, silent
 from bedside.ports import BlobStore, Ledger
-from bedside.viewing.build import IMAGES, build, labels_file
+from bedside.viewing.bring import bring_masks, bring_series
+from bedside.viewing.build import IMAGES, build, labels_file, repaint
 from bedside.viewing.document import ResultDocument
 from bedside.viewing.grid import Grid
 from bedside.viewing.shelf import Shelf
@@ -33,7 +33,6 @@ MOST_WAITING = 16
 #: A refusal is repeated for so long before it is tried again.
 REFUSED_S = 60.0
 _FETCHED_UNTIL = 0.5  # of the whole; reading and placing the masks take about as long
-_ABREAST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,26 @@ class _Task:
     future: "Future[None]" = field(default_factory=Future)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wanted:
+    """Images of a result under one version of its masks."""
+
+    result: Result
+    document: ResultDocument
+    correction: Correction | None
+
+    @property
+    def of_result(self) -> str:
+        """What the keys of all versions begin with."""
+        return short_id([self.result.job_id, self.result.created_at.isoformat()])
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Tenant and name on the shelf."""
+        drawn = f"-{short_id(self.correction.sop_instance_uid)}" if self.correction else ""
+        return self.result.tenant, self.of_result + drawn
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A volume on the disk.
@@ -62,8 +81,13 @@ class Prepared:
     folder: Path
     grid: Grid
 
-    def slab(self, level: int, number: int) -> bytes:
+    def slab(self, level: int, number: int, *, bare: bool = False) -> bytes:
         """Return a slab: int16 values, then each label map, little endian, axes (z, y, x).
+
+        Args:
+            level: From coarse to full.
+            number: Of the slab.
+            bare: The label maps alone.
 
         Raises:
             NotFound: There is no such level or slab, or it was just removed.
@@ -77,9 +101,9 @@ class Prepared:
         z = slice(
             number * chosen.slab * along, min((number + 1) * chosen.slab * along, self.grid.shape[0]), along
         )
-        return self._cut((z, slice(None, None, down), slice(None, None, across)))
+        return self._cut((z, slice(None, None, down), slice(None, None, across)), bare)
 
-    def plane(self, axis: int, index: int) -> bytes:
+    def plane(self, axis: int, index: int, *, bare: bool = False) -> bytes:
         """Return one plane of all voxels, across an axis (0 z, 1 y, 2 x), as `slab` does.
 
         Raises:
@@ -88,10 +112,11 @@ class Prepared:
         if not 0 <= axis < 3 or not 0 <= index < self.grid.shape[axis]:
             raise NotFound(f"images: plane {index} of axis {axis}, the shape is {self.grid.shape}")
         at = tuple(slice(index, index + 1) if number == axis else slice(None) for number in range(3))
-        return self._cut((at[0], at[1], at[2]))
+        return self._cut((at[0], at[1], at[2]), bare)
 
-    def _cut(self, at: tuple[slice, slice, slice]) -> bytes:
-        files = [(IMAGES, "<i2"), *((labels_file(n), "u1") for n in range(self.grid.maps))]
+    def _cut(self, at: tuple[slice, slice, slice], bare: bool) -> bytes:
+        maps = [(labels_file(number), "u1") for number in range(self.grid.maps)]
+        files = maps if bare else [(IMAGES, "<i2"), *maps]
         parts = []
         for name, dtype in files:
             try:
@@ -138,24 +163,33 @@ class Images:
         """Put away what nobody looks at any more; return how many volumes."""
         return self._shelf.tidy()
 
-    def look(self, result: Result, document: ResultDocument, *, wait_s: float = 0.0) -> Prepared | Preparing:
+    def look(
+        self,
+        result: Result,
+        document: ResultDocument,
+        *,
+        correction: Correction | None = None,
+        wait_s: float = 0.0,
+    ) -> Prepared | Preparing:
         """Return a result's images, or how far they are.
 
         Args:
             result: Of the ledger.
             document: What it says of itself.
+            correction: A reviewer's masks, to be shown instead of the model's.
             wait_s: Wait so long for them.
 
         Raises:
             InputRejected: There is nothing to show, or it cannot be read.
             Unavailable: Too many wait already, or store or disk fail.
-            NotFound: The study is not in the store any more.
+            NotFound: The study or the correction is not in the store any more.
         """
-        key = (result.tenant, short_id([result.job_id, result.created_at.isoformat()]))
+        wanted = _Wanted(result=result, document=document, correction=correction)
+        key = wanted.key
         found = self._shelf.find(*key)
         if found is not None:
             return Prepared(*found)
-        task = self._task(key, result, document)
+        task = self._task(key, wanted)
         wait([task.future], timeout=wait_s)
         if not task.future.done():
             return Preparing(round(task.progress, 2))
@@ -170,7 +204,7 @@ class Images:
             raise Unavailable("images: they were put away at once; ask again")
         return Prepared(*found)
 
-    def _task(self, key: tuple[str, str], result: Result, document: ResultDocument) -> _Task:
+    def _task(self, key: tuple[str, str], wanted: _Wanted) -> _Task:
         with self._lock:
             now = time.monotonic()
             for old, task in list(self._tasks.items()):
@@ -183,76 +217,49 @@ class Images:
             if waiting >= MOST_WAITING:
                 raise Unavailable(f"images: {waiting} studies wait to be read, ask again in a minute")
             task = _Task()
-            task.future = self._pool.submit(self._prepare, key, task, result, document)
+            task.future = self._pool.submit(self._prepare, key, task, wanted)
             self._tasks[key] = task
             return task
 
-    def _prepare(self, key: tuple[str, str], task: _Task, result: Result, document: ResultDocument) -> None:
+    def _prepare(self, key: tuple[str, str], task: _Task, wanted: _Wanted) -> None:
         begun = time.perf_counter()
         try:
             with (
                 self._shelf.put(*key) as folder,
                 tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as work,
             ):
-                series, segs = self._bring(task, result, document, Path(work))
-                task.progress = _FETCHED_UNTIL
-                grid = build(series, segs, folder)
+                grid = self._build(task, wanted, Path(work), folder)
         except BedsideError as refused:
-            self.log("images.refused", tenant=key[0], job=result.job_id, reason=refused.message)
+            self.log("images.refused", tenant=key[0], job=wanted.result.job_id, reason=refused.message)
             raise
         finally:
             task.ended_at = time.monotonic()
         seconds = round(time.perf_counter() - begun, 3)
-        self.log("images.prepared", tenant=key[0], job=result.job_id, seconds=seconds, voxels=grid.voxels)
+        self.log(
+            "images.prepared",
+            tenant=key[0],
+            job=wanted.result.job_id,
+            seconds=seconds,
+            voxels=grid.voxels,
+        )
 
-    def _bring(
-        self, task: _Task, result: Result, document: ResultDocument, work: Path
-    ) -> tuple[Series, Sequence[Path]]:
-        """Bring the series that was read and the segmentations into a folder."""
+    def _build(self, task: _Task, wanted: _Wanted, work: Path, folder: Path) -> Grid:
+        """Draw what is wanted: over images of the same result where there are any, else from the study."""
+        result = wanted.result
         arrival = self.ledger.arrival(result.tenant, result.arrival_id)
         if arrival.kind is not ArrivalKind.DICOM:
             raise InputRejected("images: this result was not read from a study of images")
         store = self.blobs.tenant(result.tenant)
-        segs = _segs(store, result, document, work)
-        (work / "study").mkdir()
-        keys = _instances(arrival, document)
-        done = 0
+        segs = bring_masks(store, result, wanted.document, wanted.correction, work)
+        if (kin := self._shelf.kin(result.tenant, wanted.of_result)) is not None:
+            task.progress = _FETCHED_UNTIL
+            try:
+                return repaint(*kin, segs, folder)
+            except FileNotFoundError:
+                pass  # put away meanwhile, so the study is read again
 
-        def bring(numbered: tuple[int, str]) -> None:
-            nonlocal done
-            store.fetch(numbered[1], work / "study" / f"{numbered[0]:06d}.dcm")
-            done += 1
-            task.progress = done / len(keys) * _FETCHED_UNTIL
+        def tell(progress: float) -> None:
+            task.progress = progress * _FETCHED_UNTIL
 
-        try:
-            with ThreadPoolExecutor(_ABREAST) as pool:
-                list(pool.map(bring, enumerate(keys)))
-        except NotFound as missing:
-            raise NotFound("images: the study is not in the store any more") from missing
-        return _chosen(scan([work / "study"]).series, document), segs
-
-
-def _instances(arrival: Arrival, document: ResultDocument) -> Sequence[str]:
-    """Return the keys of the instances that were read, of all where the result does not say."""
-    wanted = set(document.sop_instance_uids)
-    keys = [file.key for file in arrival.files if file.sop_instance_uid in wanted]
-    return keys or [file.key for file in arrival.files]
-
-
-def _segs(store: BlobStore, result: Result, document: ResultDocument, work: Path) -> Sequence[Path]:
-    (work / "segs").mkdir()
-    found = []
-    for number, file in enumerate(f for f in document.files if f.path.endswith(".dcm")):
-        path = work / "segs" / f"{number:03d}.dcm"
-        store.fetch(f"{result.prefix}/{file.path}", path)
-        if is_seg(path):
-            found.append(path)
-    return found
-
-
-def _chosen(series: Sequence[Series], document: ResultDocument) -> Series:
-    """Return the series that was read; the largest where the result does not say which."""
-    if not series:
-        raise InputRejected("images: the study holds no series of CT, MR or PET images")
-    named = [one for one in series if one.uid == document.series_uid]
-    return named[0] if named else max(series, key=lambda one: len(one.instances))
+        series = bring_series(store, arrival, wanted.document, work, tell)
+        return build(series, segs, folder)

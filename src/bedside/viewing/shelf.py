@@ -52,6 +52,13 @@ class Shelf:
             return None
         return place, grid
 
+    def kin(self, tenant: str, begins: str) -> tuple[Path, Grid] | None:
+        """Return anything that was prepared under a key that begins so: the same images under any masks."""
+        for place in sorted((self.folder / tenant).glob(f"{begins}*")):
+            if (found := self.find(tenant, place.name)) is not None:
+                return found
+        return None
+
     @contextmanager
     def put(self, tenant: str, key: str) -> Iterator[Path]:
         """Give an empty folder to prepare something in; it is found under the key once it is left whole.
@@ -117,5 +124,6 @@ def _measured(place: Path) -> tuple[float, int]:
         except FileNotFoundError:
             continue
         used = max(used, stat.st_mtime)
-        size_bytes += stat.st_size if path != place else 0
+        # Images that several versions of masks share are there once.
+        size_bytes += stat.st_size // stat.st_nlink if path != place else 0
     return used, size_bytes

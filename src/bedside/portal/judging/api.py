@@ -23,12 +23,18 @@ from bedside.portal.judging.shapes import (
     figure_of,
     item_of,
 )
+from bedside.portal.results import files
+from bedside.portal.results.found import JobId, find
+from bedside.portal.results.versions import versions_of
 from bedside.ports.judgements import JudgementFilter
 from bedside.viewing.zipped import Packed, zip_of
 
 router = APIRouter(prefix="/api/v1/tenants/{tenant}", tags=["judgements"])
 
-_DICOM: dict[int | str, dict[str, Any]] = {200: {"content": {"application/dicom": {}}}}
+_DICOM: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/dicom": {}}},
+    206: {"description": "The range that was asked for."},
+}
 _EXPORTS: dict[int | str, dict[str, Any]] = {
     200: {"content": {kind: {} for kind in ("application/x-ndjson", "text/csv", "application/zip")}}
 }
@@ -74,26 +80,24 @@ async def send_correction(request: Request, place: Judging, job_id: str) -> Judg
 
 
 @router.get("/results/{job_id}/corrections/{correction}", response_class=Response, responses=_DICOM)
-def corrected_file(place: Reading, job_id: str, correction: str) -> Response:
-    """Return a corrected segmentation."""
-    where = JudgementFilter(job_id=job_id, verdicts=frozenset({Verdict.CORRECTED}))
-    found = place.here.deployment.records.judgements.find(place.tenant, where, limit=1000)
-    kept = next((j.correction for j in found if j.id == correction), None)
-    if kept is None:
+def corrected_file(request: Request, place: Reading, job_id: JobId, correction: str) -> Response:
+    """Return a corrected segmentation; ranges and conditional requests are answered."""
+    found = find(place, job_id)
+    version = versions_of(place, found).find(correction)
+    kept = files.corrected(place.store, found, version) if version and not version.is_model else None
+    if version is None or kept is None:
         raise NotFound("no such correction of this result")
-    note(
-        place.here,
-        place.caller,
-        "result.downloaded",
-        tenant=place.tenant,
-        object=job_id,
-        detail={"correction": correction},
-    )
-    return Response(
-        place.store.get(kept.key),
-        media_type="application/dicom",
-        headers={"Content-Disposition": f'attachment; filename="{job_id[:12]}-corrected.dcm"'},
-    )
+    given = files.answer(request, place.store, found, kept, name=files.corrected_name(version))
+    if given.status_code in {200, 206}:
+        note(
+            place.here,
+            place.caller,
+            "result.downloaded",
+            tenant=place.tenant,
+            object=job_id,
+            detail={"correction": correction},
+        )
+    return given
 
 
 @router.get("/judgements")

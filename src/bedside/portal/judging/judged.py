@@ -84,9 +84,14 @@ async def received(stream: AsyncIterator[bytes], path: Path) -> None:
 
 def names(here: Here, judgements: Iterable[Judgement]) -> Mapping[str, str]:
     """Return how reviewers are called, by their number; one without an account here is its number."""
+    return names_of(here, (judgement.reviewer for judgement in judgements))
+
+
+def names_of(here: Here, subjects: Iterable[str]) -> Mapping[str, str]:
+    """Return how people are called, by their number; one without an account here is its number."""
     accounts = here.deployment.records.accounts
     found = {}
-    for subject in {judgement.reviewer for judgement in judgements}:
+    for subject in set(subjects):
         account = accounts.account(subject)
         found[subject] = account.profile.name if account else subject
     return found

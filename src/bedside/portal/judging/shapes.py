@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from bedside.domain.judgement import LONGEST_COMMENT, Judgement, Quality, RejectionReason, Verdict
+from bedside.domain.judgement import LONGEST_COMMENT, Correction, Judgement, Quality, RejectionReason, Verdict
 from bedside.judging.judge import Said
 
 
@@ -108,19 +108,24 @@ def item_of(judgement: Judgement) -> JudgementItem:
             sop_instance_uid=correction.sop_instance_uid,
             series_uid=correction.series_uid,
             predecessor_uid=correction.predecessor_uid,
-            labels=[
-                CorrectedLabel(
-                    label=label.label,
-                    dice=label.dice,
-                    reviewer_ml=label.volume_ml,
-                    model_ml=label.against_volume_ml,
-                )
-                for label in correction.labels
-            ],
+            labels=corrected_labels(correction),
         )
         if correction
         else None,
     )
+
+
+def corrected_labels(correction: Correction) -> list[CorrectedLabel]:
+    """Return the labels of a correction as the API says them."""
+    return [
+        CorrectedLabel(
+            label=label.label,
+            dice=label.dice,
+            reviewer_ml=label.volume_ml,
+            model_ml=label.against_volume_ml,
+        )
+        for label in correction.labels
+    ]
 
 
 def figure_of(one: Quality) -> ReleaseFigure:

@@ -1,6 +1,5 @@
 """The links "View images": from a study or a result of ours to the viewer, showing the right one."""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -13,11 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from bedside.dicom.identify import identify
 from bedside.domain.arrival import Arrival, ArrivalKind
 from bedside.domain.person import Right
-from bedside.domain.result import RESULT_FILE
 from bedside.errors import NotFound
 from bedside.portal.access.need import Place, within
 from bedside.portal.access.trail import note
 from bedside.portal.ohif.files import entry
+from bedside.portal.results.found import Found, JobId, find
+from bedside.portal.results.versions import VersionId, noted, shown_to_people
 
 #: SOP Classes that the viewer lays over images: Segmentation and Label Map Segmentation (PS3.4 B.5).
 SEGMENTATIONS: Final = frozenset({"1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"})
@@ -38,17 +38,25 @@ def study_images(request: Request, arrival_id: str, place: Place = Depends(withi
 
 
 @router.get("/t/{tenant}/results/{job_id}/images")
-def result_images(request: Request, job_id: str, place: Place = Depends(within(Right.READ))) -> Response:
-    """Open what a job read in the viewer, with the segmentation that it wrote over it."""
-    ledger = place.here.deployment.ledger
-    result = ledger.result(place.tenant, job_id)
-    if result is None:
-        raise NotFound(f"job {job_id}: it has no result", hint=f"bedside job show {job_id}")
-    arrival = _study(place, result.arrival_id)
+def result_images(
+    request: Request,
+    job_id: JobId,
+    version: VersionId = "",
+    place: Place = Depends(within(Right.READ)),
+) -> Response:
+    """Open what a job read in the viewer, with one version of its masks over it: the one that counts.
+
+    Raises:
+        NotFound: There is no such result, or no such version of its masks.
+    """
+    found = find(place, job_id)
+    arrival = _study(place, found.result.arrival_id)
     if not entry():
         return _missing(request, place, back=f"/t/{place.tenant}/results/{job_id}")
-    note(place.here, place.caller, "images.viewed", tenant=place.tenant, object=job_id)
-    return _open(request, place, arrival.subject, _segmentation(place, result.prefix))
+    drawn = shown_to_people(place, found, version).version
+    note(place.here, place.caller, "images.viewed", tenant=place.tenant, object=job_id, detail=noted(drawn))
+    loaded = drawn.correction.sop_instance_uid if drawn.correction else _segmentation(place, found)
+    return _open(request, place, arrival.subject, loaded)
 
 
 def _study(place: Place, arrival_id: str) -> Arrival:
@@ -58,17 +66,16 @@ def _study(place: Place, arrival_id: str) -> Arrival:
     return arrival
 
 
-def _segmentation(place: Place, prefix: str) -> str:
-    """Return the SOP Instance UID of a result's first segmentation, or empty where it has none."""
-    files = json.loads(place.store.get(f"{prefix}/{RESULT_FILE}")).get("files", [])
+def _segmentation(place: Place, found: Found) -> str:
+    """Return the SOP Instance UID of the model's first segmentation, or empty where it wrote none."""
     with tempfile.TemporaryDirectory(prefix="seg-", dir=place.here.deployment.scratch) as folder:
-        for number, file in enumerate(files):
-            if str(file["path"]).startswith("dicom/"):
+        for number, file in enumerate(found.document.files):
+            if file.path.startswith("dicom/"):
                 path = Path(folder) / str(number)
-                place.store.fetch(f"{prefix}/{file['path']}", path)
-                found = identify(path)
-                if found and found.sop_class_uid in SEGMENTATIONS:
-                    return found.sop_instance_uid
+                place.store.fetch(f"{found.result.prefix}/{file.path}", path)
+                instance = identify(path)
+                if instance and instance.sop_class_uid in SEGMENTATIONS:
+                    return instance.sop_instance_uid
     return ""
 
 

@@ -10,13 +10,15 @@ from bedside.portal.access.trail import note
 from bedside.portal.results import files
 from bedside.portal.results.found import JobId, Reading, find
 from bedside.portal.results.shapes import ResultDetail, ResultItem, ResultList, item_of
+from bedside.portal.results.versions import shown_to_people, versions_of
 
 router = APIRouter(prefix="/api/v1/tenants/{tenant}/results", tags=["results"])
 
 _ID = r"^[A-Za-z0-9._-]*$"
 _FILE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {}}},
-    206: {"description": "The range that was asked for."},
+    200: {"description": "The file, of whatever type it is.", "content": {"*/*": {}}},
+    206: {"description": "The range that was asked for.", "content": {"*/*": {}}},
+    304: {"description": "What If-None-Match names still holds."},
 }
 _ZIP: dict[int | str, dict[str, Any]] = {200: {"content": {"application/zip": {}}}}
 
@@ -68,12 +70,12 @@ def show(place: Reading, job_id: JobId) -> ResultDetail:
     """Return one result with its document and files."""
     found = find(place, job_id)
     note(place.here, place.caller, "result.viewed", tenant=place.tenant, object=job_id)
-    return item_of(found)
+    return item_of(found, shown_to_people(place, found, ""))
 
 
 @router.get("/{job_id}/archive.zip", response_class=Response, responses=_ZIP)
 def archive(place: Reading, job_id: JobId) -> Response:
-    """Return all files of a result as one ZIP, made while it is sent."""
+    """Return all files of a result and all corrections of it as one ZIP, made while it is sent."""
     found = find(place, job_id)
     note(
         place.here,
@@ -83,7 +85,7 @@ def archive(place: Reading, job_id: JobId) -> Response:
         object=job_id,
         detail={"file": "archive.zip"},
     )
-    return files.archive(place.store, found)
+    return files.archive(place.store, found, versions_of(place, found).corrections)
 
 
 @router.get("/{job_id}/files/{path:path}", response_class=Response, responses=_FILE)

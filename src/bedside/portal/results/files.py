@@ -6,7 +6,7 @@ id, never a patient's name), and ranges. See RFC 9110, 8.8.3, 13.1 and 14.
 
 import mimetypes
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from bedside.domain.result import RESULT_FILE
 from bedside.errors import NotFound
+from bedside.judging.versions import MaskVersion
 from bedside.portal.results.found import Found
 from bedside.ports import BlobStore
 from bedside.viewing.document import ResultFile
@@ -56,9 +57,23 @@ def plain_name(file: ResultFile) -> str:
 
 
 def answer(
-    request: Request, store: BlobStore, found: Found, file: ResultFile, *, inline: bool = False
+    request: Request,
+    store: BlobStore,
+    found: Found,
+    file: ResultFile,
+    *,
+    inline: bool = False,
+    name: str = "",
 ) -> Response:
     """Answer with one file, or the range of it that is asked for.
+
+    Args:
+        request: May ask for a range, or name what it has.
+        store: The tenant's objects.
+        found: The result.
+        file: One of it.
+        inline: To be shown, not saved.
+        name: To save it under, behind the job's id; its own where this is empty.
 
     Raises:
         NotFound: It is gone.
@@ -68,7 +83,7 @@ def answer(
     headers = {
         "ETag": etag,
         "Accept-Ranges": "bytes",
-        "Content-Disposition": disposition(found, file.path, inline=inline),
+        "Content-Disposition": disposition(found, name or file.path, inline=inline),
     }
     if _matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
@@ -89,14 +104,40 @@ def answer(
     return StreamingResponse(body, status_code=status, headers=headers, media_type=type_of(file.path))
 
 
-def archive(store: BlobStore, found: Found) -> Response:
-    """Answer with all files of a result as one ZIP."""
+def corrected(store: BlobStore, found: Found, version: MaskVersion) -> ResultFile | None:
+    """Return a corrected segmentation as a file of its result, or None where it is not there any more."""
+    assert version.correction is not None
+    blob = store.stat(version.correction.key)
+    if blob is None:
+        return None
+    # Written once, and its id comes from its bytes: as good a mark as their hash.
+    path = version.correction.key.removeprefix(f"{found.result.prefix}/")
+    return ResultFile(
+        path=path,
+        sha256=f"{version.id}-{blob.size_bytes}",
+        size_bytes=blob.size_bytes,
+        sop_instance_uid=version.correction.sop_instance_uid,
+    )
+
+
+def corrected_name(version: MaskVersion) -> str:
+    """Return the name to save a correction under: when it was made, and which of them it is."""
+    return f"corrected-{version.at:%Y-%m-%d-%H%M}-{version.id[:8]}.dcm"
+
+
+def archive(store: BlobStore, found: Found, corrections: Sequence[MaskVersion]) -> Response:
+    """Answer with all files of a result, and all corrections of it, as one ZIP."""
     name = f"result-{found.result.job_id[:_ID_SHOWN]}"
     files = [*found.document.files, listed(found, store, RESULT_FILE)]
     entries = [
         Packed(key=f"{found.result.prefix}/{f.path}", name=f"{name}/{f.path}", size_bytes=f.size_bytes)
         for f in files
     ]
+    for version in corrections:
+        if (kept := corrected(store, found, version)) is not None:
+            at = f"{name}/corrections/{corrected_name(version)}"
+            key = f"{found.result.prefix}/{kept.path}"
+            entries.append(Packed(key=key, name=at, size_bytes=kept.size_bytes))
     return StreamingResponse(
         zip_of(store, entries, at=found.result.created_at),
         media_type="application/zip",

@@ -6,7 +6,7 @@ how far it is (202), so that nobody holds a connection while a study is read.
 
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 import zstandard
 from fastapi import APIRouter, Query
@@ -15,10 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from bedside.errors import NotFound
+from bedside.judging.versions import MaskVersion
 from bedside.portal.access.trail import note
 from bedside.portal.dicomweb.desk import NOTED_S, Remembered
 from bedside.portal.results.found import JobId, Reading, find
 from bedside.portal.results.shapes import ImagesDetail, ImagesProgress, images_of
+from bedside.portal.results.versions import VersionId, noted, version_of
 from bedside.viewing.images import Prepared, Preparing
 from bedside.viewing.nifti import nifti_header
 
@@ -50,32 +52,60 @@ class Kind(StrEnum):
     LABELS = "labels"
 
 
+class Part(StrEnum):
+    """What of an answer."""
+
+    ALL = "all"
+    LABELS = "labels"
+
+
+Parts = Annotated[Part, Query(description="`labels` leaves the images out.")]
+
+
 @router.get("", response_model=ImagesDetail, responses=_PROGRESS)
-def describe(place: Reading, job_id: JobId) -> Response:
+def describe(place: Reading, job_id: JobId, version: VersionId = "") -> Response:
     """Say what the images are; while they are being prepared (202), how far they are."""
-    seen = _look(place, job_id)
+    seen, drawn = _look(place, job_id, version)
     if isinstance(seen, Preparing):
         return _early(seen)
-    _note(place, job_id)
+    _note(place, job_id, drawn)
     return JSONResponse(images_of(seen.grid).model_dump(mode="json"))
 
 
 @router.get("/levels/{level}/{slab}", response_class=Response, responses=_BYTES | _PROGRESS)
-def slab(request: Request, place: Reading, job_id: JobId, level: int, slab: int) -> Response:
+def slab(
+    request: Request,
+    place: Reading,
+    job_id: JobId,
+    level: int,
+    slab: int,
+    version: VersionId = "",
+    part: Parts = Part.ALL,
+) -> Response:
     """Return planes along z: int16 values, then each label map as bytes; little endian, axes (z, y, x)."""
-    seen = _look(place, job_id)
-    _note_once(request, place, job_id, seen)
-    return _early(seen) if isinstance(seen, Preparing) else _packed(request, seen.slab(level, slab))
+    seen, drawn = _look(place, job_id, version)
+    _note_once(request, place, job_id, seen, drawn)
+    if isinstance(seen, Preparing):
+        return _early(seen)
+    return _packed(request, seen.slab(level, slab, bare=part is Part.LABELS))
 
 
 @router.get("/planes/{plane}/{index}", response_class=Response, responses=_BYTES | _PROGRESS)
-def plane(request: Request, place: Reading, job_id: JobId, plane: Plane, index: int) -> Response:
+def plane(
+    request: Request,
+    place: Reading,
+    job_id: JobId,
+    plane: Plane,
+    index: int,
+    version: VersionId = "",
+    part: Parts = Part.ALL,
+) -> Response:
     """Return one plane with every voxel, as slabs are."""
-    seen = _look(place, job_id)
-    _note_once(request, place, job_id, seen)
+    seen, drawn = _look(place, job_id, version)
+    _note_once(request, place, job_id, seen, drawn)
     if isinstance(seen, Preparing):
         return _early(seen)
-    return _packed(request, seen.plane(list(Plane).index(plane), index))
+    return _packed(request, seen.plane(list(Plane).index(plane), index, bare=part is Part.LABELS))
 
 
 @router.get("/{kind}.nii", response_class=Response, responses=_BYTES | _PROGRESS)
@@ -86,9 +116,10 @@ def nifti(
     kind: Kind,
     level: int = Query(0, ge=0, description="0 is the coarsest."),
     map: int = Query(0, ge=0, description="Which of the label maps."),  # noqa: A002 - as the API calls it
+    version: VersionId = "",
 ) -> Response:
     """Return a level as NIfTI-1, RAS, for viewers that read those."""
-    prepared = _look(place, job_id)
+    prepared, drawn = _look(place, job_id, version)
     if isinstance(prepared, Preparing):
         return _early(prepared)
     note(
@@ -97,7 +128,7 @@ def nifti(
         "result.downloaded",
         tenant=place.tenant,
         object=job_id,
-        detail={"file": f"{kind.value}.nii"},
+        detail={"file": f"{kind.value}.nii", **noted(drawn)},
     )
     grid = prepared.grid
     if level >= len(grid.levels) or map >= grid.maps:
@@ -121,21 +152,23 @@ def nifti(
     )
 
 
-def _note(place: Reading, job_id: str) -> None:
-    detail = {"part": "images"}
+def _note(place: Reading, job_id: str, drawn: MaskVersion) -> None:
+    detail = {"part": "images", **noted(drawn)}
     note(place.here, place.caller, "result.viewed", tenant=place.tenant, object=job_id, detail=detail)
 
 
-def _note_once(request: Request, place: Reading, job_id: str, seen: Prepared | Preparing) -> None:
-    """Note that somebody looks at a result's images: once per session and result, not per plane.
+def _note_once(
+    request: Request, place: Reading, job_id: str, seen: Prepared | Preparing, drawn: MaskVersion
+) -> None:
+    """Note that somebody looks at a result's images: once per session and version, not per plane.
 
     A script need not have asked what they are, which is noted each time.
     """
-    caller, noted = place.caller, noted_of(request)
-    key = (place.tenant, job_id, caller.person.subject, caller.credential)
-    if isinstance(seen, Prepared) and noted.get(key) is None:
-        _note(place, job_id)
-        noted.put(key, True)
+    caller, remembered = place.caller, noted_of(request)
+    key = (place.tenant, job_id, drawn.id, caller.person.subject, caller.credential)
+    if isinstance(seen, Prepared) and remembered.get(key) is None:
+        _note(place, job_id, drawn)
+        remembered.put(key, True)
 
 
 def noted_of(request: Request) -> Remembered[bool]:
@@ -147,9 +180,12 @@ def noted_of(request: Request) -> Remembered[bool]:
     return found
 
 
-def _look(place: Reading, job_id: JobId) -> Prepared | Preparing:
+def _look(place: Reading, job_id: str, wanted: str) -> tuple[Prepared | Preparing, MaskVersion]:
     found = find(place, job_id)
-    return place.here.deployment.images.look(found.result, found.document, wait_s=PATIENCE_S)
+    drawn = version_of(place, found, wanted)
+    images = place.here.deployment.images
+    seen = images.look(found.result, found.document, correction=drawn.correction, wait_s=PATIENCE_S)
+    return seen, drawn
 
 
 def _early(preparing: Preparing) -> Response:

@@ -9,12 +9,15 @@ from starlette.responses import Response
 
 from bedside.domain.person import Right
 from bedside.errors import NotFound
+from bedside.judging.versions import MaskVersion
 from bedside.portal.access.trail import note
 from bedside.portal.judging.pages import panel_of
 from bedside.portal.results import files
 from bedside.portal.results.found import Found, JobId, Reading, Version, find, others
+from bedside.portal.results.versions import Shown, VersionId, noted, shown_to_people
 from bedside.portal.shell.headers import POLICY
 from bedside.portal.shell.statics import address_of
+from bedside.portal.shell.words import Words
 from bedside.viewing.document import ResultFile, StageTime, stages_of
 from bedside.viewing.subject import Subject, subject_of
 
@@ -32,10 +35,18 @@ _GROUPS = (
 
 
 @router.get("/t/{tenant}/results/{job_id}")
-def page(request: Request, place: Reading, job_id: JobId) -> Response:
-    """Show a result."""
+def page(request: Request, place: Reading, job_id: JobId, version: VersionId = "") -> Response:
+    """Show a result, with the version of its masks that is asked for, else with the one that counts."""
     found = find(place, job_id)
-    note(place.here, place.caller, "result.viewed", tenant=place.tenant, object=job_id)
+    shown = shown_to_people(place, found, version)
+    note(
+        place.here,
+        place.caller,
+        "result.viewed",
+        tenant=place.tenant,
+        object=job_id,
+        detail=noted(shown.version),
+    )
     versions = others(place, found)
     at = next(number for number, one in enumerate(versions) if one.job.id == job_id)
     same = [number for number, one in enumerate(versions) if _alike(one, versions[at])]
@@ -54,6 +65,8 @@ def page(request: Request, place: Reading, job_id: JobId) -> Response:
         subject=_subject(place, found),
         stages=_stages(found),
         groups=_groups(found.document.files),
+        masks=shown,
+        corrected=_corrected(place, found, shown),
         judging=panel_of(place, found.job),
         versions=versions,
         later=versions[later] if later is not None else None,
@@ -61,7 +74,7 @@ def page(request: Request, place: Reading, job_id: JobId) -> Response:
         base=base,
         api=api,
         may_operate=place.caller.person.may(Right.OPERATE, place.tenant),
-        told=_told(found, api, place.here.pages.words(request, place.caller).below("results.view_")),
+        told=_told(found, shown, api, place.here.pages.words(request, place.caller)),
     )
 
 
@@ -113,12 +126,28 @@ def _groups(listed: Sequence[ResultFile]) -> Sequence[tuple[str, Sequence[Result
     return [(name, found) for name, found in groups.items() if found]
 
 
-def _told(found: Found, api: str, words: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return what the page's scripts need to know."""
+def _corrected(place: Reading, found: Found, shown: Shown) -> Sequence[tuple[MaskVersion, ResultFile]]:
+    """Return the corrections that can be taken away, newest first."""
+    kept = [(one, files.corrected(place.store, found, one)) for one in shown.versions.corrections]
+    return [(version, file) for version, file in kept if file is not None]
+
+
+def _told(found: Found, shown: Shown, api: str, words: Words) -> Mapping[str, Any]:
+    """Return what the page's scripts need to know; surfaces are of the model's masks, and of no other."""
+    correction = shown.version.correction
+    volumes = (
+        {one.label: one.volume_ml for one in correction.labels}
+        if correction
+        else {one.label: one.volume_ml for one in found.document.measured}
+    )
+    texts = {**words.below("results.view_"), **words.below("masks.view_")}
     return {
         "api": api,
-        "words": {key.removeprefix("results.view_"): text for key, text in words.items()},
+        "words": {key.partition(".view_")[2]: text for key, text in texts.items()},
         "niivue": address_of("vendor/niivue/index.js"),
-        "surfaces": [file.path for file in found.document.surfaces],
-        "measured": {one.label: one.volume_ml for one in found.document.measured},
+        "version": shown.version.id,
+        "choice": shown.is_choice,
+        "corrected": correction is not None,
+        "surfaces": [] if correction else [file.path for file in found.document.surfaces],
+        "measured": volumes,
     }

@@ -5,7 +5,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from bedside.judging.versions import MaskVersion
+from bedside.portal.judging.shapes import CorrectedLabel, corrected_labels
 from bedside.portal.results.found import Found
+from bedside.portal.results.versions import Shown
 from bedside.viewing.grid import Grid
 
 
@@ -35,6 +38,18 @@ class ResultFileItem(BaseModel):
     sop_instance_uid: str
 
 
+class MaskVersionItem(BaseModel):
+    """A version of a result's masks; the images take its id as `version`."""
+
+    id: str = Field(description="`model`, or the id of a correction.")
+    at: datetime = Field(description="When it was made.")
+    reviewer: str = Field(description="Number of the account that drew it; empty for the model's.")
+    reviewer_name: str = Field(description="What that person is called.")
+    counts: bool = Field(description="Whether it is the one that the newest verdict stands by.")
+    sop_instance_uid: str = Field(description="Of a correction; the model's is among the files.")
+    labels: list[CorrectedLabel] = Field(description="Of a correction, against the model's.")
+
+
 class ResultDetail(ResultItem):
     """A result, whole."""
 
@@ -44,6 +59,9 @@ class ResultDetail(ResultItem):
     role: str = Field(description="current, canary, shadow or rerun; a shadow's result is not delivered.")
     phantom: bool = Field(description="Whether no patient is behind it.")
     files: list[ResultFileItem]
+    versions: list[MaskVersionItem] = Field(
+        description="Of its masks, newest correction first, the model's last."
+    )
     document: dict[str, Any] = Field(description="result.json.")
 
 
@@ -91,7 +109,7 @@ class ImagesDetail(BaseModel):
     levels: list[ImagesLevel] = Field(description="From coarse to full.")
 
 
-def item_of(found: Found) -> ResultDetail:
+def item_of(found: Found, shown: Shown) -> ResultDetail:
     """Return a result as the API says it."""
     result, job = found.result, found.job
     return ResultDetail(
@@ -114,7 +132,20 @@ def item_of(found: Found) -> ResultDetail:
             )
             for file in found.document.files
         ],
+        versions=[_version(one, shown) for one in shown.versions.all],
         document=dict(found.document.content),
+    )
+
+
+def _version(one: MaskVersion, shown: Shown) -> MaskVersionItem:
+    return MaskVersionItem(
+        id=one.id,
+        at=one.at,
+        reviewer=one.reviewer,
+        reviewer_name=shown.reviewers.get(one.reviewer, ""),
+        counts=one.id == shown.versions.standing.id,
+        sop_instance_uid=one.correction.sop_instance_uid if one.correction else "",
+        labels=corrected_labels(one.correction) if one.correction else [],
     )
 
 

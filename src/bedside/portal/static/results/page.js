@@ -1,6 +1,7 @@
 // The page of a result: the preview stands until slices can be drawn, and stays where they cannot.
 
 import { describe, Volume } from "./volume.js";
+import { offerComparison } from "./compare.js";
 import { listLabels } from "./labels.js";
 import { Viewer } from "./viewer.js";
 
@@ -40,8 +41,8 @@ function fail(error) {
 
 async function start() {
   say(t("preparing", { percent: 0 }));
-  const about = await describe(told.api, (progress) => say(t("preparing", { percent: Math.round(progress * 100) })));
-  const volume = new Volume(told.api, about);
+  const about = await describe(told.api, told.version, (progress) => say(t("preparing", { percent: Math.round(progress * 100) })));
+  const volume = new Volume(told.api, about, told.version);
   window.addEventListener("pagehide", () => volume.close(), { once: true });
   await volume.begin();
   root.querySelector(".tools").hidden = false;
@@ -49,6 +50,7 @@ async function start() {
   const viewer = new Viewer(root, volume, t);
   listLabels(root, viewer, t, told.measured);
   offerOthers(viewer);
+  offerComparison(root, viewer, t, told);
   if (volume.target !== volume.coarse) {
     say(t("loading", { percent: 0 }));
     await volume.complete(() => viewer.state.cross[0], (done) => say(t("loading", { percent: Math.round(done * 100) })));

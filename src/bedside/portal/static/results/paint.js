@@ -25,6 +25,14 @@ export function palettes(labels, maps, visible, opacity, outline) {
   return made;
 }
 
+const LINE = [255, 255, 255];
+
+/** White lines around what another version shows of these labels (by name), and nothing inside. */
+export function lines(labels, maps, names) {
+  const visible = new Set(labels.flatMap((label, number) => (names(label.name) ? [number] : [])));
+  return palettes(labels.map((label) => ({ ...label, colour: LINE })), maps, visible, 0, true);
+}
+
 const word = (r, g, b, a) => ((a << 24) | (b << 16) | (g << 8) | r) >>> 0;
 
 /** Greys of a plane, as a canvas of its size. */
@@ -56,6 +64,23 @@ export function overlay(plane, colours, canvas) {
     }
   });
   return put(canvas, pixels, width, height);
+}
+
+/**
+ * Lays a plane's picture where it belongs in a frame (pixels per millimetre, and where the volume begins).
+ * A voxel of a thinned level is drawn around its own centre, so that nothing moves when the rest arrives.
+ */
+export function lay(context, canvas, plane, { scale, left, top }, { spacing_mm, shape }) {
+  const [byDown, byAcross] = plane.stride;
+  const [mmDown, mmAcross] = [spacing_mm[plane.down], spacing_mm[plane.across]];
+  const begin = plane.head ? shape[0] - 1 - (plane.height - 1) * byDown : 0;
+  context.drawImage(
+    canvas,
+    left + (0.5 - byAcross / 2) * mmAcross * scale,
+    top + (begin + 0.5 - byDown / 2) * mmDown * scale,
+    plane.width * byAcross * mmAcross * scale,
+    plane.height * byDown * mmDown * scale,
+  );
 }
 
 function put(canvas, pixels, width, height) {

@@ -1,6 +1,6 @@
 // One plane on the screen: draws it with its overlay, cross-hair and letters, and takes pointers and keys.
 
-import { overlay, picture } from "./paint.js";
+import { lay, overlay, picture } from "./paint.js";
 
 export const PLANES = ["axial", "coronal", "sagittal"];
 /** Axes (down, across) of each plane's picture; the plane itself is across the third. */
@@ -17,6 +17,7 @@ export class Panel {
     this.pan = [0, 0]; // millimetres: across, down
     this.grey = document.createElement("canvas");
     this.colour = document.createElement("canvas");
+    this.lines = document.createElement("canvas");
     this.pointers = new Map();
     this.drawn = "";
     this.#build();
@@ -117,13 +118,15 @@ export class Panel {
   draw() {
     const { clientWidth, clientHeight } = this.frame;
     if (!clientWidth || !clientHeight) return;
-    const { state, volume, table, colours, marks } = this.view;
+    const { state, volume, table, colours, marks, other } = this.view;
     const slice = state.cross[this.axis];
     const key = [slice, marks.voxels, marks.window, marks.overlay].join();
     if (key !== this.drawn) {
       this.shown = volume.plane(this.axis, slice);
       picture(this.shown, table, this.grey);
       overlay(this.shown, colours, this.colour);
+      this.against = other?.volume.plane(this.axis, slice);
+      if (other) overlay(this.against, other.colours, this.lines);
       this.drawn = key;
       this.#say(slice);
     }
@@ -140,21 +143,14 @@ export class Panel {
   }
 
   #drawPlane(context) {
-    const { scale, left, top } = this.#frameOf();
-    const { about, shape } = this.view.volume;
-    const [byDown, byAcross] = this.shown.stride;
-    const [mmDown, mmAcross] = [about.spacing_mm[this.down], about.spacing_mm[this.across]];
-    // A voxel of a thinned level is drawn around its own centre, so that nothing moves when the rest arrives.
-    const begin = this.down === 0 ? shape[0] - 1 - (this.shown.height - 1) * byDown : 0;
-    const x = left + (0.5 - byAcross / 2) * mmAcross * scale;
-    const y = top + (begin + 0.5 - byDown / 2) * mmDown * scale;
-    const wide = this.shown.width * byAcross * mmAcross * scale;
-    const high = this.shown.height * byDown * mmDown * scale;
+    const frame = this.#frameOf();
+    const { about } = this.view.volume;
     context.imageSmoothingEnabled = true;
     context.imageSmoothingQuality = "high";
-    context.drawImage(this.grey, x, y, wide, high);
+    lay(context, this.grey, this.shown, frame, about);
     context.imageSmoothingEnabled = false;
-    context.drawImage(this.colour, x, y, wide, high);
+    lay(context, this.colour, this.shown, frame, about);
+    if (this.against) lay(context, this.lines, this.against, frame, about);
   }
 
   #drawCross(context, width, height) {

@@ -86,7 +86,11 @@ export class Solid {
     help.className = "solid-help";
     help.textContent = this.t("solid_help");
     this.help = help;
-    this.place.replaceChildren(frame, tools, help);
+    const masks = document.createElement("p");
+    masks.className = "solid-masks";
+    masks.textContent = this.t(this.told.corrected ? "solid_shows_corrected" : "solid_shows_model");
+    masks.hidden = !this.told.choice;
+    this.place.replaceChildren(frame, tools, help, masks);
   }
 
   async #surface(file) {
@@ -148,7 +152,7 @@ export class Solid {
     const { NVImage } = this.library;
     const { centre, width } = this.viewer.state.window;
     const bring = async (kind, map, options) => {
-      const address = `${this.told.api}/images/${kind}.nii?level=${number}&map=${map}`;
+      const address = `${this.told.api}/images/${kind}.nii?level=${number}&map=${map}&version=${encodeURIComponent(this.told.version)}`;
       let answer = await fetch(address);
       while (answer.status === 202) { // put away meanwhile, and being prepared again
         await new Promise((resolve) => setTimeout(resolve, 1000));

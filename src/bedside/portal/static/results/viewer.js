@@ -1,6 +1,6 @@
 // The viewer of slices: what is looked at, in which window, with which labels; three panels draw it.
 
-import { greys, palettes } from "./paint.js";
+import { greys, lines, palettes } from "./paint.js";
 import { Panel, PLANES } from "./panel.js";
 
 /** Centre and width, HU. */
@@ -16,6 +16,7 @@ export class Viewer {
     this.volume = volume;
     this.t = t;
     this.onRecolour = []; // what else shows the labels
+    this.other = null; // masks of another version, as lines
     this.marks = { voxels: 0, window: 0, overlay: 0 };
     const labels = volume.about.labels;
     this.state = {
@@ -73,8 +74,21 @@ export class Viewer {
 
   #sharpen() {
     for (const panel of this.panels) {
-      if (panel.frame.clientWidth) this.volume.sharpen(panel.axis, this.state.cross[panel.axis]).catch(() => {});
+      if (!panel.frame.clientWidth) continue;
+      for (const volume of [this.volume, this.other?.volume]) {
+        volume?.sharpen(panel.axis, this.state.cross[panel.axis]).catch(() => {});
+      }
     }
+  }
+
+  /** Draws the masks of another version as lines, or (null) no more. */
+  compare(volume) {
+    this.other = volume && { volume };
+    volume?.addEventListener("voxels", () => {
+      this.marks.voxels += 1;
+      this.draw();
+    });
+    this.#recolour();
   }
 
   setWindow(centre, width, preset) {
@@ -118,6 +132,13 @@ export class Viewer {
   #recolour() {
     const { visible, opacity, outline } = this.state;
     this.colours = palettes(this.volume.about.labels, this.volume.about.maps, visible, opacity, outline);
+    if (this.other) {
+      // A label that only the other has is drawn unless all are hidden.
+      const { labels, maps } = this.other.volume.about;
+      const known = new Map(this.volume.about.labels.map((label, number) => [label.name, number]));
+      const some = visible.size > 0;
+      this.other.colours = lines(labels, maps, (name) => (known.has(name) ? visible.has(known.get(name)) : some));
+    }
     this.marks.overlay += 1;
     this.draw();
     for (const hear of this.onRecolour) hear();

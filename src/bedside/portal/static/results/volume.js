@@ -22,10 +22,10 @@ async function ask(address, signal) {
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Asks for the description until the images are prepared; tells how far they are. */
-export async function describe(api, tell) {
+/** Asks for the description, under a version of the masks, until it is prepared; tells how far that is. */
+export async function describe(api, version, tell) {
   for (let wait = 300; ; wait = Math.min(wait * 1.5, 2000)) {
-    const answer = await ask(`${api}/images`);
+    const answer = await ask(`${api}/images?version=${encodeURIComponent(version)}`);
     const said = await answer.json();
     if (answer.status !== 202) return said;
     tell(said.progress);
@@ -34,18 +34,22 @@ export async function describe(api, tell) {
 }
 
 export class Volume extends EventTarget {
-  constructor(api, about) {
+  /** `version` is that of the masks; `bare` leaves the images out, `level` is the target instead of what fits. */
+  constructor(api, about, version, { bare = false, level: wanted } = {}) {
     super();
     this.api = api;
+    this.asked = `?version=${encodeURIComponent(version)}${bare ? "&part=labels" : ""}`;
+    this.imageBytes = bare ? 0 : 2; // of a voxel
     this.about = about;
     this.shape = about.shape;
-    this.coarse = level(about, 0);
+    this.coarse = level(about, 0, bare);
     const room = navigator.deviceMemory <= 4 || matchMedia("(pointer: coarse)").matches ? ROOM_SMALL : ROOM;
     let best = 0;
     about.levels.forEach((one, number) => {
       if (size(one.shape) * (2 + about.maps) <= room) best = number;
     });
-    this.target = best === 0 ? this.coarse : level(about, best);
+    best = wanted ?? best;
+    this.target = best === 0 ? this.coarse : level(about, best, bare);
     this.sharp = new Map(); // planes with every voxel, where the target has not
     this.stop = new AbortController();
   }
@@ -78,7 +82,7 @@ export class Volume extends EventTarget {
   }
 
   async #slab(one, number) {
-    const address = `${this.api}/images/levels/${one.number}/${number}`;
+    const address = `${this.api}/images/levels/${one.number}/${number}${this.asked}`;
     let answer;
     for (let attempt = 0; ; attempt += 1) {
       try {
@@ -93,10 +97,15 @@ export class Volume extends EventTarget {
     const plane = one.shape[1] * one.shape[2];
     const from = number * one.slab;
     const voxels = Math.min(one.slab, one.shape[0] - from) * plane;
-    if (answer.byteLength !== voxels * (2 + one.maps.length)) throw new Refused("");
-    one.images.set(new Int16Array(answer, 0, voxels), from * plane);
-    one.maps.forEach((map, n) => map.set(new Uint8Array(answer, voxels * (2 + n), voxels), from * plane));
+    if (answer.byteLength !== voxels * (this.imageBytes + one.maps.length)) throw new Refused("");
+    if (this.imageBytes) one.images.set(new Int16Array(answer, 0, voxels), from * plane);
+    one.maps.forEach((map, n) => map.set(this.#map(answer, n, voxels), from * plane));
     one.have[number] = 1;
+  }
+
+  /** The n-th label map of an answer. */
+  #map(answer, n, voxels) {
+    return new Uint8Array(answer, voxels * (this.imageBytes + n), voxels);
   }
 
   async #bytes(address) {
@@ -115,10 +124,10 @@ export class Volume extends EventTarget {
     const key = `${axis}/${index}`;
     if (!this.thinned || this.sharp.has(key)) return;
     const name = ["axial", "coronal", "sagittal"][axis];
-    const answer = await this.#bytes(`${this.api}/images/planes/${name}/${index}`);
+    const answer = await this.#bytes(`${this.api}/images/planes/${name}/${index}${this.asked}`);
     const voxels = size(this.shape) / this.shape[axis];
-    const images = new Int16Array(answer, 0, voxels);
-    const maps = this.target.maps.map((_, n) => new Uint8Array(answer, voxels * (2 + n), voxels));
+    const images = new Int16Array(answer, 0, this.imageBytes ? voxels : 0);
+    const maps = this.target.maps.map((_, n) => this.#map(answer, n, voxels));
     if (this.sharp.size >= 12) this.sharp.delete(this.sharp.keys().next().value);
     this.sharp.set(key, { images, maps });
     this.dispatchEvent(new Event("voxels"));
@@ -193,11 +202,11 @@ export class Volume extends EventTarget {
   }
 }
 
-function level(about, number) {
+function level(about, number, bare) {
   const { stride, shape, slab, slabs } = about.levels[number];
   return {
     number, stride, shape, slab,
-    images: new Int16Array(size(shape)),
+    images: new Int16Array(bare ? 0 : size(shape)),
     maps: Array.from({ length: about.maps }, () => new Uint8Array(size(shape))),
     have: new Uint8Array(slabs),
   };
