@@ -22,9 +22,10 @@ from bedside.oci.parts import Entry, Recipe
 from bedside.oci.reference import Reference
 from bedside.oci.registry.registries import Registries
 from bedside.package.golden import Golden, golden_entries
-from bedside.package.publish import Publication, Target, publish
+from bedside.package.publish import Publication, publish
 from bedside.package.sign import read_private_key, sign
 from bedside.package.signature import signature_tag
+from bedside.package.targets import Target
 from bedside.phantom.solid import Contrast, acquisitions, write_solid
 from proof_samples import proof_of, write_proof_bundle
 from registries import run_registry

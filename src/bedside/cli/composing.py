@@ -20,9 +20,10 @@ from bedside.oci.registry.registries import Registries
 from bedside.package.build import build, check_packed
 from bedside.package.licences import Licence, licence_entries, licence_of
 from bedside.package.order import Order
-from bedside.package.publish import Publication, tag_of
+from bedside.package.publish import Publication
 from bedside.package.record import attached, recorded
 from bedside.package.stack import Below, resolve_stack
+from bedside.package.targets import tag_of
 from bedside.package.wheels.lock import Variant
 from bedside.package.workplace import Workplace
 

@@ -1,26 +1,22 @@
-"""The steps of ``bedside package``: check, prove, compose, publish.
+"""The steps of ``bedside package``: models, which are what changes, are begun by a second process at once.
 
-Owns their order: all that a person typed is checked before the first slow step, nothing has a manifest
-in a registry before everything is made, and a proof that was passed is kept, so that the same bundle is
-proved once.
+Owns that beginning. All that a person typed is checked before anything is proved, fetched or sent; a layer
+that was made too early lies in the cache, where nobody minds it.
 """
 
 import tempfile
-from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from bedside.cli.moving import Moving
 from bedside.cli.packaged import Packaged
-from bedside.cli.proved import prove
 from bedside.cli.wishes import Wishes, check
-from bedside.oci.archive import docker_reads
+from bedside.model.bundle import open_bundle
 from bedside.oci.cache import LayerCache
+from bedside.package.ahead import ahead
 from bedside.package.base.mirrors import given_mirrors
 from bedside.package.models import bake_models
-from bedside.package.publish import Publisher, Target
 from bedside.package.workplace import Saying, Workplace
-from bedside.wiring import open_registries
 
 
 def clear(wishes: Wishes) -> int:
@@ -60,40 +56,15 @@ def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
         ConfigError: The bundle does not pass its proof, or something is not what it says.
         Unavailable: A disk is full, or a mirror, an index or a registry is not there.
     """
-    checked = check(wishes)
     cache = LayerCache(wishes.cache)
-    moving = Moving(say)
-    with (
-        tempfile.TemporaryDirectory(prefix="bedside-package-") as scratch,
-        open_registries(wishes.environment, insecure=bool(wishes.given["insecure"])) as registries,
-        Publisher(checked.targets, cache=cache, registries=registries, tell=moving.tell) as publisher,
-    ):
-        proved = prove(wishes, checked, Path(scratch), say)
-        place = Workplace(cache=cache, scratch=Path(scratch), say=say, take=publisher.take)
-        # What changes from one build to the next goes first: a registry stores 20 MB while all that follows,
-        # from this import on, is done.
-        bake_models(checked.bundles, wishes.compression, place)
-        from bedside.cli.composing import compose
+    with tempfile.TemporaryDirectory(prefix="bedside-package-") as scratch:
+        second = Workplace(cache=cache, scratch=Path(scratch) / "ahead")
+        with ahead(partial(_begin, wishes, second)):
+            from bedside.cli.publishing import publish_bundles
 
-        composed = compose(wishes, checked, proved, place, registries)
-        cache.sweep()
-        moving.begin()
-        publisher.publish(composed.publication)
-    made = composed.publication.assembled
-    return Packaged(
-        name=checked.name,
-        digest=made.descriptor.digest,
-        targets=tuple(map(str, checked.targets)),
-        members=composed.members,
-        warnings=(
-            *proved.warnings,
-            *composed.warnings,
-            *(_zstd_in_tar(checked.targets) if not docker_reads(made) else ()),
-        ),
-        proved=proved.proved,
-    )
+            checked = check(wishes)
+            return publish_bundles(wishes, checked, Workplace(cache=cache, scratch=Path(scratch), say=say))
 
 
-def _zstd_in_tar(targets: Sequence[Target]) -> list[str]:
-    tars = [str(target.archive) for target in targets if target.archive]
-    return [f"{tar}: docker before version 23 does not load zstd; podman does" for tar in tars]
+def _begin(wishes: Wishes, place: Workplace) -> None:
+    bake_models([open_bundle(path) for path in wishes.bundles], wishes.compression, place)

@@ -16,7 +16,7 @@ from bedside.oci.compress import Compression
 from bedside.oci.descriptor import Platform
 from bedside.oci.map.spec import model_folder
 from bedside.package.base.mirrors import Mirrors, given_mirrors
-from bedside.package.publish import Target, check_tag, parse_target, tag_of
+from bedside.package.targets import Target, check_tag, parse_target, tag_of
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey

@@ -113,7 +113,7 @@ def _gzip(stream: Iterable[bytes]) -> Iterator[bytes]:
     checksum, length = 0, 0
     yield _GZIP_HEADER
     with ThreadPoolExecutor(_threads(), thread_name_prefix="gzip") as pool:
-        running: deque[Future[bytes]] = deque()
+        running: deque[Future[tuple[bytes, bytes]]] = deque()
         before = b""
         for block in stream:
             running.append(pool.submit(_deflate, block, before))
@@ -121,17 +121,17 @@ def _gzip(stream: Iterable[bytes]) -> Iterator[bytes]:
             length += len(block)
             before = block[-_WINDOW_BYTES:]
             if len(running) > 2 * _threads():
-                yield running.popleft().result()
+                yield from running.popleft().result()
         while running:
-            yield running.popleft().result()
+            yield from running.popleft().result()
     yield b"\x03\x00"  # an empty last block
     yield checksum.to_bytes(4, "little") + (length & 0xFFFFFFFF).to_bytes(4, "little")
 
 
-def _deflate(block: bytes, before: bytes) -> bytes:
-    """Compress one block to whole bytes, without an end of stream."""
+def _deflate(block: bytes, before: bytes) -> tuple[bytes, bytes]:
+    """Compress one block to whole bytes, without an end of stream; two pieces, as joining them is a copy."""
     deflater = isal_zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, zdict=before)
-    return bytes(deflater.compress(block)) + bytes(deflater.flush(isal_zlib.Z_SYNC_FLUSH))
+    return bytes(deflater.compress(block)), bytes(deflater.flush(isal_zlib.Z_SYNC_FLUSH))
 
 
 def _zstd(stream: Iterable[bytes]) -> Iterator[bytes]:

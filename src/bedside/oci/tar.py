@@ -63,7 +63,7 @@ def tar(entries: Iterable[Entry]) -> Iterator[bytes]:
     """
     written = 0
     for entry in arranged(entries):
-        for chunk in _packed(entry):
+        for chunk in _packed(entry, written):
             written += len(chunk)
             yield chunk
     end = 2 * _BLOCK
@@ -93,7 +93,7 @@ def _turn_links(by_path: dict[str, Entry]) -> None:
             by_path[path] = Entry(path=path, kind=EntryKind.HARDLINK, mode=file.mode, target=first)
 
 
-def _packed(entry: Entry) -> Iterator[bytes]:
+def _packed(entry: Entry, at: int) -> Iterator[bytes]:
     if entry.kind is not EntryKind.FILE:
         yield from _header(entry, 0)
         return
@@ -102,16 +102,19 @@ def _packed(entry: Entry) -> Iterator[bytes]:
         yield entry.content
         yield bytes(-len(entry.content) % _BLOCK)
         return
-    yield from _packed_file(entry, entry.content)
+    yield from _packed_file(entry, entry.content, at)
 
 
-def _packed_file(entry: Entry, source: Path) -> Iterator[bytes]:
+def _packed_file(entry: Entry, source: Path, at: int) -> Iterator[bytes]:
+    # Pieces end where blocks of the whole tar end: whoever cuts it into blocks copies none of a large file.
     try:
         with source.open("rb") as stream:
             size = source.stat().st_size
-            yield from _header(entry, size)
+            for piece in _header(entry, size):
+                at += len(piece)
+                yield piece
             read = 0
-            while chunk := stream.read(_CHUNK):
+            while chunk := stream.read(_CHUNK - (at + read) % _CHUNK):
                 read += len(chunk)
                 yield chunk
     except FileNotFoundError as exc:

@@ -1,51 +1,29 @@
 """Where a MAP goes: an OCI layout folder, one tar, a registry; the same container image in each.
 
-Owns reading the target that a person names, and the order: the MAP, what belongs to it, its name last.
+Owns the order: the MAP, what belongs to it, its name last.
 A base that only a registry holds is fetched for the outputs on this machine, and taken over inside the
 registry where it is the same one.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bedside.errors import ConfigError, UsageError
+from bedside.errors import ConfigError
 from bedside.oci.archive import write_archive
 from bedside.oci.cache import LayerCache
-from bedside.oci.layout import INDEX_FILE, OciLayout
+from bedside.oci.layout import OciLayout
 from bedside.oci.parts import Assembled, Part
-from bedside.oci.reference import Reference, names_host
+from bedside.oci.reference import Reference
 from bedside.oci.registry.download import download
 from bedside.oci.registry.parallel import all_parts
 from bedside.oci.registry.progress import Tell, quiet
 from bedside.oci.registry.push import Pushing, pushing
 from bedside.oci.registry.registries import Registries
 from bedside.oci.storage import READ_ONLY, TEMPORARY, file_digest, refusals
-
-_NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9._-]+")
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A place for a MAP; exactly one of the three is given.
-
-    Attributes:
-        layout: Folder of an OCI layout.
-        archive: A tar that engines load.
-        reference: In a registry.
-    """
-
-    layout: Path | None = None
-    archive: Path | None = None
-    reference: Reference | None = None
-
-    def __str__(self) -> str:
-        return str(self.layout or self.archive or self.reference)
+from bedside.package.targets import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,50 +51,6 @@ class Publication:
         """Return the blobs of all."""
         every = (self.assembled, *self.attached, *self.signatures.values())
         return [part for one in every for part in all_parts(one)]
-
-
-def tag_of(version: str) -> str:
-    """Return a version as a tag: other characters become dashes; nothing becomes ``latest``."""
-    plain = _NOT_IN_TAGS.sub("-", version).lstrip(".-")[:128]
-    return plain or "latest"
-
-
-def check_tag(tag: str) -> str:
-    """Return a tag that registries take. Raises `UsageError` where they do not."""
-    if not _TAG.fullmatch(tag):
-        raise UsageError(
-            f"tag {tag!r}: letters, digits, '.', '_' and '-' only, at most 128", hint="--tag 1.0.0"
-        )
-    return tag
-
-
-def parse_target(text: str, *, registry: bool = False) -> Target:
-    """Read where a MAP shall go.
-
-    Args:
-        text: A folder, a file that ends with .tar, or a reference with its registry.
-        registry: Whether it can only be a reference.
-
-    Raises:
-        UsageError: It is none of the three, or something else is there already.
-    """
-    if registry or (names_host(text) and not Path(text).exists()):
-        reference = Reference.parse(text)
-        if reference.digest:
-            raise UsageError(f"{text}: the digest follows from the content", hint="name a tag instead")
-        return Target(reference=reference)
-    place = Path(text)
-    if place.suffix == ".tar":
-        if place.is_dir():
-            raise UsageError(f"{place}: is a folder, and a tar was expected by its name")
-        return Target(archive=place)
-    if place.suffix in {".gz", ".tgz", ".zst", ".zip"}:
-        raise UsageError(f"{place}: layers are compressed already", hint=f"-o {place.with_suffix('.tar')}")
-    if place.is_file():
-        raise UsageError(f"{place}: is a file; a folder, a .tar or a reference was expected")
-    if place.is_dir() and any(place.iterdir()) and not (place / INDEX_FILE).is_file():
-        raise UsageError(f"{place}: is not empty and no OCI layout", hint="name another with -o")
-    return Target(layout=place)
 
 
 def publish(

@@ -21,7 +21,8 @@ from bedside.package.base.values import Base
 from bedside.package.build import build, check_packed
 from bedside.package.models import bake_models
 from bedside.package.order import Order, Stack
-from bedside.package.publish import Publication, Target, localised, parse_target, publish, tag_of
+from bedside.package.publish import Publication, localised, publish
+from bedside.package.targets import Target, parse_target, tag_of
 from bedside.package.workplace import Workplace
 from map_samples import bundle_in
 

@@ -24,7 +24,8 @@ from bedside.oci.registry.remote import remote
 from bedside.package.build import build
 from bedside.package.foreign_base import BaseSource, open_base
 from bedside.package.order import Order, Stack
-from bedside.package.publish import Publication, parse_target, publish
+from bedside.package.publish import Publication, publish
+from bedside.package.targets import parse_target
 from bedside.package.workplace import Workplace
 from map_samples import bundle_in, tiny_map
 from registries import run_registry

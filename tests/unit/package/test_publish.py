@@ -13,7 +13,8 @@ from bedside.oci.cache import LayerCache
 from bedside.oci.manifest import artifact
 from bedside.oci.reference import Reference
 from bedside.oci.registry import Nobody, Options, Policy, Registries, Repository, referrers
-from bedside.package.publish import Publication, Publisher, Target, publish
+from bedside.package.publish import Publication, Publisher, publish
+from bedside.package.targets import Target
 from map_samples import tiny_map
 from registries import Cut, Proxy, run_registry
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bedside.errors import BedsideError
@@ -78,21 +79,26 @@ def pushing(place: Reference, registries: Registries, tell: Tell = quiet) -> Ite
             scratch=Path(scratch),
             tell=tell,
         )
-        with Parallel(registries, bringing.bring, stop) as parallel:
-            yield Pushing(repository, parallel, tell)
+        try:
+            with Parallel(registries, bringing.bring, stop) as parallel:
+                yield Pushing(bringing, parallel)
+        except Exception:
+            bringing.uploader.close()
+            raise
+        bringing.uploader.close()
 
 
 class Pushing:
     """A push under way: blobs from the moment they are known, manifests when all blobs are there."""
 
-    def __init__(self, repository: Repository, parallel: Parallel, tell: Tell) -> None:
-        self._repository = repository
+    def __init__(self, bringing: "_Bringing", parallel: Parallel) -> None:
+        self._bringing = bringing
+        self._repository = bringing.repository
         self._parallel = parallel
-        self._tell = tell
 
     def connect(self) -> None:
-        """Connect now, before there is anything to bring; whether it can be reached is said as of blobs."""
-        self._parallel.also("connection", self._repository.connection.open)
+        """Connect and open an upload, before there is anything to bring; a refusal is said as of blobs."""
+        self._parallel.also("upload", self._bringing.uploader.prepare)
 
     def start(self, *parts: Part) -> None:
         """Begin to bring blobs. Without a manifest they are nothing there yet: nobody finds them."""
@@ -109,16 +115,19 @@ class Pushing:
             assembled: All of one kind; more than one are artifacts.
             tag: A name besides the digest; for one manifest alone.
         """
-        unlisted = []
+        unlisted: set[str] = set()
         for one in assembled:
             self.put(one.members)
-            listed = self._repository.put_manifest(one.descriptor, one.manifest, tag)
-            if not listed and subject_of(one) is not None:
-                unlisted.append(one)
-            self._tell(
-                Progress(descriptor=one.descriptor, step=Step.DONE, done_bytes=one.descriptor.size_bytes)
-            )
-        enter(self._repository, unlisted)
+            self._parallel.also(f"manifest {one.descriptor.digest}", partial(self._put, one, tag, unlisted))
+        self._parallel.finish()
+        enter(self._repository, [one for one in assembled if one.descriptor.digest in unlisted])
+
+    def _put(self, one: Assembled, tag: str, unlisted: set[str]) -> None:
+        listed = self._repository.put_manifest(one.descriptor, one.manifest, tag)
+        if not listed and subject_of(one) is not None:
+            unlisted.add(one.descriptor.digest)
+        size_bytes = one.descriptor.size_bytes
+        self._bringing.tell(Progress(descriptor=one.descriptor, step=Step.DONE, done_bytes=size_bytes))
 
     def name(self, assembled: Assembled, tag: str) -> None:
         """Give a name to what is there."""

@@ -7,7 +7,9 @@ registry declines leaves a session, which is used rather than left to rot.
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -24,6 +26,9 @@ from bedside.oci.registry.retry import Again, retrying
 
 _CHUNK_BYTES = 1024 * 1024
 _PUSH = ("pull", "push")
+#: A session that was opened ahead is taken within this time; registries forget older ones, and a blob that
+#: goes there would be sent twice.
+_SPARE_S = 60.0
 
 
 class Uploader:
@@ -40,6 +45,16 @@ class Uploader:
         self._connection = repository.connection
         self._tell = tell
         self._stop = stop
+        self._spare: list[tuple[str, float]] = []
+
+    def prepare(self) -> None:
+        """Open a session before there is anything to send; the first blob takes it. Raises as `send` does."""
+        self._spare.append((self._open_session(), time.monotonic()))
+
+    def close(self) -> None:
+        """Give back the session that no blob took, so that the registry need not wait for it."""
+        while self._spare:
+            self._give_back(self._spare.pop()[0])
 
     def mount(self, descriptor: Descriptor, origin: Origin) -> str | None:
         """Take a blob over from another repository of the same registry.
@@ -95,11 +110,31 @@ class Uploader:
         self._tell(Progress(descriptor=descriptor, step=Step.DONE, done_bytes=descriptor.size_bytes))
 
     def _open(self, descriptor: Descriptor) -> str:
+        with suppress(IndexError):
+            session, opened_at = self._spare.pop()
+            if time.monotonic() - opened_at < _SPARE_S:
+                return session
+            self._give_back(session)
+        return self._open_session(descriptor.digest)
+
+    def _give_back(self, session: str) -> None:
+        own = self._repository
+        call = Call(
+            method="DELETE",
+            url=session,
+            subject=own.subject("an upload", "push"),
+            scopes=own.scopes(*_PUSH),
+            expected=frozenset({200, 202, 204, 404, 405}),
+        )
+        with suppress(BedsideError):  # it costs the registry a little room until it looks for old ones
+            self._connection.send(call)
+
+    def _open_session(self, digest: str = "") -> str:
         own = self._repository
         call = Call(
             method="POST",
             url=own.path("blobs/uploads/"),
-            subject=own.subject(f"blob {descriptor.digest}", "push"),
+            subject=own.subject(f"blob {digest}" if digest else "an upload", "push"),
             scopes=own.scopes(*_PUSH),
             expected=frozenset({202}),
         )
