@@ -38,9 +38,9 @@ from bedside.portal.upload import api as upload_api
 from bedside.portal.upload import pages as upload_pages
 from bedside.wiring import Deployment
 
-#: Of every area: what it answers to. The order is that of the API's document.
+#: Of every area: what it answers to. The order is that of the API's document, too.
 ROUTERS: Sequence[APIRouter] = (
-    *dicomweb.ROUTERS,  # not in the document, and first: viewers ask hundreds of times a second
+    *dicomweb.ROUTERS,  # first, but last in the document: viewers ask hundreds of times a second
     home.router,
     *people.ROUTERS,
     upload_pages.router,
@@ -85,7 +85,7 @@ def create_app(deployment: Deployment, gate: Gate) -> FastAPI:
         openapi_url="/api/openapi.json",
         responses=document.RESPONSES,
     )
-    document.add(app)
+    document.add(app, dicomweb.SCHEMAS)
     app.state.here = Here(deployment=deployment, gate=gate, pages=Pages(deployment.settings.portal))
     headers.add(app, deployment.settings.portal)
     app.add_middleware(Origin)

@@ -14,8 +14,10 @@ from bedside.dicom.bulk import value_bytes
 from bedside.domain.catalogue import Bulk, Instance
 from bedside.errors import NotFound
 from bedside.portal.access.need import Place
+from bedside.portal.dicomweb import described
 from bedside.portal.dicomweb.accept import EXPLICIT_LITTLE, OCTETS, UNCOMPRESSED, refuse, wanted
 from bedside.portal.dicomweb.cached import PRIVATE, tag_of, unchanged
+from bedside.portal.dicomweb.described import BulkPath, SeriesUid, SopInstanceUid, StudyUid
 from bedside.portal.dicomweb.desk import Desk, desk_of
 from bedside.portal.dicomweb.frames import frames_of
 from bedside.portal.dicomweb.multipart import Multipart
@@ -26,16 +28,19 @@ _PIXELS = "7FE00010"
 #: A long value is read and sent in pieces.
 _PIECE_BYTES = 4 * 2**20
 
-router = APIRouter(prefix="/dicomweb/{tenant}/studies", include_in_schema=False)
+router = APIRouter(prefix="/dicomweb/{tenant}/studies")
 
 
-@router.get("/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}/bulkdata/{path:path}")
+@router.get(
+    "/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}/bulkdata/{path:path}",
+    **described.bulk_data("RetrieveBulkData", "Retrieve bulk data"),
+)
 async def bulk_data(
     request: Request,
-    study_uid: str,
-    series_uid: str,
-    sop_instance_uid: str,
-    path: str,
+    study_uid: StudyUid,
+    series_uid: SeriesUid,
+    sop_instance_uid: SopInstanceUid,
+    path: BulkPath,
     place: Place = Depends(reading()),
 ) -> Response:
     """Return one value, by the address that the metadata names."""

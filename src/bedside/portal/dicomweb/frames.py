@@ -17,6 +17,7 @@ from bedside.dicom.native import can_be_native, frame_bytes
 from bedside.domain.catalogue import Instance, Layout
 from bedside.errors import NotFound
 from bedside.portal.access.need import Place
+from bedside.portal.dicomweb import described
 from bedside.portal.dicomweb.accept import (
     ANY,
     EXPLICIT_LITTLE,
@@ -27,6 +28,7 @@ from bedside.portal.dicomweb.accept import (
     wanted,
 )
 from bedside.portal.dicomweb.cached import PRIVATE, tag_of, unchanged
+from bedside.portal.dicomweb.described import FrameList, SeriesUid, SopInstanceUid, StudyUid
 from bedside.portal.dicomweb.desk import Desk, desk_of
 from bedside.portal.dicomweb.multipart import Multipart
 from bedside.portal.dicomweb.need import reading
@@ -35,7 +37,7 @@ from bedside.portal.dicomweb.need import reading
 _AT_ONCE_BYTES = 8 * 2**20
 _MOST_FRAMES = 10_000
 
-router = APIRouter(prefix="/dicomweb/{tenant}/studies", include_in_schema=False)
+router = APIRouter(prefix="/dicomweb/{tenant}/studies")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +62,16 @@ class Form:
         return f"{self.media_type}; transfer-syntax={self.transfer_syntax}"
 
 
-@router.get("/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}/frames/{frame_list}")
+@router.get(
+    "/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}/frames/{frame_list}",
+    **described.frames("RetrieveFrames", "Retrieve frames"),
+)
 async def frames(
     request: Request,
-    study_uid: str,
-    series_uid: str,
-    sop_instance_uid: str,
-    frame_list: str,
+    study_uid: StudyUid,
+    series_uid: SeriesUid,
+    sop_instance_uid: SopInstanceUid,
+    frame_list: FrameList,
     place: Place = Depends(reading()),
 ) -> Response:
     """Return frames by number, from 1."""

@@ -15,9 +15,11 @@ from starlette.responses import Response
 from bedside.domain.catalogue import BULK_MARK, Instance
 from bedside.errors import NotFound
 from bedside.portal.access.need import Place
+from bedside.portal.dicomweb import described
 from bedside.portal.dicomweb.accept import chosen_json
 from bedside.portal.dicomweb.answer import address_of
 from bedside.portal.dicomweb.cached import PRIVATE, tag_of, unchanged
+from bedside.portal.dicomweb.described import SeriesUid, SopInstanceUid, StudyUid
 from bedside.portal.dicomweb.desk import base_of, desk_of
 from bedside.portal.dicomweb.need import reading
 
@@ -27,32 +29,50 @@ _WORTH_PACKING = 1400
 #: Longer answers are put together each time.
 _KEPT_BYTES = 16 * 2**20
 
-router = APIRouter(prefix="/dicomweb/{tenant}/studies", include_in_schema=False)
+router = APIRouter(prefix="/dicomweb/{tenant}/studies")
 _READ = Depends(reading())
 
 
-@router.get("/{study_uid}/metadata")
-async def of_study(request: Request, study_uid: str, place: Place = _READ) -> Response:
+@router.get(
+    "/{study_uid}/metadata", **described.metadata("RetrieveStudyMetadata", "Retrieve metadata of a study")
+)
+async def of_study(request: Request, study_uid: StudyUid, place: Place = _READ) -> Response:
     """Return the attributes of all instances of a study."""
     return await _answer(request, place, study_uid)
 
 
-@router.get("/{study_uid}/series/{series_uid}/metadata")
-async def of_series(request: Request, study_uid: str, series_uid: str, place: Place = _READ) -> Response:
+@router.get(
+    "/{study_uid}/series/{series_uid}/metadata",
+    **described.metadata("RetrieveSeriesMetadata", "Retrieve metadata of a series"),
+)
+async def of_series(
+    request: Request, study_uid: StudyUid, series_uid: SeriesUid, place: Place = _READ
+) -> Response:
     """Return the attributes of all instances of a series."""
     return await _answer(request, place, study_uid, series_uid)
 
 
-@router.get("/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}/metadata")
+@router.get(
+    "/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}/metadata",
+    **described.metadata("RetrieveInstanceMetadata", "Retrieve metadata of an instance"),
+)
 async def of_instance(
-    request: Request, study_uid: str, series_uid: str, sop_instance_uid: str, place: Place = _READ
+    request: Request,
+    study_uid: StudyUid,
+    series_uid: SeriesUid,
+    sop_instance_uid: SopInstanceUid,
+    place: Place = _READ,
 ) -> Response:
     """Return the attributes of one instance."""
     return await _answer(request, place, study_uid, series_uid, sop_instance_uid)
 
 
 async def _answer(
-    request: Request, place: Place, study_uid: str, series_uid: str = "", sop_instance_uid: str = ""
+    request: Request,
+    place: Place,
+    study_uid: str,
+    series_uid: str = "",
+    sop_instance_uid: str = "",
 ) -> Response:
     media_type = chosen_json(request)
     base = base_of(request, place.tenant)

@@ -13,8 +13,10 @@ from bedside.dicom.render import FORMATS, MAX_SIDE_PX, Look, Viewport, Window, r
 from bedside.domain.catalogue import Instance, Layout, text_of
 from bedside.errors import NotFound, UsageError
 from bedside.portal.access.need import Place
+from bedside.portal.dicomweb import described
 from bedside.portal.dicomweb.accept import choose
 from bedside.portal.dicomweb.cached import PRIVATE, tag_of, unchanged
+from bedside.portal.dicomweb.described import FrameList, SeriesUid, SopInstanceUid, StudyUid
 from bedside.portal.dicomweb.desk import Desk, desk_of
 from bedside.portal.dicomweb.frames import numbers_of
 from bedside.portal.dicomweb.need import reading
@@ -26,62 +28,87 @@ _THUMBNAIL = Viewport(width=200, height=200)
 #: What stands for a study is a picture of the patient before one that was derived from it.
 _DERIVED = frozenset({"SEG", "SR", "PR", "KO", "RTSTRUCT", "DOC", "M3D"})
 
-router = APIRouter(prefix="/dicomweb/{tenant}/studies", include_in_schema=False)
+router = APIRouter(prefix="/dicomweb/{tenant}/studies")
 _READ = Depends(reading())
 _INSTANCE = "/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}"
 
 
-@router.get(_INSTANCE + "/rendered")
+@router.get(
+    _INSTANCE + "/rendered",
+    **described.picture("RetrieveRenderedInstance", "Retrieve a picture of an instance"),
+)
 async def instance_rendered(
-    request: Request, study_uid: str, series_uid: str, sop_instance_uid: str, place: Place = _READ
+    request: Request,
+    study_uid: StudyUid,
+    series_uid: SeriesUid,
+    sop_instance_uid: SopInstanceUid,
+    place: Place = _READ,
 ) -> Response:
     """Return a picture of an instance; of several frames the first."""
     return await _one(request, place, (study_uid, series_uid, sop_instance_uid), "1", None)
 
 
-@router.get(_INSTANCE + "/frames/{frame_list}/rendered")
+@router.get(
+    _INSTANCE + "/frames/{frame_list}/rendered",
+    **described.picture("RetrieveRenderedFrame", "Retrieve a picture of a frame"),
+)
 async def frame_rendered(
     request: Request,
-    study_uid: str,
-    series_uid: str,
-    sop_instance_uid: str,
-    frame_list: str,
+    study_uid: StudyUid,
+    series_uid: SeriesUid,
+    sop_instance_uid: SopInstanceUid,
+    frame_list: FrameList,
     place: Place = _READ,
 ) -> Response:
     """Return a picture of one frame."""
     return await _one(request, place, (study_uid, series_uid, sop_instance_uid), frame_list, None)
 
 
-@router.get(_INSTANCE + "/thumbnail")
+@router.get(
+    _INSTANCE + "/thumbnail",
+    **described.picture("RetrieveInstanceThumbnail", "Retrieve a thumbnail of an instance"),
+)
 async def instance_thumbnail(
-    request: Request, study_uid: str, series_uid: str, sop_instance_uid: str, place: Place = _READ
+    request: Request,
+    study_uid: StudyUid,
+    series_uid: SeriesUid,
+    sop_instance_uid: SopInstanceUid,
+    place: Place = _READ,
 ) -> Response:
     """Return a small picture of an instance: of its frame in the middle."""
     return await _one(request, place, (study_uid, series_uid, sop_instance_uid), "", _THUMBNAIL)
 
 
-@router.get(_INSTANCE + "/frames/{frame_list}/thumbnail")
+@router.get(
+    _INSTANCE + "/frames/{frame_list}/thumbnail",
+    **described.picture("RetrieveFrameThumbnail", "Retrieve a thumbnail of a frame"),
+)
 async def frame_thumbnail(
     request: Request,
-    study_uid: str,
-    series_uid: str,
-    sop_instance_uid: str,
-    frame_list: str,
+    study_uid: StudyUid,
+    series_uid: SeriesUid,
+    sop_instance_uid: SopInstanceUid,
+    frame_list: FrameList,
     place: Place = _READ,
 ) -> Response:
     """Return a small picture of a frame."""
     return await _one(request, place, (study_uid, series_uid, sop_instance_uid), frame_list, _THUMBNAIL)
 
 
-@router.get("/{study_uid}/thumbnail")
-async def study_thumbnail(request: Request, study_uid: str, place: Place = _READ) -> Response:
+@router.get(
+    "/{study_uid}/thumbnail", **described.picture("RetrieveStudyThumbnail", "Retrieve a thumbnail of a study")
+)
+async def study_thumbnail(request: Request, study_uid: StudyUid, place: Place = _READ) -> Response:
     """Return a small picture that stands for a study."""
     return await run_in_threadpool(_of_several, request, place, study_uid, "", _THUMBNAIL)
 
 
-@router.get("/{study_uid}/series/{series_uid}/thumbnail")
+@router.get(
+    "/{study_uid}/series/{series_uid}/thumbnail",
+    **described.picture("RetrieveSeriesThumbnail", "Retrieve a thumbnail of a series"),
+)
 async def series_thumbnail(
-    request: Request, study_uid: str, series_uid: str, place: Place = _READ
+    request: Request, study_uid: StudyUid, series_uid: SeriesUid, place: Place = _READ
 ) -> Response:
     """Return a small picture that stands for a series."""
     return await run_in_threadpool(_of_several, request, place, study_uid, series_uid, _THUMBNAIL)

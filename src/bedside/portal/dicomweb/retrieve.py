@@ -18,8 +18,10 @@ from bedside.dicom.native import can_be_native
 from bedside.dicom.transcode import to_explicit_little
 from bedside.domain.catalogue import Instance
 from bedside.portal.access.need import Place
+from bedside.portal.dicomweb import described
 from bedside.portal.dicomweb.accept import ANY, DICOM, EXPLICIT_LITTLE, refuse, wanted
 from bedside.portal.dicomweb.cached import PRIVATE, tag_of, unchanged
+from bedside.portal.dicomweb.described import SeriesUid, SopInstanceUid, StudyUid
 from bedside.portal.dicomweb.desk import Desk, desk_of
 from bedside.portal.dicomweb.multipart import Multipart
 from bedside.portal.dicomweb.need import reading
@@ -28,25 +30,34 @@ _PIECE_BYTES = 2**20
 #: More than so many bytes are sent piece by piece.
 _AT_ONCE_BYTES = 8 * 2**20
 
-router = APIRouter(prefix="/dicomweb/{tenant}/studies", include_in_schema=False)
+router = APIRouter(prefix="/dicomweb/{tenant}/studies")
 _READ = Depends(reading())
 
 
-@router.get("/{study_uid}")
-async def study(request: Request, study_uid: str, place: Place = _READ) -> Response:
+@router.get("/{study_uid}", **described.instances("RetrieveStudy", "Retrieve a study"))
+async def study(request: Request, study_uid: StudyUid, place: Place = _READ) -> Response:
     """Return all instances of a study."""
     return await run_in_threadpool(_several, request, place, study_uid, "")
 
 
-@router.get("/{study_uid}/series/{series_uid}")
-async def series(request: Request, study_uid: str, series_uid: str, place: Place = _READ) -> Response:
+@router.get("/{study_uid}/series/{series_uid}", **described.instances("RetrieveSeries", "Retrieve a series"))
+async def series(
+    request: Request, study_uid: StudyUid, series_uid: SeriesUid, place: Place = _READ
+) -> Response:
     """Return all instances of a series."""
     return await run_in_threadpool(_several, request, place, study_uid, series_uid)
 
 
-@router.get("/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}")
+@router.get(
+    "/{study_uid}/series/{series_uid}/instances/{sop_instance_uid}",
+    **described.instances("RetrieveInstance", "Retrieve an instance"),
+)
 async def instance(
-    request: Request, study_uid: str, series_uid: str, sop_instance_uid: str, place: Place = _READ
+    request: Request,
+    study_uid: StudyUid,
+    series_uid: SeriesUid,
+    sop_instance_uid: SopInstanceUid,
+    place: Place = _READ,
 ) -> Response:
     """Return one instance."""
 

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 
 from bedside.portal.dicomweb import bulk, frames, metadata, rendered, retrieve, search, store
+from bedside.portal.dicomweb.described import SCHEMAS
+
+__all__ = ["ROUTERS", "SCHEMAS"]
 
 #: Those with fixed words before those that take any UID.
 ROUTERS: Sequence[APIRouter] = (

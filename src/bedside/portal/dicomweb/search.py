@@ -16,8 +16,10 @@ from bedside.domain.matching import Match, match_of
 from bedside.domain.searchable import FIELDS, MODALITIES, Field, Level
 from bedside.errors import UsageError
 from bedside.portal.access.need import Place
+from bedside.portal.dicomweb import described
 from bedside.portal.dicomweb.accept import chosen_json
 from bedside.portal.dicomweb.answer import of_instance, of_series, of_study
+from bedside.portal.dicomweb.described import SeriesUid, StudyUid
 from bedside.portal.dicomweb.desk import base_of, desk_of
 from bedside.portal.dicomweb.need import reading
 from bedside.ports.catalogue import Search
@@ -39,7 +41,7 @@ _WORDS = frozenset({*_UNSUPPORTED, "limit", "offset", "includefield", "accept", 
 _BY_TAG: Mapping[str, Field] = {one.tag: one for one in (*FIELDS, MODALITIES)}
 _ORDER = list(Level)
 
-router = APIRouter(prefix="/dicomweb/{tenant}", include_in_schema=False)
+router = APIRouter(prefix="/dicomweb/{tenant}")
 _READ = Depends(reading())
 
 
@@ -66,39 +68,57 @@ class Asked:
     warnings: list[str] = field(default_factory=list)
 
 
-@router.get("/studies")
+@router.get("/studies", **described.search("SearchForStudies", "Search for studies", Level.STUDY))
 async def studies(request: Request, place: Place = _READ) -> Response:
     """Search for studies."""
     return await _answer(request, place, Asked(level=Level.STUDY))
 
 
-@router.get("/series")
+@router.get("/series", **described.search("SearchForSeries", "Search for series", Level.SERIES))
 async def all_series(request: Request, place: Place = _READ) -> Response:
     """Search for series of all studies."""
     return await _answer(request, place, Asked(level=Level.SERIES, everywhere=True))
 
 
-@router.get("/instances")
+@router.get("/instances", **described.search("SearchForInstances", "Search for instances", Level.INSTANCE))
 async def all_instances(request: Request, place: Place = _READ) -> Response:
     """Search for instances of all studies."""
     return await _answer(request, place, Asked(level=Level.INSTANCE, everywhere=True))
 
 
-@router.get("/studies/{study_uid}/series")
-async def series_of_study(request: Request, study_uid: str, place: Place = _READ) -> Response:
+@router.get(
+    "/studies/{study_uid}/series",
+    **described.search(
+        "SearchForStudySeries", "Search for series of a study", Level.SERIES, below=Level.STUDY
+    ),
+)
+async def series_of_study(request: Request, study_uid: StudyUid, place: Place = _READ) -> Response:
     """Search for series of a study."""
     return await _answer(request, place, Asked(level=Level.SERIES), study_uid)
 
 
-@router.get("/studies/{study_uid}/instances")
-async def instances_of_study(request: Request, study_uid: str, place: Place = _READ) -> Response:
+@router.get(
+    "/studies/{study_uid}/instances",
+    **described.search(
+        "SearchForStudyInstances", "Search for instances of a study", Level.INSTANCE, below=Level.STUDY
+    ),
+)
+async def instances_of_study(request: Request, study_uid: StudyUid, place: Place = _READ) -> Response:
     """Search for instances of a study."""
     return await _answer(request, place, Asked(level=Level.INSTANCE), study_uid)
 
 
-@router.get("/studies/{study_uid}/series/{series_uid}/instances")
+@router.get(
+    "/studies/{study_uid}/series/{series_uid}/instances",
+    **described.search(
+        "SearchForStudySeriesInstances",
+        "Search for instances of a series",
+        Level.INSTANCE,
+        below=Level.SERIES,
+    ),
+)
 async def instances_of_series(
-    request: Request, study_uid: str, series_uid: str, place: Place = _READ
+    request: Request, study_uid: StudyUid, series_uid: SeriesUid, place: Place = _READ
 ) -> Response:
     """Search for instances of a series."""
     return await _answer(request, place, Asked(level=Level.INSTANCE), study_uid, series_uid)

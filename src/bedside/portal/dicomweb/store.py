@@ -24,7 +24,9 @@ from bedside.domain.person import Right
 from bedside.errors import BedsideError, InputRejected, NotPermitted, Unavailable, UsageError
 from bedside.portal.access.need import Place, within
 from bedside.portal.access.trail import note
+from bedside.portal.dicomweb import described
 from bedside.portal.dicomweb.accept import DICOM, chosen_json
+from bedside.portal.dicomweb.described import StudyUid
 from bedside.portal.dicomweb.desk import base_of, desk_of
 from bedside.portal.dicomweb.parts import Parts
 from bedside.portal.dicomweb.takers import taken
@@ -42,7 +44,7 @@ _AT_ONCE_BYTES = 2**20
 
 _UID = re.compile(r"[0-9.]{1,64}")
 
-router = APIRouter(prefix="/dicomweb/{tenant}/studies", include_in_schema=False)
+router = APIRouter(prefix="/dicomweb/{tenant}/studies")
 _SEND = Depends(within(Right.SEND))
 
 
@@ -61,14 +63,14 @@ class Outcome:
     studies: set[str] = field(default_factory=set)
 
 
-@router.post("")
+@router.post("", **described.store("StoreInstances", "Store instances of any studies"))
 async def store(request: Request, place: Place = _SEND) -> Response:
     """Store instances of any studies."""
     return await _store(request, place, "")
 
 
-@router.post("/{study_uid}")
-async def store_study(request: Request, study_uid: str, place: Place = _SEND) -> Response:
+@router.post("/{study_uid}", **described.store("StoreStudyInstances", "Store instances of a study"))
+async def store_study(request: Request, study_uid: StudyUid, place: Place = _SEND) -> Response:
     """Store instances of one study."""
     return await _store(request, place, study_uid)
 

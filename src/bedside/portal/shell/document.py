@@ -4,7 +4,7 @@ Owns the shape of an error (RFC 9457), which every answer from 400 on has, and w
 document as something else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -39,16 +39,24 @@ _BEARER: Final = {
 }
 
 
-def add(app: FastAPI) -> None:
-    """Let an application's document say so."""
+def add(app: FastAPI, schemas: Mapping[str, dict[str, Any]]) -> None:
+    """Let an application's document say so.
+
+    Args:
+        app: The application.
+        schemas: Of answers that no model of ours describes, by the names that routes refer to.
+    """
     found: Callable[[], dict[str, Any]] = app.openapi
 
     def described() -> dict[str, Any]:
         document = found()
         parts = document.setdefault("components", {})
-        parts.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+        parts.setdefault("schemas", {}).update(schemas, Problem=Problem.model_json_schema())
         parts["securitySchemes"] = {"token": _BEARER}
         document["security"] = [{"token": []}]
+        # What is asked first, and most often, is told last: it is described by a standard of its own.
+        paths: dict[str, Any] = document["paths"]
+        document["paths"] = dict(sorted(paths.items(), key=lambda one: one[0].startswith("/dicomweb/")))
         return document
 
     app.openapi = described  # type: ignore[method-assign]  # FastAPI's own way to extend it

@@ -51,6 +51,15 @@ _BODY: dict[str, Any] = {
         }
     ],
 }
+_PROBLEM: dict[str, Any] = {"$ref": "#/components/schemas/Problem"}
+_MISSING: dict[int | str, dict[str, Any]] = {
+    409: {
+        "description": "Parts are missing, or it was cancelled or came to its end.",
+        "content": {
+            "application/problem+json": {"schema": {"anyOf": [MissingParts.model_json_schema(), _PROBLEM]}}
+        },
+    }
+}
 
 
 def desk_of(place: Place) -> UploadDesk:
@@ -147,7 +156,7 @@ async def receive(request: Request, place: Sender, upload_id: UploadId, number: 
     return PartThere(number=stored.number, size_bytes=stored.size_bytes, sha256=stored.sha256)
 
 
-@router.post("/{upload_id}/complete", response_model=UploadShown, responses={409: {"model": MissingParts}})
+@router.post("/{upload_id}/complete", response_model=UploadShown, responses=_MISSING)
 def complete(place: Sender, upload_id: UploadId) -> Any:
     """Put an upload into the drop-box, once all its parts are there; saying it twice does it once."""
     must_take(place)
