@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 
 from bedside.domain.arrival import Arrival, ArrivalKind, Entry, EntryState, StoredFile, arrival_id, entry_id
+from bedside.domain.because import Because, Cause, Ground
+from bedside.domain.expression import Met, Outcome, Remark
 from bedside.domain.job import Failure, Job, Lease, job_id, job_identity
 from bedside.domain.pipeline import Decision, Pipeline, Release, ReleaseKind, Stage, StageKind
 from bedside.domain.release import Comparison, How, LabelComparison, Promotion, Role
@@ -110,6 +112,30 @@ def make_result(lease: Lease, *, created_at: datetime = T0) -> Result:
     )
 
 
+MET = Because(
+    cause=Cause.FAILED,
+    grounds=(
+        Ground(
+            met=(
+                Met(clause="Modality == 'MR'", outcome=Outcome.FALSE, keyword="Modality", found="'CT'"),
+                Met(
+                    clause="Rows == 'x'",
+                    outcome=Outcome.FALSE,
+                    keyword="Rows",
+                    found="512",
+                    remark=Remark.NUMBER,
+                ),
+            ),
+            count=2,
+            of=3,
+        ),
+        Ground(met=(Met(clause="exists Rows", outcome=Outcome.ABSENT, keyword="Rows"),), series="1.2.3.4"),
+    ),
+    more=1,
+    files=2,
+)
+
+
 def make_decision(
     arrival: Arrival, rule: str = "every CT", *, matched: bool = True, decided_at: datetime = T0
 ) -> Decision:
@@ -122,6 +148,7 @@ def make_decision(
         reason="Modality == 'CT' is true for series 1.2.3.4",
         values={"1.2.3.4": {"Modality": "CT", "ImageType": ["ORIGINAL", "PRIMARY"], "SliceThickness": 2.5}},
         decided_at=decided_at,
+        because=MET,
     )
 
 

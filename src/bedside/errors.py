@@ -5,9 +5,83 @@ so nothing above them catches anything else. Messages never hold patient data: i
 numbers only. The classes know their exit code and retry rule because three readers need the same
 answer (the command line, the worker's retry policy and the child's protocol), and one table kept
 beside the classes cannot drift.
+
+A message is English: for the API, the command line and the logs. What somebody meets who only uses the
+portal carries an `ErrorCode` and its values beside it, so that the portal can say it in their language.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import ClassVar
+
+
+class ErrorCode(StrEnum):
+    """What happened, for whoever says it in another language: each has a text in the portal's catalogue."""
+
+    NOT_SIGNED_IN = "not_signed_in"
+    NO_RIGHT = "no_right"
+    FORM_STALE = "form_stale"
+    FORM_FOREIGN = "form_foreign"
+    LINK_DEAD = "link_dead"
+    TOO_MANY = "too_many"
+    REQUEST_TOO_LARGE = "request_too_large"
+    PAGE_MISSING = "page_missing"
+    FIELDS_WRONG = "fields_wrong"
+    FILTER_UNKNOWN = "filter_unknown"
+    DAY_WRONG = "day_wrong"
+    TENANT_MISSING = "tenant_missing"
+    TENANT_CLOSED = "tenant_closed"
+    UPLOAD_TOO_SHORT = "upload_too_short"
+    UPLOAD_TOO_LARGE = "upload_too_large"
+    UPLOAD_MISSING = "upload_missing"
+    UPLOAD_NOT_OPEN = "upload_not_open"
+    UPLOAD_RACED = "upload_raced"
+    UPLOAD_OTHER_SIZE = "upload_other_size"
+    UPLOADS_FULL = "uploads_full"
+    DISK_FULL = "disk_full"
+    PARTS_LOST = "parts_lost"
+    PART_DAMAGED = "part_damaged"
+    PART_SILENT = "part_silent"
+    STUDY_MISSING = "study_missing"
+    STUDY_GONE = "study_gone"
+    STUDY_NO_IMAGES = "study_no_images"
+    STUDY_TOO_LARGE = "study_too_large"
+    JOB_MISSING = "job_missing"
+    JOB_NO_MOVE = "job_no_move"
+    JOB_NOT_ENDED = "job_not_ended"
+    JOB_NOT_QUEUED = "job_not_queued"
+    RESULT_MISSING = "result_missing"
+    RESULT_GONE = "result_gone"
+    FILE_MISSING = "file_missing"
+    PREVIEW_MISSING = "preview_missing"
+    REJECTION_REASON = "rejection_reason"
+    COMMENT_MISSING = "comment_missing"
+    COMMENT_TOO_LONG = "comment_too_long"
+    CORRECTION_MISSING = "correction_missing"
+    CORRECTION_EMPTY = "correction_empty"
+    CORRECTION_TOO_LARGE = "correction_too_large"
+    CORRECTION_KIND = "correction_kind"
+    CORRECTION_OTHER = "correction_other"
+    CORRECTION_NO_MASK = "correction_no_mask"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What people are told of an error, in their language.
+
+    Attributes:
+        code: What happened.
+        values: Numbers and words of ours that the text names; lengths and times end in their unit.
+    """
+
+    code: ErrorCode
+    values: Mapping[str, str | int] = field(default_factory=dict)
+
+
+def told(code: ErrorCode, **values: str | int) -> Told:
+    """Return what people are told, e.g. ``told(ErrorCode.UPLOAD_TOO_LARGE, most_bytes=10)``."""
+    return Told(code, values)
 
 
 class BedsideError(Exception):
@@ -17,15 +91,17 @@ class BedsideError(Exception):
         message: What happened and why, with the numbers, e.g. ``"series 1.2.3: gap of 10.0 mm
             between slices 41 and 42, median 5.0 mm"``.
         hint: What to do next, best a command to run.
+        told: The same for people of any language, where those meet it who only use the portal.
     """
 
     exit_code: ClassVar[int] = 1
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", told: Told | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.told = told
 
 
 class UsageError(BedsideError):
@@ -92,7 +168,11 @@ class TooMany(Unavailable):
     """
 
     def __init__(self, message: str, *, retry_after_s: int, hint: str = "") -> None:
-        super().__init__(message, hint=hint or f"wait {retry_after_s} seconds")
+        super().__init__(
+            message,
+            hint=hint or f"wait {retry_after_s} seconds",
+            told=told(ErrorCode.TOO_MANY, retry_after_s=retry_after_s),
+        )
         self.retry_after_s = retry_after_s
 
 

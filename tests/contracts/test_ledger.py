@@ -199,6 +199,12 @@ def test_newest_decision_is_kept_in_the_first_ones_place(ledger: Ledger) -> None
     assert ledger.decisions("ward", "other") == []
 
 
+def test_a_decision_of_before_its_grounds_were_kept_has_its_sentence(ledger: Ledger) -> None:
+    old = replace(make_decision(ledger.add_arrival(make_arrival(1))), because=None)
+    ledger.add_decisions([old])
+    assert ledger.decisions("ward", old.arrival_id) == [old]
+
+
 def test_first_release_of_a_digest_stays(ledger: Ledger) -> None:
     ledger.add_release(make_release("a"))
     ledger.add_release(make_release("b", added_at=at(5)))

@@ -1,13 +1,15 @@
 """Lists and stories of studies and jobs: what each person sees, finds and may do, page after page."""
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from bedside.domain.arrival import EntryState
+from bedside.domain.because import Because, Cause, Ground
+from bedside.domain.expression import WITHHELD, Met, Outcome
 from bedside.domain.job import JobState
 from bedside.domain.person import PersonRole
 from bedside.ports import JobFilter, Ledger
@@ -17,6 +19,8 @@ from ledger_samples import make_decision, make_entry, make_pipeline
 from portal_site import CLINICIAN, CSRF, ENGINEER, VIEWER, Means, Site, person, site
 
 NAME = "Doe^Jane"
+MET = Met(clause="Modality == 'CT'", outcome=Outcome.FALSE, keyword="Modality", found="'MR'")
+SECRET = Met(clause="PatientID == 'x'", outcome=Outcome.FALSE, keyword="PatientID", found=WITHHELD)
 STUDIES, JOBS = "/t/default/studies", "/t/default/jobs"
 
 
@@ -84,14 +88,37 @@ def test_why_it_did_not_run_is_told_with_the_values(portal: Site, ledger: Ledger
     arrival = study(ledger, 2, now)
     decision = make_decision(arrival, "livers", matched=False, decided_at=now)
     values = {"1.2.3.4.2.1": {"Modality": "MR", "PatientName": "(withheld)"}}
-    ledger.add_decisions([replace(decision, reason="Modality == 'CT' is false: it is 'MR'", values=values)])
+    because = Because(cause=Cause.FAILED, grounds=(Ground(met=(MET,), count=2, of=3),), more=1)
+    ledger.add_decisions([replace(decision, reason=str(because), because=because, values=values)])
     assert "nothing started" in portal.client.get(STUDIES).text
     for who in (CLINICIAN, ENGINEER):
         page = portal.asks(who).get(f"{STUDIES}/{arrival.id}").text
-        assert "Modality == &#39;CT&#39; is false: it is &#39;MR&#39;" in page
+        assert "A condition of the rule holds for no series:" in page and "and another reason" in page
+        assert "<code>Modality == &#39;CT&#39;</code>: false, it is <code>&#39;MR&#39;</code>" in page
+        assert "(2 of 3 series)" in page
         assert "<td>Modality</td>" in page and "(withheld)" in page and "not started" in page
     told = portal.client.get(f"/api/v1/tenants/default/studies/{arrival.id}/decisions").json()
     assert [(one["rule"], one["matched"], one["values"]) for one in told] == [("livers", False, values)]
+    assert told[0]["reason"] == "Modality == 'CT' is false: it is 'MR' (2 of 3 series); and 1 other reasons"
+    assert told[0]["because"]["grounds"][0]["met"][0] == asdict(MET)
+
+
+def test_why_it_did_not_run_is_told_in_spanish(portal: Site, ledger: Ledger, now: datetime) -> None:
+    arrival = study(ledger, 2, now)
+    because = Because(cause=Cause.FAILED, grounds=(Ground(met=(MET, SECRET), count=2, of=3),), more=2)
+    new = replace(make_decision(arrival, "livers", matched=False), reason=str(because), because=because)
+    old = replace(make_decision(arrival, "old", matched=False), reason="it was so then", because=None)
+    ledger.add_decisions([new, old])
+    portal.gate.language = "es"
+    page = portal.asks(CLINICIAN).get(f"{STUDIES}/{arrival.id}").text
+    assert (
+        "<code>Modality == &#39;CT&#39;</code>: no se cumple, el valor es <code>&#39;MR&#39;</code>" in page
+    )
+    assert "no se cumple, el valor es (no se muestra)" in page and "(withheld)" not in page
+    assert "(2 de 3 series)" in page and "y 2 motivos más" in page
+    assert "is false" not in page
+    # Of a decision made before its grounds were kept there is a sentence only, and it says what it is.
+    assert "Detalle técnico (en inglés)" in page and '<p lang="en">it was so then</p>' in page
 
 
 def test_versions_and_replaced_results_lead_to_one_another(

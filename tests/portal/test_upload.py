@@ -245,7 +245,11 @@ def test_a_rejected_upload_says_why_in_plain_words(
     found = portal.client.get(f"{API}/{upload['id']}").json()
     assert (found["step"], found["reason"]["kind"]) == ("rejected", kind)
     page = portal.client.get("/t/default/upload").text
-    assert en in page and found["reason"]["detail"].replace("'", "&#39;") in page and "<details>" in page
+    assert (
+        en in page
+        and found["reason"]["detail"].replace("'", "&#39;") in page
+        and '<details class="technical">' in page
+    )
     portal.gate.language = "es"
     assert es in portal.client.get("/t/default/upload/list").text
 

@@ -24,7 +24,7 @@ from bedside.dicom.resegment import give_meaning, renumber
 from bedside.domain.identity import derived_uid
 from bedside.domain.release import LabelComparison
 from bedside.domain.volume import Code
-from bedside.errors import InputRejected
+from bedside.errors import ErrorCode, InputRejected, told
 
 #: Label Map Segmentation Storage, which pydicom does not name yet.
 _LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
@@ -151,9 +151,14 @@ def _read(path: Path) -> FileDataset:
     try:
         found = pydicom.dcmread(path)
         if found.SOPClassUID not in SEGMENTATIONS:
-            raise InputRejected(f"correction: SOP Class {found.SOPClassUID} is no Segmentation")
+            raise InputRejected(
+                f"correction: SOP Class {found.SOPClassUID} is no Segmentation",
+                told=told(ErrorCode.CORRECTION_KIND),
+            )
     except (InvalidDicomError, AttributeError, OSError) as exc:
-        raise InputRejected("correction: cannot be read as DICOM") from exc
+        raise InputRejected(
+            "correction: cannot be read as DICOM", told=told(ErrorCode.CORRECTION_KIND)
+        ) from exc
     return found
 
 
@@ -163,14 +168,23 @@ def _check(drawn: FileDataset, before: FileDataset) -> None:
         raise InputRejected(
             f"correction: Segmentation Type {kind or 'missing'}, want BINARY",
             hint="save it in the viewer as a binary segmentation",
+            told=told(ErrorCode.CORRECTION_KIND),
         )
     if drawn.file_meta.TransferSyntaxUID.is_compressed and "PixelData" in drawn:
-        raise InputRejected("correction: its pixels are compressed, want an uncompressed transfer syntax")
+        raise InputRejected(
+            "correction: its pixels are compressed, want an uncompressed transfer syntax",
+            told=told(ErrorCode.CORRECTION_KIND),
+        )
     for keyword in ("StudyInstanceUID", "FrameOfReferenceUID"):
         if drawn.get(keyword) != before.get(keyword):
-            raise InputRejected(f"correction: {keyword} is another than that of the result")
+            raise InputRejected(
+                f"correction: {keyword} is another than that of the result",
+                told=told(ErrorCode.CORRECTION_OTHER),
+            )
     if not drawn.get("SegmentSequence") or not drawn.get("PerFrameFunctionalGroupsSequence"):
-        raise InputRejected("correction: it holds no segment with a frame")
+        raise InputRejected(
+            "correction: it holds no segment with a frame", told=told(ErrorCode.CORRECTION_EMPTY)
+        )
 
 
 def _made(drawn: FileDataset, before: FileDataset, reviewer: Reviewer) -> FileDataset:

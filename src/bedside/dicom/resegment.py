@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset, FileDataset
 from bedside.dicom.derived import code_item, long_string
 from bedside.domain.identity import derived_uid
 from bedside.domain.volume import Code
-from bedside.errors import InputRejected
+from bedside.errors import ErrorCode, InputRejected, told
 
 #: Of a segment that both know: what a viewer drops or makes up.
 _MEANING = (
@@ -102,7 +102,9 @@ def renumber(made: FileDataset, numbers: Mapping[int, int]) -> None:
                 rest = [] if isinstance(values, int) else list(values)[1:]
                 content[0].DimensionIndexValues = [number, *rest]
     except (AttributeError, IndexError, KeyError, TypeError) as exc:
-        raise InputRejected("correction: a frame names no segment that is there") from exc
+        raise InputRejected(
+            "correction: a frame names no segment that is there", told=told(ErrorCode.CORRECTION_KIND)
+        ) from exc
 
 
 def _first_index_is_segment(made: FileDataset) -> bool:

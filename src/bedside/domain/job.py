@@ -13,6 +13,7 @@ from enum import StrEnum
 from bedside.domain.identity import short_id
 from bedside.domain.pipeline import Pipeline, Stage
 from bedside.domain.release import Role
+from bedside.errors import BY_NAME
 
 
 class JobState(StrEnum):
@@ -79,6 +80,17 @@ class Failure:
     error: str
     message: str
     hint: str = ""
+
+    @property
+    def line(self) -> str:
+        """What the history says of it; `failure_in` reads it again."""
+        return f"{self.error}: {self.message}"
+
+
+def failure_in(line: str) -> Failure | None:
+    """Return the failure that a line of history tells of, without its hint; None where it tells of none."""
+    error, colon, message = line.partition(": ")
+    return Failure(error=error, message=message) if colon and error in BY_NAME else None
 
 
 def job_identity(*, tenant: str, arrival_id: str, pipeline: Pipeline, role: Role = Role.CURRENT) -> str:

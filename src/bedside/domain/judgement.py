@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bedside.domain.release import LabelComparison
-from bedside.errors import UsageError
+from bedside.errors import ErrorCode, UsageError, told
 
 #: Characters of a comment.
 LONGEST_COMMENT = 2000
@@ -101,15 +101,22 @@ def checked(judgement: Judgement) -> Judgement:
             correction without a segmentation, or too many words.
     """
     if (judgement.verdict is Verdict.REJECTED) != (judgement.reason is not None):
-        raise UsageError("judgement: a rejection has a reason, and nothing else has one")
+        raise UsageError(
+            "judgement: a rejection has a reason, and nothing else has one",
+            told=told(ErrorCode.REJECTION_REASON),
+        )
     if (judgement.verdict is Verdict.CORRECTED) != (judgement.correction is not None):
         raise UsageError("judgement: a correction has a segmentation, and nothing else has one")
     says = judgement.comment.strip()
     if not says and (judgement.verdict is Verdict.REMARK or judgement.reason is RejectionReason.OTHER):
-        raise UsageError("judgement: a remark, and a rejection for another reason, need a comment")
+        raise UsageError(
+            "judgement: a remark, and a rejection for another reason, need a comment",
+            told=told(ErrorCode.COMMENT_MISSING),
+        )
     if len(judgement.comment) > LONGEST_COMMENT:
         raise UsageError(
-            f"judgement: comment of {len(judgement.comment)} characters, at most {LONGEST_COMMENT}"
+            f"judgement: comment of {len(judgement.comment)} characters, at most {LONGEST_COMMENT}",
+            told=told(ErrorCode.COMMENT_TOO_LONG, characters=len(judgement.comment), most=LONGEST_COMMENT),
         )
     return judgement
 

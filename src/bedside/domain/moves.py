@@ -20,7 +20,7 @@ from bedside.domain.job import (
     job_id,
 )
 from bedside.domain.release import Role
-from bedside.errors import StaleLease, UsageError
+from bedside.errors import ErrorCode, StaleLease, UsageError, told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +65,7 @@ def _next_state(job: Job, event: JobEvent) -> JobState:
         raise UsageError(
             f"job {job.id}: a {job.state.value} job has no move {event.value!r}",
             hint=f"bedside job show {job.id}",
+            told=told(ErrorCode.JOB_NO_MOVE, state=job.state.value),
         )
     return state
 
@@ -85,10 +86,6 @@ def _left(job: Job, event: JobEvent, now: datetime, failure: Failure | None) -> 
         failure=failure,
         ended_at=_ended_at(state, now),
     )
-
-
-def _said(failure: Failure) -> str:
-    return f"{failure.error}: {failure.message}"
 
 
 def stale(lease: Lease, found: Job | None) -> StaleLease | None:
@@ -157,13 +154,13 @@ def fail(job: Job, failure: Failure, *, now: datetime, retry_at: datetime | None
     else:
         event = JobEvent.RETRY_LATER
         after = replace(_left(job, event, now, failure), not_before=retry_at)
-    return Move(event=event, before=job, after=after, at=now, detail=_said(failure))
+    return Move(event=event, before=job, after=after, at=now, detail=failure.line)
 
 
 def reject(job: Job, failure: Failure, now: datetime) -> Move:
     """The input cannot be read correctly."""
     after = _left(job, JobEvent.REJECT, now, failure)
-    return Move(event=JobEvent.REJECT, before=job, after=after, at=now, detail=_said(failure))
+    return Move(event=JobEvent.REJECT, before=job, after=after, at=now, detail=failure.line)
 
 
 def give_back(job: Job, now: datetime) -> Move:
@@ -189,7 +186,7 @@ def expire(job: Job, now: datetime) -> Move:
     after = _left(job, event, now, failure)
     if not last:
         after = replace(after, not_before=now)
-    return Move(event=event, before=job, after=after, at=now, detail=_said(failure))
+    return Move(event=event, before=job, after=after, at=now, detail=failure.line)
 
 
 def cancel(job: Job, now: datetime) -> Move:
@@ -211,7 +208,10 @@ def prioritise(job: Job, priority: int) -> Job:
         UsageError: It is not queued, so that nothing would come of it.
     """
     if job.state is not JobState.QUEUED:
-        raise UsageError(f"job {job.id}: it is {job.state.value}, only a queued job has a place in line")
+        raise UsageError(
+            f"job {job.id}: it is {job.state.value}, only a queued job has a place in line",
+            told=told(ErrorCode.JOB_NOT_QUEUED, state=job.state.value),
+        )
     return replace(job, priority=priority)
 
 
@@ -255,6 +255,7 @@ def next_run(newest: Job, now: datetime) -> Job:
         raise UsageError(
             f"job {newest.id}: still {newest.state.value}, only an ended job is run again",
             hint=f"bedside job watch {newest.id}",
+            told=told(ErrorCode.JOB_NOT_ENDED, state=newest.state.value),
         )
     run = newest.run + 1
     return Job(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bedside.domain.tenant import holds, name_of, path_of
-from bedside.errors import NotPermitted, UsageError
+from bedside.errors import ErrorCode, NotPermitted, UsageError, told
 
 _DIVIDER = ":"
 
@@ -121,6 +121,7 @@ class Person:
             raise NotPermitted(
                 f"person {self.subject}: no right to {right} in tenant {path_of(tenant)}",
                 hint=f"ask for a group such as {_asked(right, tenant)}",
+                told=told(ErrorCode.NO_RIGHT, right=right.value),
             )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from bedside.domain.because import Because
 from bedside.domain.identity import short_id
 
 
@@ -132,10 +133,11 @@ class Decision:
         rule: The rule's name.
         pipeline: The pipeline it names.
         matched: Whether it started a job.
-        reason: A sentence, e.g. ``"Modality == 'CT' is false for all 3 series"``.
+        reason: A sentence, e.g. ``"Modality == 'CT' is false: it is 'MR' (3 of 3 series)"``.
         values: Per series UID, the attributes the expression read. Attributes that identify a
             patient are replaced by ``"(withheld)"``.
         decided_at: When.
+        because: What the sentence says, as values; None where it was decided before these were kept.
     """
 
     tenant: str
@@ -146,3 +148,4 @@ class Decision:
     reason: str
     values: Mapping[str, Mapping[str, object]]
     decided_at: datetime
+    because: Because | None = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from bedside.errors import Overtaken, UsageError
+from bedside.errors import ErrorCode, Overtaken, UsageError, told
 
 #: Bytes of each part but the last. S3 takes 5 MiB and more; larger ones are lost whole when a line breaks.
 PART_BYTES = 8 * 2**20
@@ -126,7 +126,10 @@ class Upload:
         """
         after = TRANSITIONS.get((self.state, move))
         if after is None:
-            raise Overtaken(f"upload {self.id}: {move.value} cannot follow, it is {self.state.value}")
+            raise Overtaken(
+                f"upload {self.id}: {move.value} cannot follow, it is {self.state.value}",
+                told=told(ErrorCode.UPLOAD_NOT_OPEN, upload=self.state.value),
+            )
         return replace(self, state=after, changed_at=now, entry=entry or self.entry)
 
     def is_stale(self, now: datetime) -> bool:

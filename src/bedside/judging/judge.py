@@ -16,7 +16,7 @@ from bedside.domain.identity import short_id
 from bedside.domain.job import Job
 from bedside.domain.judgement import Correction, Judgement, RejectionReason, Verdict, checked
 from bedside.domain.release import Role
-from bedside.errors import NotFound
+from bedside.errors import ErrorCode, NotFound, told
 from bedside.judging.segmentations import Segmentations
 from bedside.log import Log, silent
 from bedside.ports import BlobStore, Clock, Ledger
@@ -147,7 +147,10 @@ class Judge:
             store = Segmentations(self.ledger, self.blobs.tenant(tenant), self.scratch)
             original = store.fetch(job, folder)
             if original is None:
-                raise NotFound(f"result of job {job.id}: has no segmentation to correct")
+                raise NotFound(
+                    f"result of job {job.id}: has no segmentation to correct",
+                    told=told(ErrorCode.CORRECTION_NO_MASK),
+                )
             made = correct(sent, original, Reviewer(name=sender.name, at=now, seed=name))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -180,7 +183,11 @@ class Judge:
     def _delivered(self, tenant: str, job_id: str) -> Job:
         job = self.ledger.job(tenant, job_id)
         if job.role is Role.SHADOW or self.ledger.result(tenant, job_id) is None:
-            raise NotFound(f"job {job_id}: no delivered result", hint=f"bedside job show {job_id}")
+            raise NotFound(
+                f"job {job_id}: no delivered result",
+                hint=f"bedside job show {job_id}",
+                told=told(ErrorCode.RESULT_MISSING),
+            )
         return job
 
     def _corrections_of(self, tenant: str, job_id: str) -> set[str]:

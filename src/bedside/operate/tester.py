@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bedside.dicom.attributes import series_attributes, typed_attributes
 from bedside.domain.arrival import Arrival, ArrivalKind
+from bedside.domain.because import Because
 from bedside.domain.expression import ClauseVerdict, parse
 from bedside.domain.pipeline import Rule
 from bedside.errors import InputRejected, UsageError
@@ -63,6 +64,7 @@ class RuleVerdict:
         reason: Why or why not, as `job why` says it.
         overruled_by: The rule of a higher priority that starts the same pipeline, or empty.
         conditions: One by one; none for a rule that always matches.
+        because: What the reason says, as values.
     """
 
     rule: Rule
@@ -70,6 +72,7 @@ class RuleVerdict:
     reason: str
     overruled_by: str
     conditions: tuple[ConditionVerdict, ...]
+    because: Because | None
 
 
 def try_rules(book: RuleBook, attributes: Attributes, now: datetime) -> list[RuleVerdict]:
@@ -82,6 +85,7 @@ def try_rules(book: RuleBook, attributes: Attributes, now: datetime) -> list[Rul
             reason=decision.reason,
             overruled_by=_winner(rule, verdicts.starts) if decision.matched else "",
             conditions=_conditions(rule, attributes),
+            because=decision.because,
         )
         for rule, decision in zip(book.rules, verdicts.decisions, strict=True)
     ]

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from bedside.domain.account import Link, LinkKind, key_of, new_id, new_secret
 from bedside.domain.person import Post
-from bedside.errors import NotFound
+from bedside.errors import ErrorCode, NotFound, told
 from bedside.ports import Clock
 from bedside.ports.accounts import Accounts
 
@@ -64,7 +64,10 @@ class Links:
         """
         link = self._accounts.link(key_of(secret))
         if link is None or link.kind is not kind or link.expires_at <= self._clock.now():
-            raise NotFound("this link does not work: it was used before, is too old, or was never made")
+            raise NotFound(
+                "this link does not work: it was used before, is too old, or was never made",
+                told=told(ErrorCode.LINK_DEAD),
+            )
         return link
 
     def use(self, link: Link) -> None:
@@ -74,4 +77,4 @@ class Links:
             NotFound: Somebody did so before.
         """
         if not self._accounts.take_link(link.id):
-            raise NotFound("this link was used before")
+            raise NotFound("this link was used before", told=told(ErrorCode.LINK_DEAD))

@@ -21,7 +21,7 @@ from bedside.domain.upload import (
     UploadMove,
     UploadState,
 )
-from bedside.errors import BedsideError, NotFound, Overtaken, UsageError
+from bedside.errors import BedsideError, ErrorCode, NotFound, Overtaken, UsageError, told
 from bedside.log import Log, silent
 from bedside.ports import BlobStore, Clock, Ledger
 from bedside.ports.parts import (
@@ -110,7 +110,7 @@ class UploadDesk:
         """
         found = self.uploads.upload(tenant, upload_id)
         if found is None or found.person != person:
-            raise NotFound("no such upload")
+            raise NotFound("no such upload", told=told(ErrorCode.UPLOAD_MISSING))
         return self._expire(found) if found.is_stale(self.clock.now()) else found
 
     def mine(self, tenant: str, person: str, *, limit: int) -> Sequence[Upload]:
@@ -141,7 +141,10 @@ class UploadDesk:
             Overtaken: The upload takes no parts any more.
         """
         if upload.state is not UploadState.OPEN:
-            raise Overtaken(f"upload {upload.id}: it takes no parts, it is {upload.state.value}")
+            raise Overtaken(
+                f"upload {upload.id}: it takes no parts, it is {upload.state.value}",
+                told=told(ErrorCode.UPLOAD_NOT_OPEN, upload=upload.state.value),
+            )
         offset, size_bytes = upload.extent(number)
         return Part(number=number, offset_bytes=offset, size_bytes=size_bytes, sha256=sha256)
 
@@ -184,7 +187,11 @@ class UploadDesk:
             return upload
         completing = upload.moved(UploadMove.COMPLETE, self.clock.now())
         if not self.uploads.move(upload, completing):
-            raise Overtaken(f"upload {upload.id}: another tab was faster", hint="look at it again")
+            raise Overtaken(
+                f"upload {upload.id}: another tab was faster",
+                hint="look at it again",
+                told=told(ErrorCode.UPLOAD_RACED),
+            )
         store = self._store(upload.tenant)
         extents = [
             Part(number=n, offset_bytes=offset, size_bytes=size_bytes)
@@ -200,7 +207,9 @@ class UploadDesk:
                 store.delete(upload.marker)
                 self.uploads.move(completing, completing.moved(UploadMove.EXPIRE, self.clock.now()))
                 raise NotFound(
-                    f"upload {upload.id}: its parts are gone", hint="send the files again"
+                    f"upload {upload.id}: its parts are gone",
+                    hint="send the files again",
+                    told=told(ErrorCode.PARTS_LOST),
                 ) from gone
         except BedsideError:
             self.uploads.move(completing, completing.moved(UploadMove.REOPEN, self.clock.now()))
@@ -208,8 +217,8 @@ class UploadDesk:
         blob = store.stat(upload.key)
         entry = ""
         if blob is not None:
-            told = fingerprint([(blob.key, blob.size_bytes, blob.modified_at)])
-            entry = entry_id(upload.tenant, upload.key, told)
+            mark = fingerprint([(blob.key, blob.size_bytes, blob.modified_at)])
+            entry = entry_id(upload.tenant, upload.key, mark)
         done = completing.moved(UploadMove.COMPLETED, self.clock.now(), entry=entry)
         self.uploads.move(completing, done)
         self.log("upload.completed", tenant=upload.tenant, upload=upload.id, bytes=upload.size_bytes)
@@ -223,7 +232,11 @@ class UploadDesk:
         """
         after = upload.moved(UploadMove.CANCEL, self.clock.now())
         if not self.uploads.move(upload, after):
-            raise Overtaken(f"upload {upload.id}: another tab was faster", hint="look at it again")
+            raise Overtaken(
+                f"upload {upload.id}: another tab was faster",
+                hint="look at it again",
+                told=told(ErrorCode.UPLOAD_RACED),
+            )
         self._store(upload.tenant).abort_parts(upload.key, upload.ticket)
         return after
 
@@ -265,6 +278,7 @@ class UploadDesk:
                     f"upload {upload.id} has this fingerprint and {upload.size_bytes} bytes,"
                     f" not {wish.size_bytes}",
                     hint="cancel it first",
+                    told=told(ErrorCode.UPLOAD_OTHER_SIZE),
                 )
             return upload
         return None

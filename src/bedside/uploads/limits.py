@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from bedside.config.upload import UploadSettings
 from bedside.domain.upload import LONGEST_FINGERPRINT
-from bedside.errors import Full, TooLarge, UsageError
+from bedside.errors import ErrorCode, Full, TooLarge, UsageError, told
 from bedside.ports.parts import ReceivedParts, UploadParts
 
 #: An archive of nothing has so many bytes, and anything shorter is none.
@@ -36,11 +36,14 @@ def check_wish(wish: Wish, limits: UploadSettings) -> None:
         UsageError: It cannot be meant.
     """
     if wish.size_bytes < LEAST_BYTES or wish.files < 1:
-        raise UsageError(f"upload of {wish.size_bytes} bytes: no ZIP is so short")
+        raise UsageError(
+            f"upload of {wish.size_bytes} bytes: no ZIP is so short", told=told(ErrorCode.UPLOAD_TOO_SHORT)
+        )
     if wish.size_bytes > limits.max_bytes:
         raise TooLarge(
             f"upload of {wish.size_bytes} bytes: at most {limits.max_bytes} are taken at once",
             hint="send the studies one by one, or raise upload.max_bytes",
+            told=told(ErrorCode.UPLOAD_TOO_LARGE, size_bytes=wish.size_bytes, most_bytes=limits.max_bytes),
         )
     if not 0 < len(wish.fingerprint) <= LONGEST_FINGERPRINT:
         raise UsageError(f"fingerprint of {len(wish.fingerprint)} characters: 1 to {LONGEST_FINGERPRINT}")
@@ -63,6 +66,7 @@ def check_room(store: UploadParts, size_bytes: int, under_way_bytes: int, limits
             f"unfinished uploads of this tenant have {under_way_bytes} bytes, and with {size_bytes} more "
             f"they would have over {limits.tenant_bytes}",
             hint="finish or cancel some, or raise upload.tenant_bytes",
+            told=told(ErrorCode.UPLOADS_FULL, there_bytes=under_way_bytes, most_bytes=limits.tenant_bytes),
         )
     if isinstance(store, ReceivedParts):
         check_disk(store, size_bytes, limits)
@@ -80,4 +84,5 @@ def check_disk(store: ReceivedParts, size_bytes: int, limits: UploadSettings) ->
             f"{free} bytes are free and {size_bytes} are to come, {limits.min_free_bytes} must stay free "
             "(upload.min_free_bytes); what was sent before stays",
             hint="free some disk, then go on",
+            told=told(ErrorCode.DISK_FULL),
         )

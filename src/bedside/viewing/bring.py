@@ -14,7 +14,7 @@ from bedside.dicom.scan import Series, scan
 from bedside.domain.arrival import Arrival
 from bedside.domain.judgement import Correction
 from bedside.domain.result import Result
-from bedside.errors import InputRejected, NotFound
+from bedside.errors import ErrorCode, InputRejected, NotFound, told
 from bedside.ports import BlobStore
 from bedside.viewing.document import ResultDocument
 
@@ -52,7 +52,9 @@ def bring_series(
         with ThreadPoolExecutor(_ABREAST) as pool:
             list(pool.map(bring, enumerate(keys)))
     except NotFound as missing:
-        raise NotFound("images: the study is not in the store any more") from missing
+        raise NotFound(
+            "images: the study is not in the store any more", told=told(ErrorCode.STUDY_GONE)
+        ) from missing
     return _chosen(scan([folder]).series, document)
 
 
@@ -85,7 +87,9 @@ def bring_masks(
     try:
         store.fetch(correction.key, instead)
     except NotFound as missing:
-        raise NotFound("images: this correction is not in the store any more") from missing
+        raise NotFound(
+            "images: this correction is not in the store any more", told=told(ErrorCode.CORRECTION_MISSING)
+        ) from missing
     return [instead if _is(path, correction.predecessor_uid) else path for path in found]
 
 
@@ -104,6 +108,8 @@ def _instances(arrival: Arrival, document: ResultDocument) -> Sequence[str]:
 def _chosen(series: Sequence[Series], document: ResultDocument) -> Series:
     """Return the series that was read; the largest where the result does not say which."""
     if not series:
-        raise InputRejected("images: the study holds no series of CT, MR or PET images")
+        raise InputRejected(
+            "images: the study holds no series of CT, MR or PET images", told=told(ErrorCode.STUDY_NO_IMAGES)
+        )
     named = [one for one in series if one.uid == document.series_uid]
     return named[0] if named else max(series, key=lambda one: len(one.instances))

@@ -21,7 +21,7 @@ from bedside.dicom.overlay import MOST_MAPS, Overlay, paint
 from bedside.dicom.scan import Series
 from bedside.dicom.volume import read_volume
 from bedside.domain.volume import Volume
-from bedside.errors import InputRejected
+from bedside.errors import ErrorCode, InputRejected, told
 from bedside.viewing.grid import DrawnLabel, Grid
 
 IMAGES, GRID = "images.raw", "grid.json"
@@ -50,6 +50,7 @@ def build(series: Series, segs: Sequence[Path], folder: Path) -> Grid:
         raise InputRejected(
             f"series {series.uid}: {slices} × {rows} × {columns} voxels, at most {MOST_VOXELS} are shown",
             hint="download the result, or open the study in a viewer of your own",
+            told=told(ErrorCode.STUDY_TOO_LARGE),
         )
     volume = read_volume(series)
     axes = anatomical(volume.affine)

@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any
 
 from bedside.domain.result import RESULT_FILE, Result
-from bedside.errors import NotFound
+from bedside.errors import ErrorCode, NotFound, told
 from bedside.ports import BlobStore
 
 
@@ -144,7 +144,10 @@ def read_document(store: BlobStore, result: Result) -> ResultDocument:
     try:
         content = json.loads(store.get(f"{result.prefix}/{RESULT_FILE}"))
     except NotFound as missing:
-        raise NotFound(f"result of job {result.job_id}: its files are not in the store any more") from missing
+        raise NotFound(
+            f"result of job {result.job_id}: its files are not in the store any more",
+            told=told(ErrorCode.RESULT_GONE),
+        ) from missing
     return document_of(content if isinstance(content, dict) else {})
 
 

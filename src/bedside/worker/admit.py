@@ -15,6 +15,7 @@ from pathlib import Path
 from bedside.config import FileSetSettings
 from bedside.dicom.attributes import series_attributes
 from bedside.domain.arrival import Arrival, ArrivalKind, StoredFile, arrival_id
+from bedside.domain.because import Because, Cause
 from bedside.domain.identity import canonical_json
 from bedside.domain.job import Job, LedgerEvent
 from bedside.domain.pipeline import Decision, Pipeline, Rule
@@ -237,15 +238,17 @@ def _joined(received: Received, base: Arrival | None) -> tuple[StoredFile, ...]:
 def _verdict_of_set(arrival: Arrival, file_set: FileSetSettings | None, now: datetime) -> Verdicts:
     if file_set is None:
         return Verdicts(decisions=(), starts={})
+    because = Because(cause=Cause.COMPLETE, files=len(arrival.files))
     decision = Decision(
         tenant=arrival.tenant,
         arrival_id=arrival.id,
         rule=file_set.name,
         pipeline=file_set.pipeline,
         matched=True,
-        reason=f"the file set is complete: {len(arrival.files)} files",
+        reason=str(because),
         values={},
         decided_at=now,
+        because=because,
     )
     rule = Rule(name=file_set.name, pipeline=file_set.pipeline)
     return Verdicts(decisions=(decision,), starts={file_set.pipeline: rule})

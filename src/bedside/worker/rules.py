@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bedside.domain.arrival import Arrival
-from bedside.domain.expression import WITHHELD, Expression, Value, identifies_a_patient, parse
+from bedside.domain.because import Because, Cause, Ground
+from bedside.domain.expression import WITHHELD, Expression, Met, Value, identifies_a_patient, parse
 from bedside.domain.job import Job, job_id, job_identity
 from bedside.domain.pipeline import Decision, Pipeline, Rule
 from bedside.domain.release import Role
@@ -73,7 +74,7 @@ class RuleBook:
         decisions = []
         starts: dict[str, Rule] = {}
         for rule, conditions in self._rules:
-            matched, reason = _judge(conditions, attributes)
+            matched, because = _judge(conditions, attributes)
             decisions.append(
                 Decision(
                     tenant=arrival.tenant,
@@ -81,9 +82,10 @@ class RuleBook:
                     rule=rule.name,
                     pipeline=rule.pipeline,
                     matched=matched,
-                    reason=reason,
+                    reason=str(because),
                     values=_values(conditions, attributes),
                     decided_at=now,
+                    because=because,
                 )
             )
             if matched and (rule.pipeline not in starts or rule.priority > starts[rule.pipeline].priority):
@@ -119,33 +121,33 @@ def new_job(
     )
 
 
-def _judge(conditions: Sequence[Expression], attributes: Attributes) -> tuple[bool, str]:
+def _judge(conditions: Sequence[Expression], attributes: Attributes) -> tuple[bool, Because]:
     """Return whether each condition holds for some series, and why."""
     if not conditions:
-        return True, "the rule has no condition"
+        return True, Because(cause=Cause.ALWAYS)
     if not attributes:
-        return False, "no series of the study can be read"
-    reasons = []
+        return False, Because(cause=Cause.NO_SERIES)
+    grounds = []
     for condition in conditions:
-        failed: Counter[str] = Counter()
+        failed: Counter[tuple[Met, ...]] = Counter()
         for uid, values in attributes.items():
             verdict = condition.evaluate(values)
             if verdict.matched:
-                reasons.append(f"series {uid}: {verdict.reason}")
+                grounds.append(Ground(met=verdict.met, series=uid))
                 break
-            failed[verdict.reason] += 1
+            failed[verdict.met] += 1
         else:
             return False, _why_not(failed, len(attributes))
-    return True, "; ".join(reasons)
+    return True, Because(cause=Cause.HELD, grounds=tuple(grounds))
 
 
-def _why_not(failed: Counter[str], series: int) -> str:
-    told = [
-        f"{reason} ({count} of {series} series)" if series > 1 else reason
-        for reason, count in failed.most_common(_REASONS_TOLD)
-    ]
-    more = len(failed) - len(told)
-    return "; ".join(told) + (f"; and {more} other reasons" if more else "")
+def _why_not(failed: Counter[tuple[Met, ...]], series: int) -> Because:
+    told = failed.most_common(_REASONS_TOLD)
+    return Because(
+        cause=Cause.FAILED,
+        grounds=tuple(Ground(met=met, count=count, of=series) for met, count in told),
+        more=len(failed) - len(told),
+    )
 
 
 def _values(conditions: Sequence[Expression], attributes: Attributes) -> dict[str, dict[str, object]]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from bedside.adapters.local import durable, journal
 from bedside.adapters.local.paths import as_ours, path_of
 from bedside.domain.keys import TEMPORARY, check_key
-from bedside.errors import Full, InputRejected, NotFound, Overtaken, UsageError
+from bedside.errors import ErrorCode, Full, InputRejected, NotFound, Overtaken, UsageError, told
 from bedside.ports.parts import Part, StoredPart
 
 FOLDER = f"{TEMPORARY}uploads"
@@ -121,7 +121,7 @@ class FolderParts:
         area = self._base / FOLDER
         folder = area / ticket
         if area.is_symlink() or folder.is_symlink() or not (folder / journal.BYTES).is_file():
-            raise NotFound("store: no such upload is under way")
+            raise NotFound("store: no such upload is under way", told=told(ErrorCode.PARTS_LOST))
         return folder
 
 
@@ -154,7 +154,8 @@ class FolderSink:
         size_bytes = sum(map(len, chunks))
         if self._done_bytes + size_bytes > self._part.size_bytes:
             raise InputRejected(
-                f"part {self._part.number}: more than the {self._part.size_bytes} bytes that it has"
+                f"part {self._part.number}: more than the {self._part.size_bytes} bytes that it has",
+                told=told(ErrorCode.PART_DAMAGED),
             )
         for chunk in chunks:
             self._sha256.update(chunk)
@@ -175,11 +176,13 @@ class FolderSink:
             raise InputRejected(
                 f"part {part.number}: {self._done_bytes} bytes came, it has {part.size_bytes}",
                 hint="send the part again",
+                told=told(ErrorCode.PART_DAMAGED),
             )
         if self._sha256.hexdigest() != part.sha256:
             raise InputRejected(
                 f"part {part.number}: its SHA-256 is not the one that was said; it was not kept",
                 hint="send the part again",
+                told=told(ErrorCode.PART_DAMAGED),
             )
         if not self._there:
             with _as_ours("keep a part"), _locked(self._folder, fcntl.LOCK_SH):
@@ -230,10 +233,13 @@ def _locked(folder: Path, kind: int) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > give_up:
-                    raise Overtaken("store: parts of this upload are still being written") from None
+                    raise Overtaken(
+                        "store: parts of this upload are still being written",
+                        told=told(ErrorCode.UPLOAD_RACED),
+                    ) from None
                 time.sleep(0.02)
         if not (folder / journal.BYTES).is_file():
-            raise NotFound("store: no such upload is under way")
+            raise NotFound("store: no such upload is under way", told=told(ErrorCode.PARTS_LOST))
         yield
     finally:
         os.close(handle)
@@ -251,5 +257,6 @@ def _as_ours(doing: str) -> Iterator[None]:
             raise Full(
                 f"store: cannot {doing}: the disk is full; what was sent before stays",
                 hint="free some disk, then go on",
+                told=told(ErrorCode.DISK_FULL),
             ) from cause
         raise

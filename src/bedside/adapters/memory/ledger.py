@@ -23,7 +23,7 @@ from bedside.domain.release import Comparison, Promotion, Role
 from bedside.domain.result import Result
 from bedside.domain.serial import pipeline_from_json, pipeline_to_json, plain
 from bedside.domain.tenant import Tenant
-from bedside.errors import NotFound, UsageError
+from bedside.errors import ErrorCode, NotFound, UsageError, told
 
 
 class MemoryLedger(MemoryFollowing):
@@ -79,7 +79,9 @@ class MemoryLedger(MemoryFollowing):
         with self._lock:
             found = self._arrivals.get((tenant, arrival_id))
         if found is None:
-            raise NotFound(f"arrival {arrival_id}: none in tenant {tenant}")
+            raise NotFound(
+                f"arrival {arrival_id}: none in tenant {tenant}", told=told(ErrorCode.STUDY_MISSING)
+            )
         return found
 
     def newest_arrival(self, tenant: str, subject: str) -> Arrival | None:
@@ -320,7 +322,11 @@ class MemoryLedger(MemoryFollowing):
         with self._lock:
             found = self._jobs.get((tenant, job_id))
         if found is None:
-            raise NotFound(f"job {job_id}: none in tenant {tenant}", hint="bedside job list")
+            raise NotFound(
+                f"job {job_id}: none in tenant {tenant}",
+                hint="bedside job list",
+                told=told(ErrorCode.JOB_MISSING),
+            )
         return found
 
     def depth(self) -> Mapping[str, int]:

@@ -9,7 +9,7 @@ from bedside.adapters.sql.engine import Database
 from bedside.adapters.sql.schema import arrivals, entries
 from bedside.adapters.sql.statements import add_once, upsert
 from bedside.domain.arrival import Arrival, Entry, EntryState, numbered
-from bedside.errors import NotFound, Unavailable
+from bedside.errors import ErrorCode, NotFound, Unavailable, told
 
 #: Each failed try means that another process recorded a version of the same study just then.
 TRIES = 20
@@ -44,7 +44,9 @@ class Arrivals:
         with self._database.read() as connection:
             found = _find(connection, tenant, arrival_id)
         if found is None:
-            raise NotFound(f"arrival {arrival_id}: none in tenant {tenant}")
+            raise NotFound(
+                f"arrival {arrival_id}: none in tenant {tenant}", told=told(ErrorCode.STUDY_MISSING)
+            )
         return found
 
     def newest_arrival(self, tenant: str, subject: str) -> Arrival | None:

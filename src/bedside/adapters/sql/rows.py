@@ -6,6 +6,7 @@ from sqlalchemy import Row as Found
 
 from bedside.adapters.sql.types import Row
 from bedside.domain.arrival import Arrival, ArrivalKind, ArrivalSummary, Entry, EntryState
+from bedside.domain.because import because_from_json, because_to_json
 from bedside.domain.job import Job, JobState, Lease, LedgerEvent
 from bedside.domain.pipeline import Decision
 from bedside.domain.release import Role
@@ -19,6 +20,9 @@ from bedside.domain.serial import (
     pipeline_to_json,
     plain,
 )
+
+#: Beside the series in a decision's `attributes`: why, as values. No UID is a word.
+_BECAUSE = "because"
 
 
 def arrival_row(arrival: Arrival) -> Row:
@@ -93,6 +97,7 @@ def entry(row: Found[Any]) -> Entry:
 
 def decision_row(decision: Decision) -> Row:
     """Return a decision's columns."""
+    because = {_BECAUSE: because_to_json(decision.because)} if decision.because else {}
     return {
         "tenant": decision.tenant,
         "arrival_id": decision.arrival_id,
@@ -100,13 +105,15 @@ def decision_row(decision: Decision) -> Row:
         "pipeline": decision.pipeline,
         "matched": decision.matched,
         "reason": decision.reason,
-        "attributes": plain(decision.values, f"values of rule {decision.rule}"),
+        "attributes": plain({**decision.values, **because}, f"values of rule {decision.rule}"),
         "decided_at": decision.decided_at,
     }
 
 
 def decision(row: Found[Any]) -> Decision:
     """Return the decision of a row."""
+    values = dict(row.attributes)
+    because = values.pop(_BECAUSE, None)
     return Decision(
         tenant=row.tenant,
         arrival_id=row.arrival_id,
@@ -114,8 +121,9 @@ def decision(row: Found[Any]) -> Decision:
         pipeline=row.pipeline,
         matched=row.matched,
         reason=row.reason,
-        values=row.attributes,
+        values=values,
         decided_at=row.decided_at,
+        because=because_from_json(because) if because else None,
     )
 
 

@@ -116,6 +116,7 @@ decisions = Table(
     _words("pipeline"),
     Column("matched", Boolean, nullable=False),
     _words("reason"),
+    # By series what was read, and beside them why, as values (`rows`).
     Column("attributes", document(), nullable=False),
     Column("decided_at", Moment, nullable=False),
     UniqueConstraint("tenant", "arrival_id", "rule", "pipeline"),

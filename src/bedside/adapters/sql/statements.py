@@ -14,7 +14,7 @@ from bedside.adapters.sql.schema import events, jobs
 from bedside.adapters.sql.types import Row
 from bedside.domain.job import Job, LedgerEvent
 from bedside.domain.moves import Move
-from bedside.errors import NotFound, Unavailable
+from bedside.errors import ErrorCode, NotFound, Unavailable, told
 
 _ONE_JOB = select(jobs).where(jobs.c.tenant == bindparam("its_tenant"), jobs.c.id == bindparam("its_id"))
 _ONE_JOB_HELD = _ONE_JOB.with_for_update()
@@ -59,7 +59,11 @@ def get_job(connection: Connection, tenant: str, job_id: str, *, hold: bool = Fa
     """Return a job, or raise `NotFound`."""
     job = find_job(connection, tenant, job_id, hold=hold)
     if job is None:
-        raise NotFound(f"job {job_id}: none in tenant {tenant}", hint="bedside job list")
+        raise NotFound(
+            f"job {job_id}: none in tenant {tenant}",
+            hint="bedside job list",
+            told=told(ErrorCode.JOB_MISSING),
+        )
     return job
 
 

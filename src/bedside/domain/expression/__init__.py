@@ -7,7 +7,8 @@ configuration file and the values come from whoever sends studies. `bedside.dico
 keywords and types against the DICOM dictionary, which this package does not know.
 """
 
-from bedside.domain.expression.nodes import ClauseVerdict, Comparison, Literal, Value, Verdict
+from bedside.domain.expression.met import Met, Outcome, Remark, Verdict, sentence
+from bedside.domain.expression.nodes import ClauseVerdict, Comparison, Literal, Value
 from bedside.domain.expression.parser import MAX_DEPTH, MAX_LENGTH, Expression, parse
 from bedside.domain.expression.privacy import WITHHELD, identifies_a_patient
 
@@ -19,8 +20,12 @@ __all__ = [
     "Comparison",
     "Expression",
     "Literal",
+    "Met",
+    "Outcome",
+    "Remark",
     "Value",
     "Verdict",
     "identifies_a_patient",
     "parse",
+    "sentence",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from bedside.domain.expression.met import MOST_MET, Met, Outcome, Remark, Verdict, shortened
 from bedside.domain.expression.privacy import WITHHELD, identifies_a_patient
 from bedside.domain.expression.regex import Pattern
 
@@ -19,15 +20,6 @@ Value: TypeAlias = "str | float | int | tuple[str | float | int, ...]"
 Literal: TypeAlias = "str | float | int | bool"
 
 _MAX_SHOWN = 64  # characters of a value in a reason; longer ones are cut
-_MAX_REASON = 600  # characters of a reason
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """Whether an expression holds for one series, and which clauses decided, for people."""
-
-    matched: bool
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +59,7 @@ class Constant:
 
     def evaluate(self, attributes: Mapping[str, Value]) -> Verdict:  # noqa: ARG002 - as its siblings
         """Return itself."""
-        return Verdict(matched=self.value, reason=f"it says {self}")
+        return Verdict(matched=self.value, met=(Met(clause=str(self), outcome=Outcome.SAYS),))
 
     def comparisons(self) -> Iterator[Comparison]:
         """Yield nothing."""
@@ -94,33 +86,37 @@ class Clause:
         value = attributes.get(keyword)
         missing = value is None or value in ("", ())
         if operator == "exists":
-            return Verdict(matched=not missing, reason=f"{keyword} is {'missing' if missing else 'there'}")
+            return self._verdict(Outcome.ABSENT if missing else Outcome.THERE)
         if missing or value is None:
-            return Verdict(matched=False, reason=f"{self} is false: {keyword} is missing")
+            return self._verdict(Outcome.MISSING)
         matched, remark = self._compare(value)
         found = WITHHELD if identifies_a_patient(keyword) else shown(value)
-        return Verdict(
-            matched=matched,
-            reason=f"{self} is {'true' if matched else 'false'}: it is {found}{remark}",
-        )
+        return self._verdict(Outcome.TRUE if matched else Outcome.FALSE, found, remark)
 
-    def _compare(self, value: Value) -> tuple[bool, str]:
+    def _verdict(self, outcome: Outcome, found: str = "", remark: Remark = Remark.NONE) -> Verdict:
+        met = Met(
+            clause=str(self), outcome=outcome, keyword=self.comparison.keyword, found=found, remark=remark
+        )
+        return Verdict(matched=outcome in (Outcome.TRUE, Outcome.THERE), met=(met,))
+
+    def _compare(self, value: Value) -> tuple[bool, Remark]:
         """Return whether it holds, and a remark where the types say that it never can."""
         _, operator, literals = self.comparison
         values = value if isinstance(value, tuple) else (value,)
         if operator == "matches":
             assert self.pattern is not None
             texts = [v for v in values if isinstance(v, str)]
-            return any(self.pattern.search(v) for v in texts), "" if texts else ", a number"
+            holds = any(self.pattern.search(v) for v in texts)
+            return holds, Remark.NONE if texts else Remark.NUMBER
         alike = [(v, wanted) for v in values for wanted in literals if _comparable(v, wanted)]
         if not alike:
-            return False, ", a number" if isinstance(values[0], (int, float)) else ", text"
+            return False, Remark.NUMBER if isinstance(values[0], (int, float)) else Remark.TEXT
         if operator == "!=":
-            return all(_relation("!=", v, wanted) for v, wanted in alike), ""
+            return all(_relation("!=", v, wanted) for v, wanted in alike), Remark.NONE
         if operator == "contains" and not isinstance(value, tuple) and isinstance(value, str):
-            return any(str(wanted) in value for wanted in literals), ""
+            return any(str(wanted) in value for wanted in literals), Remark.NONE
         relation = "==" if operator in ("in", "contains") else operator
-        return any(_relation(relation, v, wanted) for v, wanted in alike), ""
+        return any(_relation(relation, v, wanted) for v, wanted in alike), Remark.NONE
 
     def looked_at(self, attributes: Mapping[str, Value]) -> ClauseVerdict:
         """Compare the attribute, and say what it is; also where another clause has decided already."""
@@ -158,7 +154,7 @@ class Not:
     def evaluate(self, attributes: Mapping[str, Value]) -> Verdict:
         """Turn the inner verdict around; its reason stays true as it is."""
         verdict = self.inner.evaluate(attributes)
-        return Verdict(matched=not verdict.matched, reason=verdict.reason)
+        return Verdict(matched=not verdict.matched, met=verdict.met)
 
     def comparisons(self) -> Iterator[Comparison]:
         """Yield those of the inner condition."""
@@ -182,13 +178,13 @@ class Group:
     def evaluate(self, attributes: Mapping[str, Value]) -> Verdict:
         """Stop at the part that decides: the first false of ``and``, the first true of ``or``."""
         deciding = self.word == "or"
-        reasons = []
+        met: list[Met] = []
         for part in self.parts:
             verdict = part.evaluate(attributes)
             if verdict.matched is deciding:
                 return verdict
-            reasons.append(verdict.reason)
-        return Verdict(matched=not deciding, reason=_shortened("; ".join(reasons), _MAX_REASON))
+            met += verdict.met
+        return Verdict(matched=not deciding, met=tuple(met[:MOST_MET]))
 
     def comparisons(self) -> Iterator[Comparison]:
         """Yield those of all parts."""
@@ -212,12 +208,8 @@ Node: TypeAlias = Constant | Clause | Not | Group
 def shown(value: Value) -> str:
     """Write a value for a reason: text quoted and cut, several values in brackets."""
     if isinstance(value, tuple):
-        return _shortened("[" + ", ".join(shown(v) for v in value[:16]) + "]", 2 * _MAX_SHOWN)
-    return repr(_shortened(value, _MAX_SHOWN)) if isinstance(value, str) else f"{value:g}"
-
-
-def _shortened(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+        return shortened("[" + ", ".join(shown(v) for v in value[:16]) + "]", 2 * _MAX_SHOWN)
+    return repr(shortened(value, _MAX_SHOWN)) if isinstance(value, str) else f"{value:g}"
 
 
 def _written(value: Literal) -> str:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bedside.domain.expression.met import Verdict
 from bedside.domain.expression.nodes import (
     Clause,
     ClauseVerdict,
@@ -20,7 +21,6 @@ from bedside.domain.expression.nodes import (
     Node,
     Not,
     Value,
-    Verdict,
 )
 from bedside.domain.expression.regex import Pattern
 from bedside.domain.expression.tokens import Token, nearest, refuse, tokens

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
-from bedside.errors import NotPermitted
+from bedside.errors import ErrorCode, NotPermitted, told
 from bedside.portal.here import here
 
 
@@ -27,7 +27,11 @@ async def own_form(request: Request) -> None:
     else:
         own = True
     if not own:
-        raise NotPermitted("a form of another site", hint="open the page itself and fill it in there")
+        raise NotPermitted(
+            "a form of another site",
+            hint="open the page itself and fill it in there",
+            told=told(ErrorCode.FORM_FOREIGN),
+        )
 
 
 OwnForm = Annotated[None, Depends(own_form)]

@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from bedside.domain.person import Right
 from bedside.domain.tenant import name_of
-from bedside.errors import NotFound, NotPermitted, NotSignedIn, UsageError
+from bedside.errors import ErrorCode, NotFound, NotPermitted, NotSignedIn, UsageError, told
 from bedside.portal.access.caller import Caller, Means
 from bedside.portal.here import Here, here
 from bedside.ports import BlobStore
@@ -45,7 +45,11 @@ async def somebody(request: Request) -> Caller:
     """
     caller = await run_in_threadpool(here(request).gate.caller, request)
     if caller is None:
-        raise NotSignedIn("nobody is signed in", hint="sign in, or send a token as Authorization: Bearer")
+        raise NotSignedIn(
+            "nobody is signed in",
+            hint="sign in, or send a token as Authorization: Bearer",
+            told=told(ErrorCode.NOT_SIGNED_IN),
+        )
     await _check_forgery(request, caller)
     request.state.caller = caller
     return caller
@@ -84,12 +88,14 @@ def within(right: Right, *others: Right) -> Callable[[Request, str], Coroutine[A
         try:
             name = name_of(tenant)
         except UsageError as exc:
-            raise NotFound("no such tenant") from exc
+            raise NotFound("no such tenant", told=told(ErrorCode.TENANT_MISSING)) from exc
         if not any(caller.person.may(other, name) for other in others):
             caller.person.must(right, name)
         known = await run_in_threadpool(lambda: parts.deployment.tenants.known)
         if name not in known:
-            raise NotFound(f"no tenant {tenant}", hint="bedside tenant list")
+            raise NotFound(
+                f"no tenant {tenant}", hint="bedside tenant list", told=told(ErrorCode.TENANT_MISSING)
+            )
         return Place(caller=caller, tenant=name, here=parts)
 
     needed.right = right  # type: ignore[attr-defined]  # read by the test that walks all routes
@@ -103,7 +109,10 @@ def anywhere(right: Right) -> Callable[[Request], Coroutine[Any, Any, Caller]]:
     async def needed(request: Request) -> Caller:
         caller = await somebody(request)
         if not any(right in post.rights for post in caller.person.posts):
-            raise NotPermitted(f"person {caller.person.subject}: no right to {right} anywhere")
+            raise NotPermitted(
+                f"person {caller.person.subject}: no right to {right} anywhere",
+                told=told(ErrorCode.NO_RIGHT, right=right.value),
+            )
         return caller
 
     needed.right = right  # type: ignore[attr-defined]  # as above
@@ -117,7 +126,8 @@ def at_root(right: Right) -> Callable[[Request], Coroutine[Any, Any, Caller]]:
         caller = await somebody(request)
         if not any(right in post.rights and not post.node for post in caller.person.posts):
             raise NotPermitted(
-                f"person {caller.person.subject}: no right to {right} for the whole deployment"
+                f"person {caller.person.subject}: no right to {right} for the whole deployment",
+                told=told(ErrorCode.NO_RIGHT, right=right.value),
             )
         return caller
 
@@ -139,7 +149,11 @@ async def _check_forgery(request: Request, caller: Caller) -> None:
     if not given and is_form and not request.url.path.startswith(_SCRIPTS):
         given = str((await request.form()).get(CSRF_FIELD, ""))
     if not given or not _same(given, caller.csrf):
-        raise NotPermitted("request without the token of its session", hint="load the page again")
+        raise NotPermitted(
+            "request without the token of its session",
+            hint="load the page again",
+            told=told(ErrorCode.FORM_STALE),
+        )
 
 
 def _same(given: str, expected: str) -> bool:

@@ -12,7 +12,7 @@ from bedside.domain.audit import Record
 from bedside.domain.audit_lines import csv_lines, json_lines
 from bedside.domain.person import Right
 from bedside.domain.tenant import holds, name_of
-from bedside.errors import NotPermitted, UsageError
+from bedside.errors import ErrorCode, NotPermitted, UsageError, told
 from bedside.portal.access.caller import Caller
 from bedside.portal.access.trail import note
 from bedside.portal.here import Here
@@ -85,7 +85,10 @@ def wanted(asked: Wish, caller: Caller) -> AuditFilter:
     if asked.node:
         node = name_of(asked.node)
         if not any(holds(mine, node) for mine in nodes):
-            raise NotPermitted(f"person {caller.person.subject}: no right to {Right.ADMINISTER} there")
+            raise NotPermitted(
+                f"person {caller.person.subject}: no right to {Right.ADMINISTER} there",
+                told=told(ErrorCode.NO_RIGHT, right=Right.ADMINISTER.value),
+            )
         nodes = [node]
     return AuditFilter(
         nodes=None if "" in nodes else nodes,

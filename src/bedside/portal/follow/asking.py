@@ -13,7 +13,7 @@ from fastapi import Depends, Form, Query
 
 from bedside.domain.job import JobState
 from bedside.domain.release import Role
-from bedside.errors import UsageError
+from bedside.errors import ErrorCode, UsageError, told
 from bedside.ports import JobFilter, StudyFilter
 
 #: Of studies: the state of those that started nothing.
@@ -175,7 +175,9 @@ def _one_of(kind: type[_E], text: str, name: str) -> _E:
     try:
         return kind(text)
     except ValueError as exc:
-        raise UsageError(f"{name}: unknown", hint=f"one of {', '.join(kind)}") from exc
+        raise UsageError(
+            f"{name}: unknown", hint=f"one of {', '.join(kind)}", told=told(ErrorCode.FILTER_UNKNOWN)
+        ) from exc
 
 
 def _day(text: str, name: str) -> datetime | None:
@@ -184,4 +186,4 @@ def _day(text: str, name: str) -> datetime | None:
     try:
         return datetime.combine(date.fromisoformat(text), time(), tzinfo=UTC)
     except ValueError as exc:
-        raise UsageError(f"{name}: no day", hint="YYYY-MM-DD") from exc
+        raise UsageError(f"{name}: no day", hint="YYYY-MM-DD", told=told(ErrorCode.DAY_WRONG)) from exc

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
+from bedside.domain.because import Because
 from bedside.domain.job import JobState
 from bedside.uploads.reasons import Kind
 
@@ -115,6 +116,9 @@ class DecisionShape(BaseModel):
         description="By Series Instance UID: what the condition read; what says who somebody is, is withheld."
     )
     decided_at: datetime
+    because: Because | None = Field(
+        description="What the reason says, as values; null for decisions made before these were kept."
+    )
 
 
 class EntryShape(BaseModel):
@@ -174,6 +178,9 @@ class EventShape(BaseModel):
     attempt: int
     worker: str
     detail: str
+    error: str | None = Field(description="Of an attempt that ended badly: the kind of its failure.")
+    is_words: bool = Field(exclude=True, description="Whether the detail is English, and no name or number.")
+    said: str = Field(exclude=True, description="The detail, without the kind of a failure.")
 
 
 class StudyPage(BaseModel):

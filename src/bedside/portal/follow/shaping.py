@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bedside.domain.arrival import ArrivalSummary, Entry
-from bedside.domain.job import Job, JobState, LedgerEvent
+from bedside.domain.job import Job, JobState, LedgerEvent, failure_in
 from bedside.domain.phantom import is_phantom
 from bedside.domain.pipeline import Decision
 from bedside.domain.result import Result
@@ -22,6 +22,9 @@ from bedside.portal.follow.shapes import (
     StudyShape,
 )
 from bedside.uploads.reasons import Kind, reason_of
+
+#: Lines of history whose detail is a name, a number or an id: of the next stage, the priority, another job.
+_PLAIN = frozenset({"job.advance", "job.priority", "result.superseded"})
 
 
 def estimate_shape(estimate: Estimate) -> EstimateShape:
@@ -112,6 +115,7 @@ def decision_shape(decision: Decision) -> DecisionShape:
         reason=decision.reason,
         values=values,
         decided_at=decision.decided_at,
+        because=decision.because,
     )
 
 
@@ -147,6 +151,7 @@ def result_shape(result: Result) -> ResultShape:
 
 def event_shape(event: LedgerEvent) -> EventShape:
     """Return a line of the history."""
+    failure = failure_in(event.detail)
     return EventShape(
         at=event.at,
         action=event.action,
@@ -154,6 +159,9 @@ def event_shape(event: LedgerEvent) -> EventShape:
         attempt=event.attempt,
         worker=event.worker,
         detail=event.detail,
+        error=failure.error if failure else None,
+        is_words=event.action not in _PLAIN,
+        said=failure.message if failure else event.detail,
     )
 
 

@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from bedside.domain.judgement import Judgement, Verdict, quality
-from bedside.errors import InputRejected, NotFound, UsageError
+from bedside.errors import ErrorCode, InputRejected, NotFound, UsageError, told
 from bedside.judging.export import labels_of, lines, table
 from bedside.judging.segmentations import Segmentations
 from bedside.portal.access.need import Place
@@ -75,7 +75,11 @@ async def send_correction(request: Request, place: Judging, job_id: str) -> Judg
         path = folder / "sent.dcm"
         await received(request.stream(), path)
         if not path.stat().st_size:
-            raise InputRejected("correction: no bytes came", hint="send the DICOM file as the body")
+            raise InputRejected(
+                "correction: no bytes came",
+                hint="send the DICOM file as the body",
+                told=told(ErrorCode.CORRECTION_EMPTY),
+            )
         return item_of(await run_in_threadpool(correct, place, job_id, path))
 
 
@@ -86,7 +90,7 @@ def corrected_file(request: Request, place: Reading, job_id: JobId, correction: 
     version = versions_of(place, found).find(correction)
     kept = files.corrected(place.store, found, version) if version and not version.is_model else None
     if version is None or kept is None:
-        raise NotFound("no such correction of this result")
+        raise NotFound("no such correction of this result", told=told(ErrorCode.CORRECTION_MISSING))
     given = files.answer(request, place.store, found, kept, name=files.corrected_name(version))
     if given.status_code in {200, 206}:
         note(
@@ -187,7 +191,7 @@ def _aware(at: datetime | None) -> datetime | None:
     try:
         return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC) if at else None
     except OverflowError as exc:
-        raise UsageError("a time is out of range") from exc
+        raise UsageError("a time is out of range", told=told(ErrorCode.DAY_WRONG)) from exc
 
 
 def _zipped(place: Place, found: Sequence[Judgement]) -> Iterator[bytes]:

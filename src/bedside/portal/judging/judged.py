@@ -11,7 +11,7 @@ from fastapi import Depends
 
 from bedside.domain.judgement import Judgement
 from bedside.domain.person import Right
-from bedside.errors import InputRejected
+from bedside.errors import ErrorCode, InputRejected, told
 from bedside.judging.judge import Said, Sender
 from bedside.portal.access.need import Place, within
 from bedside.portal.access.trail import note
@@ -78,7 +78,10 @@ async def received(stream: AsyncIterator[bytes], path: Path) -> None:
         async for piece in stream:
             size += len(piece)
             if size > MOST_BYTES:
-                raise InputRejected(f"correction: more than {MOST_BYTES} bytes")
+                raise InputRejected(
+                    f"correction: more than {MOST_BYTES} bytes",
+                    told=told(ErrorCode.CORRECTION_TOO_LARGE, most_bytes=MOST_BYTES),
+                )
             file.write(piece)
 
 

@@ -20,7 +20,7 @@ from bedside.domain.judgement import (
 )
 from bedside.domain.person import Right
 from bedside.domain.release import Role
-from bedside.errors import UsageError
+from bedside.errors import ErrorCode, UsageError, told
 from bedside.judging.judge import Said
 from bedside.portal.access.need import Place
 from bedside.portal.judging.judged import Counting, Judging, judge, names
@@ -84,7 +84,7 @@ def say(
     try:
         chosen = RejectionReason(reason) if reason and verdict is Verdict.REJECTED else None
     except ValueError as exc:
-        raise UsageError("judgement: no such reason") from exc
+        raise UsageError("judgement: no such reason", told=told(ErrorCode.REJECTION_REASON)) from exc
     judge(place, job_id, Said(verdict=verdict, reason=chosen, comment=comment))
     return RedirectResponse(f"/t/{place.tenant}/results/{job_id}#judging", status_code=303)
 

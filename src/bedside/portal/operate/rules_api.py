@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bedside.domain.because import Because
 from bedside.errors import UsageError
 from bedside.operate.replay import DEFAULT_STUDIES, MOST_STUDIES, Change, Span, as_csv, totals
 from bedside.operate.ruletext import rules_text
@@ -94,6 +95,7 @@ class VerdictShown(BaseModel):
     reason: str
     overruled_by: str
     conditions: list[ConditionShown]
+    because: Because | None = Field(description="What the reason says, as values.")
 
 
 class NewReplay(BaseModel):
@@ -224,6 +226,7 @@ def _verdict(verdict: RuleVerdict) -> VerdictShown:
         matched=verdict.matched,
         reason=verdict.reason,
         overruled_by=verdict.overruled_by,
+        because=verdict.because,
         conditions=[
             ConditionShown(
                 key=condition.key,

@@ -29,7 +29,7 @@ def typed() -> Iterator[None]:
     try:
         yield
     except ConfigError as wrong:
-        raise UsageError(wrong.message, hint=wrong.hint) from wrong
+        raise UsageError(wrong.message, hint=wrong.hint, told=wrong.told) from wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from bedside.domain.result import RESULT_FILE
-from bedside.errors import NotFound
+from bedside.errors import ErrorCode, NotFound, told
 from bedside.judging.versions import MaskVersion
 from bedside.portal.results.found import Found
 from bedside.ports import BlobStore
@@ -47,7 +47,7 @@ def listed(found: Found, store: BlobStore, path: str) -> ResultFile:
             return ResultFile(path=path, sha256=mark, size_bytes=blob.size_bytes)
     file = found.document.file(path)
     if file is None:
-        raise NotFound("the result has no such file")
+        raise NotFound("the result has no such file", told=told(ErrorCode.FILE_MISSING))
     return file
 
 
@@ -89,7 +89,9 @@ def answer(
         return Response(status_code=304, headers=headers)
     blob = store.stat(key)
     if blob is None:
-        raise NotFound("this file of the result is not in the store any more")
+        raise NotFound(
+            "this file of the result is not in the store any more", told=told(ErrorCode.RESULT_GONE)
+        )
     size, start, end, status = blob.size_bytes, 0, blob.size_bytes, 200
     wanted = request.headers.get("range", "")
     if wanted and request.headers.get("if-range", etag) == etag:

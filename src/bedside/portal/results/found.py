@@ -11,7 +11,7 @@ from bedside.domain.person import Right
 from bedside.domain.phantom import is_phantom
 from bedside.domain.release import Role
 from bedside.domain.result import Result
-from bedside.errors import NotFound
+from bedside.errors import ErrorCode, NotFound, told
 from bedside.portal.access.need import Place, within
 from bedside.viewing.document import ResultDocument, read_document
 
@@ -53,7 +53,11 @@ def find(place: Place, job_id: str) -> Found:
     ledger = place.here.deployment.ledger
     result = ledger.result(place.tenant, job_id)
     if result is None:
-        raise NotFound("no such result", hint="the job may still run, or have failed: look at the job")
+        raise NotFound(
+            "no such result",
+            hint="the job may still run, or have failed: look at the job",
+            told=told(ErrorCode.RESULT_MISSING),
+        )
     return Found(
         result=result, job=ledger.job(place.tenant, job_id), document=read_document(place.store, result)
     )

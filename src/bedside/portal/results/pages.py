@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bedside.domain.person import Right
-from bedside.errors import NotFound
+from bedside.errors import ErrorCode, NotFound, told
 from bedside.judging.versions import MaskVersion
 from bedside.portal.access.trail import note
 from bedside.portal.judging.pages import panel_of
@@ -88,7 +88,7 @@ def preview(request: Request, place: Reading, job_id: JobId) -> Response:
     found = find(place, job_id)
     file = found.document.preview
     if file is None:
-        raise NotFound("the result has no preview")
+        raise NotFound("the result has no preview", told=told(ErrorCode.PREVIEW_MISSING))
     note(
         place.here,
         place.caller,

@@ -10,6 +10,8 @@ from typing import Any, Final
 from fastapi import FastAPI
 from pydantic import BaseModel, Field
 
+from bedside.errors import ErrorCode
+
 
 class Problem(BaseModel):
     """Why something was not done (RFC 9457, problem details)."""
@@ -19,6 +21,9 @@ class Problem(BaseModel):
     status: int
     detail: str = Field(description="What happened and why.")
     hint: str | None = Field(None, description="What to do next, where that is known.")
+    code: ErrorCode | None = Field(None, description="A name of what happened, where it has one.")
+    said: str | None = Field(None, description="What happened, for people, in the language asked for.")
+    todo: str | None = Field(None, description="What to do, for people, in the language asked for.")
 
 
 _PROBLEM: Final[dict[str, Any]] = {

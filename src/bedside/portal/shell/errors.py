@@ -17,45 +17,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from bedside.errors import (
-    BedsideError,
-    ConfigError,
-    Full,
-    Incomplete,
-    InputRejected,
-    NotFound,
-    NotPermitted,
-    NotSignedIn,
-    Overtaken,
-    StaleLease,
-    TooLarge,
-    TooMany,
-    Unavailable,
-    UsageError,
-)
+from bedside.errors import BedsideError, ErrorCode, Told, TooMany, told
 from bedside.portal.access.need import anybody
 from bedside.portal.here import here
 from bedside.portal.shell.headers import always
+from bedside.portal.shell.telling import said, status_of
 
-#: The most special first.
-STATUS: tuple[tuple[type[BedsideError], HTTPStatus], ...] = (
-    (NotSignedIn, HTTPStatus.UNAUTHORIZED),
-    (NotPermitted, HTTPStatus.FORBIDDEN),
-    (NotFound, HTTPStatus.NOT_FOUND),
-    (InputRejected, HTTPStatus.UNPROCESSABLE_ENTITY),
-    (TooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
-    (UsageError, HTTPStatus.BAD_REQUEST),
-    (Overtaken, HTTPStatus.CONFLICT),
-    (StaleLease, HTTPStatus.CONFLICT),
-    (Incomplete, HTTPStatus.CONFLICT),
-    (Full, HTTPStatus.INSUFFICIENT_STORAGE),
-    (TooMany, HTTPStatus.TOO_MANY_REQUESTS),
-    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
-    (ConfigError, HTTPStatus.INTERNAL_SERVER_ERROR),
-)
 #: What answers scripts; all else answers people.
 SCRIPTS = ("/api/", "/dicomweb/", "/metrics", "/health/")
 SIGN_IN = "/sign-in"
+#: What the framework refuses by itself.
+_TOLD = {404: told(ErrorCode.PAGE_MISSING), 413: told(ErrorCode.REQUEST_TOO_LARGE)}
 
 _log = logging.getLogger(__name__)
 
@@ -68,11 +40,6 @@ def add(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unforeseen)
 
 
-def status_of(error: BedsideError) -> HTTPStatus:
-    """Return the status of the answer that an error becomes."""
-    return next((s for kind, s in STATUS if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
-
-
 async def _ours(request: Request, error: Exception) -> Response:
     assert isinstance(error, BedsideError)
     status = status_of(error)
@@ -82,7 +49,7 @@ async def _ours(request: Request, error: Exception) -> Response:
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         where = f"?next={quote(asked)}" if request.method == "GET" and asked != "/" else ""
         return RedirectResponse(SIGN_IN + where, status_code=HTTPStatus.SEE_OTHER)
-    answer = await _answer(request, status, error.message, error.hint)
+    answer = await _answer(request, status, error.message, error.hint, error.told)
     if isinstance(error, TooMany):
         answer.headers["Retry-After"] = str(error.retry_after_s)
     return answer
@@ -91,7 +58,7 @@ async def _ours(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
-    answer = await _answer(request, status, str(error.detail or status.phrase), "")
+    answer = await _answer(request, status, str(error.detail or status.phrase), "", _TOLD.get(status))
     answer.headers.update(error.headers or {})
     return answer
 
@@ -99,15 +66,16 @@ async def _http(request: Request, error: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     # The input itself is left out: it may be a name or a password.
-    said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-    return await _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, said, "see /api/openapi.json")
+    wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+    fields = told(ErrorCode.FIELDS_WRONG)
+    return await _answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, wrong, "see /api/openapi.json", fields)
 
 
 async def _unforeseen(request: Request, error: Exception) -> Response:
     number = uuid.uuid4().hex[:12]
     _log.error("action=portal.failed error=%s number=%s at=%s", type(error).__name__, number, came_by(error))
     answer = await _answer(
-        request, HTTPStatus.INTERNAL_SERVER_ERROR, f"unexpected error, number {number}", "see the log"
+        request, HTTPStatus.INTERNAL_SERVER_ERROR, f"unexpected error, number {number}", "see the log", None
     )
     # It is made outside of all middleware, where nothing else puts them on.
     answer.headers.update(always(here(request).deployment.settings.portal))
@@ -128,29 +96,41 @@ def without_words(record: logging.LogRecord) -> bool:
     return True
 
 
-async def _answer(request: Request, status: HTTPStatus, message: str, hint: str) -> Response:
+async def _answer(
+    request: Request, status: HTTPStatus, message: str, hint: str, told: Told | None
+) -> Response:
     headers = {"Retry-After": "5"} if status is HTTPStatus.SERVICE_UNAVAILABLE else {}
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
+    pages = here(request).pages
     if _is_script(request):
-        problem = {"type": "about:blank", "title": status.phrase, "status": int(status), "detail": message}
+        # Who asks is not looked up once more: it may be what failed.
+        words = said(pages.words(request, getattr(request.state, "caller", None)), status, told)
+        problem: dict[str, object] = {
+            "type": "about:blank",
+            "title": status.phrase,
+            "status": int(status),
+            "detail": message,
+            **({"hint": hint} if hint else {}),
+            **({"code": told.code} if told else {}),
+            "said": words.what,
+            "todo": words.todo,
+        }
         return JSONResponse(
-            problem | ({"hint": hint} if hint else {}),
-            status_code=status,
-            headers=headers,
-            media_type="application/problem+json",
+            problem, status_code=status, headers=headers, media_type="application/problem+json"
         )
     try:
         caller = await anybody(request)
     except BedsideError:
         caller = None
-    return here(request).pages.render(
+    return pages.render(
         request,
         "shell/error.html",
         caller=caller,
         status=status,
         headers=headers,
         code=int(status),
+        said=said(pages.words(request, caller), status, told),
         message=message,
         hint=hint,
     )

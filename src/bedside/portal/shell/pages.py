@@ -9,10 +9,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from bedside.config.portal import PortalSettings
+from bedside.domain.expression import WITHHELD
 from bedside.domain.tenant import path_of
 from bedside.portal.access.caller import Caller
 from bedside.portal.shell.menu import menu_of
 from bedside.portal.shell.statics import address_of
+from bedside.portal.shell.telling import said_of
 from bedside.portal.shell.words import LANGUAGES, Words, chosen
 
 LANGUAGE_COOKIE = "language"
@@ -34,7 +36,9 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(asset=address_of, path_of=path_of)
+        self._environment.globals.update(
+            asset=address_of, path_of=path_of, said_of=said_of, withheld=WITHHELD
+        )
         self._environment.filters["moment"] = _moment
 
     def words(self, request: Request, caller: Caller | None = None) -> Words:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from bedside.domain.person import Right
 from bedside.domain.upload import PART_BYTES, Upload
-from bedside.errors import BedsideError, Incomplete, InputRejected, NotPermitted
+from bedside.errors import BedsideError, ErrorCode, Incomplete, InputRejected, NotPermitted, told
 from bedside.portal.access.need import Place, within
 from bedside.portal.access.trail import note
 from bedside.portal.upload import receiving
@@ -74,7 +74,9 @@ def must_take(place: Place) -> None:
         NotPermitted: It is closed.
     """
     if place.tenant not in place.here.deployment.tenants:
-        raise NotPermitted(f"tenant {place.tenant} is closed: it takes nothing any more")
+        raise NotPermitted(
+            f"tenant {place.tenant} is closed: it takes nothing any more", told=told(ErrorCode.TENANT_CLOSED)
+        )
 
 
 def mine(place: Place, upload_id: str) -> Upload:
@@ -194,9 +196,12 @@ def _asked(place: Place, request: Request, upload_id: str, number: int) -> tuple
     sha256 = receiving.told_digest(request.headers)
     found = mine(place, upload_id)
     part = desk_of(place).part(found, number, sha256)
-    told = request.headers.get("content-length")
-    if told is not None and int(told) != part.size_bytes:
-        raise InputRejected(f"part {number}: {told} bytes are said to come, it has {part.size_bytes}")
+    length = request.headers.get("content-length")
+    if length is not None and int(length) != part.size_bytes:
+        raise InputRejected(
+            f"part {number}: {length} bytes are said to come, it has {part.size_bytes}",
+            told=told(ErrorCode.PART_DAMAGED),
+        )
     return found, part
 
 

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from starlette.concurrency import run_in_threadpool
 
-from bedside.errors import InputRejected, Unavailable, UsageError
+from bedside.errors import ErrorCode, InputRejected, Unavailable, UsageError, told
 from bedside.ports.parts import PartSink
 
 #: Bytes that are handed to a thread at once.
@@ -74,7 +74,11 @@ async def pass_on(body: AsyncIterator[bytes], sink: PartSink) -> None:
             await writing
         await run_in_threadpool(sink.write, waiting)
     except TimeoutError as exc:
-        raise Unavailable(f"part: nothing came for {SILENT_S:.0f} s", hint="send it again") from exc
+        raise Unavailable(
+            f"part: nothing came for {SILENT_S:.0f} s",
+            hint="send it again",
+            told=told(ErrorCode.PART_SILENT, silent_s=round(SILENT_S)),
+        ) from exc
     finally:
         if writing is not None and not writing.done():
             await asyncio.wait([writing])  # it writes into a file that is about to be closed
@@ -91,4 +95,6 @@ async def pour_away(body: AsyncIterator[bytes], most_bytes: int) -> None:
     async for chunk in body:
         size_bytes += len(chunk)
         if size_bytes > most_bytes:
-            raise InputRejected(f"part: more than the {most_bytes} bytes that one has")
+            raise InputRejected(
+                f"part: more than the {most_bytes} bytes that one has", told=told(ErrorCode.PART_DAMAGED)
+            )
