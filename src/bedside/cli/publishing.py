@@ -12,6 +12,7 @@ from bedside.cli.packaged import Packaged
 from bedside.cli.proved import prove
 from bedside.cli.wishes import Checked, Wishes
 from bedside.oci.archive import docker_reads
+from bedside.oci.cache import SWEEP_PAUSE_S
 from bedside.package.models import bake_models
 from bedside.package.publish import Publisher
 from bedside.package.targets import Target
@@ -34,7 +35,7 @@ def publish_bundles(wishes: Wishes, checked: Checked, place: Workplace) -> Packa
         from bedside.cli.composing import compose
 
         composed = compose(wishes, checked, proved, place, registries)
-        place.cache.sweep()
+        place.cache.sweep(pause_s=SWEEP_PAUSE_S)
         moving.begin()
         publisher.publish(composed.publication)
     made = composed.publication.assembled

@@ -22,6 +22,8 @@ from bedside.oci.storage import file_digest, locked, refusals, write_blob, write
 IN_USE_S = 3600.0
 #: Kept by default: several packaged models with their bases.
 LIMIT_BYTES = 20 << 30
+#: Between two looks at the whole cache, which take 20 ms where it holds thousands of layers.
+SWEEP_PAUSE_S = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,17 +127,24 @@ class LayerCache:
         with locked(self.root / "locks" / _name(key)):
             yield
 
-    def sweep(self, *, limit_bytes: int = LIMIT_BYTES) -> int:
+    def sweep(self, *, limit_bytes: int = LIMIT_BYTES, pause_s: float = 0.0) -> int:
         """Remove the layers that were not used for longest until the rest fits.
 
         Args:
             limit_bytes: What may stay. What was used in the last hour stays in any case.
+            pause_s: Since the last time; before it is over nothing is looked at.
 
         Returns:
             Bytes that were freed.
         """
-        with refusals(self.root), locked(self.root / "locks" / "sweep"):
-            return self._sweep(limit_bytes)
+        lock = self.root / "locks" / "sweep"
+        with suppress(OSError):
+            if 0 <= self._now() - lock.stat().st_mtime < pause_s:
+                return 0
+        with refusals(self.root), locked(lock):
+            freed = self._sweep(limit_bytes)
+            os.utime(lock, (self._now(), self._now()))
+            return freed
 
     def clear(self) -> int:
         """Remove everything, and return the bytes that were freed."""

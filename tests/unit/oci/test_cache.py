@@ -85,6 +85,19 @@ def test_sweep_removes_what_was_not_used_for_longest(tmp_path: Path) -> None:
     assert cache.clear() == sizes[1] + sizes[2]
 
 
+def test_sweep_looks_now_and_then(tmp_path: Path) -> None:
+    now = [1e9]
+    cache = LayerCache(tmp_path / "cache", now=lambda: now[0])
+    assert cache.sweep(pause_s=600) == 0
+    layer = bake(recipe(os.urandom(1000), "k"), cache=cache)
+    for record in (cache.root / "layers").iterdir():
+        os.utime(record, (1e9 - 2 * IN_USE_S, 1e9 - 2 * IN_USE_S))
+    now[0] += 599
+    assert cache.sweep(limit_bytes=0, pause_s=600) == 0
+    now[0] += 1
+    assert cache.sweep(limit_bytes=0, pause_s=600) == layer.part.descriptor.size_bytes
+
+
 def test_several_processes_make_a_layer_once(tmp_path: Path) -> None:
     script = """
 import sys, time
