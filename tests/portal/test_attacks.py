@@ -119,8 +119,12 @@ def test_a_token_with_the_password_is_no_second_factor(ward: Clinic) -> None:
     another = "nine grey herons wading"
     form = {"current": PASSWORD, "password": another, "again": another}
     browser = ward.browser()
-    answer = browser.post("/me/password", data=form, headers={"Authorization": f"Bearer {secret}"})
-    assert answer.headers["location"].startswith("/sign-in/code") and "bedside-session" not in browser.cookies
+    bearer = {"Authorization": f"Bearer {secret}"}
+    assert browser.post("/me/password", data=form, headers=bearer).status_code == 403
+    told = browser.put("/api/v1/me/password", json={"current": PASSWORD, "password": another}, headers=bearer)
+    assert told.status_code == 403 and not browser.cookies
+    kept = ward.people.accounts.account(account.id)
+    assert kept is not None and kept.password == account.password
 
 
 def test_a_token_that_was_revoked_at_this_moment_is_taken_for_no_session(ward: Clinic) -> None:

@@ -10,6 +10,7 @@ from bedside.portal.access.origin import Origin
 from bedside.portal.audit import api as audit_api
 from bedside.portal.audit import pages as audit_pages
 from bedside.portal.dicomweb import routes as dicomweb
+from bedside.portal.federated import api as federated_api
 from bedside.portal.federated import pages as federated
 from bedside.portal.follow import api as follow_api
 from bedside.portal.follow import desk, live
@@ -46,6 +47,7 @@ ROUTERS: Sequence[APIRouter] = (
     upload_pages.router,
     upload_api.router,
     federated.router,
+    federated_api.router,
     second_asking.router,
     second_pages.router,
     second_api.router,

@@ -9,23 +9,23 @@ from starlette.responses import RedirectResponse, Response
 from bedside.errors import (
     BedsideError,
     NotFound,
-    NotPermitted,
     NotSignedIn,
     TooMany,
     Unavailable,
     UsageError,
 )
 from bedside.people.federation import AddressInUse
-from bedside.portal.access.caller import Caller, Means
+from bedside.portal.access.caller import Means
 from bedside.portal.access.need import Anybody, Somebody
 from bedside.portal.access.trail import note
-from bedside.portal.federated import errands
+from bedside.portal.federated import deeds, errands
 from bedside.portal.federated.errands import Purpose, Sent
 from bedside.portal.federated.ways import way_of
 from bedside.portal.here import Here, InHere
 from bedside.portal.people.letting import let_in, place_of
+from bedside.portal.people.own import must_be_in_a_browser, own_account
 from bedside.portal.shell.ways import local_path
-from bedside.ports.signing_in import Newcomer, SigningIn
+from bedside.ports.signing_in import Newcomer
 
 router = APIRouter(include_in_schema=False)
 
@@ -40,7 +40,7 @@ Given = Annotated[str, Query(max_length=4096)]
 def begin(request: Request, here: InHere, next: str = "/") -> Response:  # noqa: A002 - in the address
     """Send a browser to the provider."""
     try:
-        errand = _provider(here).begin(_back(here))
+        errand = deeds.provider_of(here).begin(_back(here))
     except Unavailable:
         return _problem(request, here, "down", status=503)
     answer = RedirectResponse(errand.url, status_code=303)
@@ -61,7 +61,7 @@ def come_back(
 ) -> Response:
     """Let in, or connect, whoever comes back from the provider."""
     settings = here.deployment.settings
-    provider = _provider(here)
+    provider = deeds.provider_of(here)
     try:
         here.attempts.count(place_of(request))
         sent = errands.come_back(request, state, settings.portal)
@@ -89,14 +89,14 @@ def come_back(
 @router.get("/sign-out/oidc")
 def sign_out(here: InHere) -> Response:
     """Send a browser to where it signs out of the provider too."""
-    away = _provider(here).farewell(f"{here.deployment.settings.portal.address}/sign-in")
+    away = deeds.provider_of(here).farewell(f"{here.deployment.settings.portal.address}/sign-in")
     return RedirectResponse(away or "/sign-in", status_code=303)
 
 
 @router.get("/me/oidc")
 def mine(request: Request, here: InHere, caller: Somebody) -> Response:
     """Show whether the provider opens somebody's account."""
-    _provider(here)
+    deeds.provider_of(here)
     known = here.deployment.federation.of(caller.account)
     return here.pages.render(
         request, "federated/mine.html", caller=caller, way=way_of(here), connected=bool(known)
@@ -109,8 +109,8 @@ def connect(request: Request, here: InHere, caller: Somebody) -> Response:
 
     A page with a link, since a form may lead nowhere but here.
     """
-    provider = _provider(here)
-    _must_be_in_a_browser(caller)
+    provider = deeds.provider_of(here)
+    must_be_in_a_browser(caller)
     if not caller.account:
         raise UsageError("only accounts of bedside can be connected")
     try:
@@ -128,23 +128,9 @@ def connect(request: Request, here: InHere, caller: Somebody) -> Response:
 @router.post("/me/oidc/disconnect")
 def disconnect(here: InHere, caller: Somebody) -> Response:
     """Let the provider open somebody's account no more."""
-    _must_be_in_a_browser(caller)
-    account = here.deployment.records.accounts.account(caller.account)
-    if account is None:
-        raise UsageError("only accounts of bedside can be disconnected")
-    here.deployment.federation.disconnect(account)
-    note(here, caller, "identity.disconnected", object=account.id)
+    must_be_in_a_browser(caller)
+    deeds.disconnect(here, own_account(here, caller))
     return RedirectResponse("/me/oidc", status_code=303)
-
-
-def _must_be_in_a_browser(caller: Caller) -> None:
-    """Refuse a token: whoever it leaked to would open the whole account from then on, without its password.
-
-    Raises:
-        NotPermitted: It is one.
-    """
-    if caller.means is not Means.SESSION:
-        raise NotPermitted("a token cannot change who opens an account", hint="sign in, and go to /me/oidc")
 
 
 def _entered(request: Request, here: Here, newcomer: Newcomer, onward: str) -> Response:
@@ -182,13 +168,6 @@ def _ended(request: Request, here: Here, kind: str, problem: BedsideError | None
 
 def _problem(request: Request, here: Here, kind: str, *, status: int) -> Response:
     return here.pages.render(request, "federated/problem.html", status=status, kind=kind)
-
-
-def _provider(here: Here) -> SigningIn:
-    provider = here.deployment.signing_in
-    if provider is None:
-        raise NotFound("nobody signs in elsewhere", hint="set identity.client_id")
-    return provider
 
 
 def _back(here: Here) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Form
+from fastapi import APIRouter, Depends, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -16,9 +16,8 @@ from bedside.portal.access.need import anywhere
 from bedside.portal.here import Here, InHere
 from bedside.portal.people import deeds
 from bedside.portal.people.filled import Errors, Marks, email_errors
-from bedside.portal.people.mail import link_to, tell
+from bedside.portal.people.mail import InTelling, link_to
 from bedside.portal.people.nodes import nodes_of
-from bedside.portal.shell.words import Words, chosen
 
 router = APIRouter(include_in_schema=False)
 Admin = Annotated[Caller, Depends(anywhere(Right.ADMINISTER))]
@@ -71,7 +70,7 @@ def invited(
     request: Request,
     here: InHere,
     caller: Admin,
-    background: BackgroundTasks,
+    telling: InTelling,
     email: Annotated[str, Form()] = "",
     role: Annotated[list[PersonRole] | None, Form()] = None,
     node: Annotated[str, Form()] = "",
@@ -89,9 +88,7 @@ def invited(
     except (UsageError, NotPermitted):
         return _invite_page(request, here, caller, errors={"node": "people.node_wrong"}, values=values)
     address = link_to(here, path)
-    known = here.deployment.people.accounts.by_email(link.email)
-    words = Words(chosen(known.profile.language if known else "", here.pages.words(request, caller).language))
-    sent = tell(background, here, link.email, words, "invited", link=address, name=caller.name)
+    sent = telling.tell(link.email, "invited", link=address, name=caller.name)
     return _link_page(request, here, caller, "invited", address=address, email=link.email, sent=sent)
 
 
@@ -151,7 +148,7 @@ def approved(
     here: InHere,
     caller: Admin,
     account_id: str,
-    background: BackgroundTasks,
+    telling: InTelling,
     role: Annotated[list[PersonRole] | None, Form()] = None,
     node: Annotated[str, Form()] = "",
 ) -> Response:
@@ -161,23 +158,18 @@ def approved(
         return _account_page(request, here, caller, account, errors={"role": "people.role_missing"})
     try:
         posts = [deeds.post_at(here, each, node) for each in role]
-        account = deeds.approve(here, caller, account_id, posts)
+        deeds.approve(here, caller, telling, account_id, posts)
     except (UsageError, NotPermitted) as refused:
         return _refused(request, here, caller, account_id, refused)
-    words = Words(chosen(account.profile.language, here.pages.words(request, caller).language))
-    tell(background, here, account.email, words, "approved", link=link_to(here, "/sign-in"))
     return _back(account_id, "approved")
 
 
 @router.post("/admin/people/{account_id}/reset")
-def reset(
-    request: Request, here: InHere, caller: Admin, account_id: str, background: BackgroundTasks
-) -> Response:
+def reset(request: Request, here: InHere, caller: Admin, account_id: str, telling: InTelling) -> Response:
     """Make a link by which somebody chooses another password; show it, and send it where mail can be sent."""
     account, path = deeds.reset(here, caller, account_id)
     address = link_to(here, path)
-    words = Words(chosen(account.profile.language, here.pages.words(request, caller).language))
-    sent = tell(background, here, account.email, words, "recover", link=address)
+    sent = telling.tell(account.email, "recover", link=address)
     return _link_page(request, here, caller, "reset", address=address, email=account.email, sent=sent)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Depends, Query
+from fastapi import APIRouter, Depends, Query
 
 from bedside.domain.account import AccountState
 from bedside.domain.person import PersonRole, Post, Right
@@ -10,7 +10,7 @@ from bedside.portal.access.caller import Caller
 from bedside.portal.access.need import anywhere
 from bedside.portal.here import Here, InHere
 from bedside.portal.people import deeds
-from bedside.portal.people.mail import link_to, tell
+from bedside.portal.people.mail import InTelling, link_to
 from bedside.portal.people.shapes import (
     AccountShape,
     AccountsShape,
@@ -23,7 +23,6 @@ from bedside.portal.people.shapes import (
     account_shape,
     invitation_shape,
 )
-from bedside.portal.shell.words import Words, chosen
 
 router = APIRouter(prefix="/api/v1/people", tags=["people"])
 Admin = Annotated[Caller, Depends(anywhere(Right.ADMINISTER))]
@@ -52,13 +51,12 @@ def invitations(here: InHere, caller: Admin) -> list[InvitationShape]:
 
 
 @router.post("/invitations", status_code=201)
-def invite(here: InHere, caller: Admin, background: BackgroundTasks, new: NewInvitation) -> MadeInvitation:
+def invite(here: InHere, caller: Admin, telling: InTelling, new: NewInvitation) -> MadeInvitation:
     """Invite somebody; the link is in this answer and, where mail can be sent, in a mail to them."""
     posts = _posts(here, new.posts)
     link, path = deeds.invite(here, caller, new.email, posts)
     address = link_to(here, path)
-    words = Words(chosen(caller.language, ""))
-    mailed = tell(background, here, link.email, words, "invited", link=address, name=caller.name)
+    mailed = telling.tell(link.email, "invited", link=address, name=caller.name)
     return MadeInvitation(**dict(invitation_shape(link)), link=address, mailed=mailed)
 
 
@@ -94,9 +92,11 @@ def take(
 
 
 @router.post("/{account_id}/approve")
-def approve(here: InHere, caller: Admin, account_id: str, approval: Approval) -> AccountShape:
-    """Let somebody in who asked by themselves."""
-    return account_shape(deeds.approve(here, caller, account_id, _posts(here, approval.posts)))
+def approve(
+    here: InHere, caller: Admin, account_id: str, approval: Approval, telling: InTelling
+) -> AccountShape:
+    """Let somebody in who asked by themselves, and tell them by mail."""
+    return account_shape(deeds.approve(here, caller, telling, account_id, _posts(here, approval.posts)))
 
 
 @router.post("/{account_id}/disable")
@@ -112,14 +112,11 @@ def enable(here: InHere, caller: Admin, account_id: str) -> AccountShape:
 
 
 @router.post("/{account_id}/reset", status_code=201)
-def reset(here: InHere, caller: Admin, account_id: str, background: BackgroundTasks) -> MadeLink:
+def reset(here: InHere, caller: Admin, account_id: str, telling: InTelling) -> MadeLink:
     """Make a link by which somebody chooses another password."""
     account, path = deeds.reset(here, caller, account_id)
     address = link_to(here, path)
-    words = Words(chosen(account.profile.language, ""))
-    return MadeLink(
-        link=address, mailed=tell(background, here, account.email, words, "recover", link=address)
-    )
+    return MadeLink(link=address, mailed=telling.tell(account.email, "recover", link=address))
 
 
 def _posts(here: Here, given: list[PostShape]) -> list[Post]:

@@ -1,18 +1,23 @@
-"""One's own account, for scripts."""
+"""One's own account, for scripts.
+
+What changes how the account is opened takes all that signing in does, in the same request: a token that
+leaked is not its owner.
+"""
 
 from fastapi import APIRouter, Request
 
+from bedside.domain.account import email_of
 from bedside.domain.person import Right
 from bedside.domain.tenant import path_of
-from bedside.errors import NotPermitted
 from bedside.people.tokens import Scope
-from bedside.portal.access.caller import Caller
 from bedside.portal.access.need import Somebody
-from bedside.portal.here import Here, InHere
+from bedside.portal.here import InHere
 from bedside.portal.people import own
-from bedside.portal.people.letting import place_of
+from bedside.portal.people.mail import InTelling
+from bedside.portal.people.proof import prove_owner
 from bedside.portal.people.shapes import (
     AccountShape,
+    Ended,
     MadeToken,
     MeShape,
     NewEmail,
@@ -44,23 +49,35 @@ def describe(here: InHere, caller: Somebody, profile: ProfileShape) -> AccountSh
 
 
 @router.put("/email")
-def readdress(request: Request, here: InHere, caller: Somebody, new: NewEmail) -> AccountShape:
-    """Change one's address; the current password is asked for."""
-    _must_prove(request, here, caller, new.current)
-    return account_shape(own.change_email(here, caller, new.email))
+def readdress(
+    request: Request, here: InHere, caller: Somebody, new: NewEmail, telling: InTelling
+) -> AccountShape:
+    """Change one's address; the old one is told."""
+    email_of(new.email)  # before a code is used up for nothing
+    prove_owner(request, here, caller, new.current, new.code)
+    return account_shape(own.change_email(here, caller, telling, new.email))
 
 
 @router.put("/password", status_code=204)
-def change_password(request: Request, here: InHere, caller: Somebody, new: NewPassword) -> None:
-    """Change one's password; the current one is asked for, and all sessions end."""
-    _must_prove(request, here, caller, new.current)
-    own.change_password(here, caller, new.password)
+def change_password(
+    request: Request, here: InHere, caller: Somebody, new: NewPassword, telling: InTelling
+) -> None:
+    """Change one's password; all sessions end, and one's address is told."""
+    own.check_password(here, caller, new.password)
+    prove_owner(request, here, caller, new.current, new.code)
+    own.change_password(here, caller, telling, new.password)
 
 
 @router.get("/sessions")
 def sessions(here: InHere, caller: Somebody) -> list[SessionShape]:
     """List the browsers in which one is signed in."""
     return [session_shape(session, caller.credential) for session in own.sessions(here, caller)]
+
+
+@router.delete("/sessions")
+def end_other_sessions(here: InHere, caller: Somebody) -> Ended:
+    """Sign all browsers out but the one that asks, if it is one."""
+    return Ended(ended=own.end_other_sessions(here, caller))
 
 
 @router.delete("/sessions/{session_id}", status_code=204)
@@ -90,12 +107,3 @@ def make_token(here: InHere, caller: Somebody, new: NewToken) -> MadeToken:
 def revoke_token(here: InHere, caller: Somebody, token_id: str) -> None:
     """End a token at once."""
     own.revoke_token(here, caller, token_id)
-
-
-def _must_prove(request: Request, here: Here, caller: Caller, password: str) -> None:
-    account = own.own_account(here, caller)
-    here.attempts.count(place_of(request), account.email)
-    if not here.deployment.people.entering.proves(account, password):
-        here.attempts.failed(place_of(request))
-        raise NotPermitted("the current password is another one")
-    here.attempts.forgive(account.email)

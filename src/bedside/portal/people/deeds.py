@@ -10,6 +10,7 @@ from bedside.people.administration import check_gives
 from bedside.portal.access.caller import Caller
 from bedside.portal.access.trail import note
 from bedside.portal.here import Here
+from bedside.portal.people.mail import Telling, link_to
 
 
 def post_at(here: Here, role: PersonRole, node: str) -> Post:
@@ -45,12 +46,16 @@ def take(here: Here, caller: Caller, account_id: str, post: Post) -> Account:
     return after
 
 
-def approve(here: Here, caller: Caller, account_id: str, posts: Sequence[Post]) -> Account:
-    """Let somebody in who asked. See `bedside.people.administration.Administration.approve`."""
+def approve(here: Here, caller: Caller, telling: Telling, account_id: str, posts: Sequence[Post]) -> Account:
+    """Let somebody in who asked, and tell them.
+
+    See `bedside.people.administration.Administration.approve`.
+    """
     account = here.deployment.people.administration.approve(caller.person, account_id, posts)
     note(here, caller, "account.approved", object=account.id)
     for post in posts:
         _note_post(here, caller, "role.given", account, post)
+    telling.tell(account.email, "approved", link=link_to(here, "/sign-in"))
     return account
 
 

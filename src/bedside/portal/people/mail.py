@@ -1,10 +1,14 @@
 """Mails to people: written in their language, sent after the answer, so that no answer tells by its time."""
 
-from fastapi import BackgroundTasks
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import BackgroundTasks, Depends, Request
 
 from bedside.errors import ConfigError, Unavailable
-from bedside.portal.here import Here
-from bedside.portal.shell.words import Words
+from bedside.portal.here import Here, InHere
+from bedside.portal.shell.words import Words, chosen
 from bedside.ports.mail import Mailer, PersonalMail
 
 #: Of an answer that must not say whether a mail is sent after it. On its connection the next answer would
@@ -12,26 +16,44 @@ from bedside.ports.mail import Mailer, PersonalMail
 UNTIMED = {"Connection": "close"}
 
 
-def tell(background: BackgroundTasks, here: Here, to: str, words: Words, what: str, **values: object) -> bool:
-    """Write to somebody, soon.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """Writes to people after the answer to a request, so that no answer takes longer by it.
 
-    Args:
-        background: Of the answer.
+    Attributes:
+        request: What is answered; who has no account is written to in its language.
         here: The portal.
-        to: Address.
-        words: In their language.
-        what: The keys of the texts are ``people.mail_<what>_subject`` and ``..._text``.
-        **values: What is put into the text.
-
-    Returns:
-        Whether there is a mail server; what becomes of the mail is said in the log.
+        background: Of the answer.
     """
-    mailer = here.deployment.mailer
-    if mailer is None:
-        return False
-    mail = written(words, to, what, **values)
-    background.add_task(send, here, mailer, mail, what)
-    return True
+
+    request: Request
+    here: Here
+    background: BackgroundTasks
+
+    def tell(self, to: str, what: str, **values: object) -> bool:
+        """Write to somebody, soon.
+
+        Args:
+            to: Address.
+            what: The keys of the texts are ``people.mail_<what>_subject`` and ``..._text``.
+            **values: What is put into the text.
+
+        Returns:
+            Whether there is a mail server; what becomes of the mail is said in the log.
+        """
+        if self.here.deployment.mailer is None:
+            return False
+        asking = self.here.pages.words(self.request, getattr(self.request.state, "caller", None)).language
+        self.background.add_task(_write, self.here, to, what, asking, values)
+        return True
+
+
+def telling(request: Request, here: InHere, background: BackgroundTasks) -> Telling:
+    """Return what writes to people after a request was answered."""
+    return Telling(request=request, here=here, background=background)
+
+
+InTelling = Annotated[Telling, Depends(telling)]
 
 
 def written(words: Words, to: str, what: str, **values: object) -> PersonalMail:
@@ -51,3 +73,12 @@ def send(here: Here, mailer: Mailer, mail: PersonalMail, what: str) -> None:
 def link_to(here: Here, path: str) -> str:
     """Return the address of a path for a mail: by our settings, never by what a browser says of us."""
     return f"{here.deployment.settings.portal.address}{path}"
+
+
+def _write(here: Here, to: str, what: str, asking: str, values: Mapping[str, object]) -> None:
+    mailer = here.deployment.mailer
+    if mailer is None:
+        return
+    known = here.deployment.people.accounts.by_email(to)
+    words = Words(chosen(known.profile.language if known else "", asking))
+    send(here, mailer, written(words, to, what, **values), what)

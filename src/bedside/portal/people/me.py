@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, BackgroundTasks, Form
+from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -11,15 +11,16 @@ from bedside.domain.person import Right
 from bedside.errors import NotPermitted
 from bedside.people.passwords import SHORTEST
 from bedside.people.tokens import DAYS, MOST_DAYS, Scope
-from bedside.portal.access.caller import Caller, Means
+from bedside.portal.access.caller import Caller
 from bedside.portal.access.need import Somebody
 from bedside.portal.federated.ways import way_of
 from bedside.portal.here import Here, InHere
 from bedside.portal.people import own
 from bedside.portal.people.filled import AboutYou, Errors, Filled, Marks, email_errors, password_errors
-from bedside.portal.people.letting import let_in, place_of
-from bedside.portal.people.mail import link_to, tell
+from bedside.portal.people.letting import let_in
+from bedside.portal.people.mail import InTelling
 from bedside.portal.people.nodes import nodes_of
+from bedside.portal.people.proof import WrongPassword, prove_password
 from bedside.portal.shell.pages import LANGUAGE_COOKIE
 
 router = APIRouter(include_in_schema=False)
@@ -48,24 +49,22 @@ def readdressed(
     request: Request,
     here: InHere,
     caller: Somebody,
-    background: BackgroundTasks,
+    telling: InTelling,
     email: Annotated[str, Form()] = "",
     current: Annotated[str, Form()] = "",
 ) -> Response:
     """Give an account another address; the old one is told."""
-    account = own.own_account(here, caller)
+    own.must_be_in_a_browser(caller)
     errors = email_errors(email)
     if not errors and not _proves(request, here, caller, current):
         errors = {"email_current": "people.password_wrong"}
     if not errors:
         try:
-            own.change_email(here, caller, email)
+            own.change_email(here, caller, telling, email)
         except AddressTaken:
             errors = {"email": "people.email_other"}
     if errors:
         return _page(request, here, caller, errors=errors, values={"new_email": email})
-    words = here.pages.words(request, caller)
-    tell(background, here, account.email, words, "readdressed", link=link_to(here, "/sign-in"))
     return _done("email")
 
 
@@ -74,25 +73,21 @@ def password_changed(
     request: Request,
     here: InHere,
     caller: Somebody,
-    background: BackgroundTasks,
+    telling: InTelling,
     current: Annotated[str, Form()] = "",
     password: Annotated[str, Form()] = "",
     again: Annotated[str, Form()] = "",
 ) -> Response:
     """Give an account another password; all sessions end, and this browser gets a new one."""
-    account = own.own_account(here, caller)
-    check = here.deployment.people.entering.check
-    errors = password_errors(lambda: check(password, account.email, account.profile.name), password, again)
+    own.must_be_in_a_browser(caller)
+    errors = password_errors(lambda: own.check_password(here, caller, password), password, again)
     if not _proves(request, here, caller, current):
         errors = {"current": "people.password_wrong", **errors}
     if errors:
         return _page(request, here, caller, errors=errors)
-    after = own.change_password(here, caller, password)
-    words = here.pages.words(request, caller)
-    tell(background, here, account.email, words, "password", link=link_to(here, "/recover"))
-    # Whoever is signed in has brought a second factor already, where there is one; a token has not.
-    proven = caller.means is Means.SESSION
-    return let_in(request, here, after, by="password", onward="/me?done=password_own", proven=proven)
+    after = own.change_password(here, caller, telling, password)
+    # Whoever is signed in has brought a second factor already, where there is one.
+    return let_in(request, here, after, by="password", onward="/me?done=password_own", proven=True)
 
 
 @router.post("/me/sessions/others/end")
@@ -150,13 +145,10 @@ def token_revoked(here: InHere, caller: Somebody, token_id: str) -> Response:
 
 
 def _proves(request: Request, here: Here, caller: Caller, password: str) -> bool:
-    """Whether somebody at a browser that is signed in knows the account's password; tries are counted."""
-    account = own.own_account(here, caller)
-    here.attempts.count(place_of(request), account.email)
-    if not here.deployment.people.entering.proves(account, password):
-        here.attempts.failed(place_of(request))
+    try:
+        prove_password(request, here, caller, password)
+    except WrongPassword:
         return False
-    here.attempts.forgive(account.email)
     return True
 
 

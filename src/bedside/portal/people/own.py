@@ -2,13 +2,15 @@
 
 from datetime import datetime
 
-from bedside.domain.account import Account, ApiToken, Profile, Session, email_of
+from bedside.domain.account import Account, AddressTaken, ApiToken, Profile, Session, email_of
 from bedside.domain.person import Right
 from bedside.errors import NotFound, NotPermitted, NotSignedIn
 from bedside.people.tokens import Scope
 from bedside.portal.access.caller import Caller, Means
 from bedside.portal.access.trail import note
 from bedside.portal.here import Here
+from bedside.portal.people.letting import place_of
+from bedside.portal.people.mail import Telling, link_to
 
 
 def own_account(here: Here, caller: Caller) -> Account:
@@ -57,8 +59,21 @@ def describe(here: Here, caller: Caller, profile: Profile) -> Account:
     return here.deployment.people.entering.describe(account, profile)
 
 
-def change_email(here: Here, caller: Caller, email: str) -> Account:
-    """Give an account another address; whoever calls has asked for the password.
+def must_be_in_a_browser(caller: Caller) -> None:
+    """Refuse a token at a page that changes how its owner signs in: there, being signed in is half the proof.
+
+    Raises:
+        NotPermitted: It is one.
+    """
+    if caller.means is not Means.SESSION:
+        raise NotPermitted(
+            "this page takes no token: whoever has one may not be its owner",
+            hint="sign in, or use the API, which asks for the password (and a code) in the same request",
+        )
+
+
+def change_email(here: Here, caller: Caller, telling: Telling, email: str) -> Account:
+    """Give an account another address, and tell the old one; whoever calls has asked for the password.
 
     Raises:
         UsageError: It is none, or another account's.
@@ -67,21 +82,40 @@ def change_email(here: Here, caller: Caller, email: str) -> Account:
     account = own_account(here, caller)
     address = email_of(email)
     note(here, caller, "account.email_changed", object=account.id)
-    return here.deployment.people.entering.readdress(account, address)
+    try:
+        after = here.deployment.people.entering.readdress(account, address)
+    except AddressTaken:
+        here.attempts.failed(place_of(telling.request))  # nobody asks through who has an account
+        raise
+    telling.tell(account.email, "readdressed", link=link_to(here, "/sign-in"))
+    return after
 
 
-def change_password(here: Here, caller: Caller, password: str) -> Account:
-    """Give an account another password; all its sessions end. Whoever calls has asked for the old one.
+def check_password(here: Here, caller: Caller, password: str) -> None:
+    """Refuse a weak password for the caller's account, before anything is asked that is used up by it.
+
+    Raises:
+        WeakPassword: It is one.
+    """
+    must_be_whole(here, caller)
+    account = own_account(here, caller)
+    here.deployment.people.entering.check(password, account.email, account.profile.name)
+
+
+def change_password(here: Here, caller: Caller, telling: Telling, password: str) -> Account:
+    """Give an account another password, and tell its owner; all its sessions end.
+
+    Whoever calls has asked for the old one.
 
     Raises:
         WeakPassword: The password is one.
     """
-    must_be_whole(here, caller)
+    check_password(here, caller, password)
     account = own_account(here, caller)
-    entering = here.deployment.people.entering
-    entering.check(password, account.email, account.profile.name)
     note(here, caller, "account.password_changed", object=account.id, detail={"by": "owner"})
-    return entering.change_password(account, password)
+    after = here.deployment.people.entering.change_password(account, password)
+    telling.tell(account.email, "password", link=link_to(here, "/recover"))
+    return after
 
 
 def sessions(here: Here, caller: Caller) -> list[Session]:

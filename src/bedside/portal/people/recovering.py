@@ -10,13 +10,11 @@ from bedside.errors import NotFound, TooMany
 from bedside.people.passwords import SHORTEST
 from bedside.portal.access.forms import OwnForm
 from bedside.portal.access.need import Anybody
-from bedside.portal.access.trail import note
 from bedside.portal.here import Here, InHere
+from bedside.portal.people import ways
 from bedside.portal.people.filled import Errors, Marks, password_errors
 from bedside.portal.people.joining import dead_link
-from bedside.portal.people.letting import place_of
-from bedside.portal.people.mail import UNTIMED, link_to, send, written
-from bedside.portal.shell.words import Words, chosen
+from bedside.portal.people.mail import UNTIMED
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,23 +36,19 @@ def recovering(
 ) -> Response:
     """Send a link, if the address has an account; the answer does not say whether, nor does its time."""
     try:
-        here.attempts.count(place_of(request), f"recover {email.strip()}")
+        ways.ask_recovery(request, here, background, email)
     except TooMany as many:
         wait = max(1, round(many.retry_after_s / 60))
         headers = {"Retry-After": str(many.retry_after_s)}
         return _page(request, here, status=429, wait_min=wait, headers=headers)
-    if here.deployment.mailer is not None:
-        spoken = here.pages.words(request).language
-        background.add_task(_send_link, here, email, spoken)
     return _page(request, here, sent=True, headers=UNTIMED)
 
 
 @router.get("/recover/{token}")
 def choose(request: Request, here: InHere, _: Anybody, token: str) -> Response:
     """Ask for another password."""
-    here.attempts.count(place_of(request))
     try:
-        account = here.deployment.people.recovery.look(token)
+        account = ways.look_recovery(request, here, token)
     except NotFound:
         return dead_link(request, here)
     return _choose_page(request, here, account.email)
@@ -71,32 +65,16 @@ def chosen_anew(
     again: Annotated[str, Form()] = "",
 ) -> Response:
     """Give the account its other password; whoever has it signs in with it."""
-    here.attempts.count(place_of(request))
-    people = here.deployment.people
     try:
-        account = people.recovery.look(token)
+        account = ways.look_recovery(request, here, token)
     except NotFound:
         return dead_link(request, here)
-    errors = password_errors(
-        lambda: people.entering.check(password, account.email, account.profile.name), password, again
-    )
+    check = here.deployment.people.entering.check
+    errors = password_errors(lambda: check(password, account.email, account.profile.name), password, again)
     if errors:
         return _choose_page(request, here, account.email, errors)
-    note(here, account.person, "account.password_changed", object=account.id, detail={"by": "link"})
-    people.recovery.choose(token, password)
+    ways.choose(here, account, token, password)
     return RedirectResponse("/sign-in?done=password", status_code=303)
-
-
-def _send_link(here: Here, email: str, spoken: str) -> None:
-    mailer = here.deployment.mailer
-    found = here.deployment.people.recovery.ask(email)
-    if found is None or mailer is None:
-        return
-    account, secret = found
-    note(here, None, "account.recovery_sent", object=account.id)
-    words = Words(chosen(account.profile.language or spoken, ""))
-    link = link_to(here, f"/recover/{secret}")
-    send(here, mailer, written(words, account.email, "recover", link=link), "recover")
 
 
 def _choose_page(request: Request, here: Here, email: str, errors: Errors | None = None) -> Response:

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from bedside.portal.people import admin, api, api_me, asking, joining, me, recovering, signing
+from bedside.portal.people import admin, api, api_me, api_ways, joining, me, recovering, signing
 
 ROUTERS: Sequence[APIRouter] = (
     signing.router,
-    asking.router,
     joining.router,
     recovering.router,
     me.router,
     admin.router,
+    api_ways.router,
     api_me.router,
     api.router,
 )

@@ -11,16 +11,18 @@ from bedside.people.passwords import LONGEST
 from bedside.people.tokens import DAYS, MOST_DAYS
 from bedside.portal.shell.words import LANGUAGES
 
+#: Of a code as it is typed; longer than any, with spaces.
+CODE_CHARACTERS = 40
 _LANGUAGE = rf"^({'|'.join(LANGUAGES)})?$"
 
 
-class _Given(BaseModel):
+class Given(BaseModel):
     """Something that a script sends."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
 
-class PostShape(_Given):
+class PostShape(Given):
     """A role at a node of the tree of tenants."""
 
     role: PersonRole
@@ -29,7 +31,7 @@ class PostShape(_Given):
     )
 
 
-class ProfileShape(_Given):
+class ProfileShape(Given):
     """What somebody says of themselves."""
 
     name: str = Field(min_length=1, max_length=FIELD_CHARACTERS)
@@ -89,6 +91,12 @@ class SessionShape(BaseModel):
     current: bool
 
 
+class Ended(BaseModel):
+    """How many came to an end."""
+
+    ended: int
+
+
 class TokenShape(BaseModel):
     """An API token, without its secret."""
 
@@ -101,7 +109,7 @@ class TokenShape(BaseModel):
     nodes: list[str] = Field(description="Empty is wherever its owner may.")
 
 
-class NewToken(_Given):
+class NewToken(Given):
     """A token to make."""
 
     name: str = Field(min_length=1, max_length=FIELD_CHARACTERS)
@@ -116,30 +124,39 @@ class MadeToken(TokenShape):
     token: str
 
 
-class NewPassword(_Given):
-    """Another password for one's own account."""
+class Proof(Given):
+    """What signing in takes, asked for in the same request by whatever changes how an account is opened."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
 
-    current: str = Field(max_length=LONGEST)
+    current: str = Field(max_length=LONGEST, description="The account's password.")
+    code: str = Field(
+        "",
+        max_length=CODE_CHARACTERS,
+        description="Where there is a second factor: a code of the app, or a recovery code. It is used up.",
+    )
+
+
+class NewPassword(Proof):
+    """Another password for one's own account."""
+
     password: str = Field(max_length=LONGEST)
 
 
-class NewEmail(_Given):
+class NewEmail(Proof):
     """Another address for one's own account."""
 
-    current: str = Field(max_length=LONGEST)
     email: str = Field(max_length=FIELD_CHARACTERS)
 
 
-class NewInvitation(_Given):
+class NewInvitation(Given):
     """Whom to invite, and to what."""
 
     email: str = Field(max_length=FIELD_CHARACTERS)
     posts: list[PostShape] = Field(min_length=1, max_length=50)
 
 
-class Approval(_Given):
+class Approval(Given):
     """What somebody who asked shall be."""
 
     posts: list[PostShape] = Field(min_length=1, max_length=50)

@@ -12,7 +12,9 @@ from bedside.portal.access import halfway
 from bedside.portal.access.forms import OwnForm
 from bedside.portal.access.trail import note
 from bedside.portal.here import Here, InHere
-from bedside.portal.people.letting import let_in, place_of
+from bedside.portal.people.letting import let_in
+from bedside.portal.people.proof import WrongCode, prove_code
+from bedside.portal.second import deeds
 from bedside.portal.second.shown import set_up
 from bedside.portal.shell.ways import local_path
 
@@ -45,21 +47,16 @@ def answered(
         link, account = halfway.whose(request, here)
     except NotSignedIn:
         return RedirectResponse("/sign-in", status_code=303)
-    seconds, tried = here.deployment.seconds, f"code {account.id}"
     try:
-        here.attempts.count(place_of(request), tried)
+        if here.deployment.seconds.of(account) is None:
+            return _first(request, here, link, account, code, next)
+        by = prove_code(request, here, account, code)
     except TooMany as many:
         wait = max(1, round(many.retry_after_s / 60))
         return _page(request, here, account, onward=next, status=429, wait_min=wait)
-    if seconds.of(account) is None:
-        return _first(request, here, link, account, code, next)
-    by = seconds.accept(account, code)
-    if not by:
+    except WrongCode:
         note(here, None, "session.refused", object=account.id, detail={"by": "code"})
         return _page(request, here, account, onward=next, status=401, wrong=True)
-    here.attempts.forgive(tried)
-    if by == "recovery":
-        note(here, account.person, "second_factor.recovery_used", object=account.id)
     answer = let_in(
         request, here, account, by=f"{link.made_by}, {by} code", onward=local_path(next), proven=True
     )
@@ -69,10 +66,7 @@ def answered(
 
 def _first(request: Request, here: Here, link: Link, account: Account, code: str, onward: str) -> Response:
     """Confirm a second factor that a role demands, let in, and show the recovery codes."""
-    codes = here.deployment.seconds.confirm(account, code)
-    if codes is None:
-        return _page(request, here, account, onward=onward, status=401, wrong=True)
-    note(here, account.person, "second_factor.confirmed", object=account.id)
+    codes = deeds.confirm(request, here, account, code)
     inside = let_in(request, here, account, by=f"{link.made_by}, first code", proven=True)
     answer = here.pages.render(request, "second/codes.html", codes=codes, onward=local_path(onward))
     answer.raw_headers.extend(pair for pair in inside.raw_headers if pair[0] == b"set-cookie")

@@ -8,20 +8,29 @@ from starlette.responses import RedirectResponse, Response
 
 from bedside.domain.account import Account
 from bedside.domain.person import Right
-from bedside.errors import NotFound, TooMany
-from bedside.portal.access.caller import Caller, Means
+from bedside.errors import TooMany
+from bedside.portal.access.caller import Caller
 from bedside.portal.access.need import Somebody, anywhere
-from bedside.portal.access.trail import note
 from bedside.portal.here import Here, InHere
-from bedside.portal.people.letting import place_of
+from bedside.portal.people import own
+from bedside.portal.people.proof import WrongCode, WrongPassword, prove_code, prove_password
+from bedside.portal.people.shapes import CODE_CHARACTERS
+from bedside.portal.second import deeds
 from bedside.portal.second.shown import set_up
 
 router = APIRouter(include_in_schema=False)
 
 ME = "/me/second-factor"
-Code = Annotated[str, Form(max_length=40)]
+Code = Annotated[str, Form(max_length=CODE_CHARACTERS)]
 Password = Annotated[str, Form(max_length=512)]
 Administrator = Annotated[Caller, Depends(anywhere(Right.ADMINISTER))]
+#: What a form says of what is refused: the key of a text.
+_SAID = {
+    WrongPassword: "password_wrong",  # pragma: allowlist secret
+    WrongCode: "code_wrong",
+    TooMany: "wait",
+    deeds.Demanded: "needed",
+}
 
 
 @router.get(ME)
@@ -33,12 +42,11 @@ def mine(request: Request, here: InHere, caller: Somebody, done: str = "") -> Re
 @router.post(f"{ME}/begin")
 def begin(request: Request, here: InHere, caller: Somebody, current: Password = "") -> Response:
     """Show what the app needs, to whoever knows the password: a browser left open is not enough."""
-    account = _own(here, caller)
-    wrong = _counted(request, here, account)
-    if not wrong and not here.deployment.people.entering.proves(account, current):
-        wrong = "password_wrong"
-    if wrong:
-        return _page(request, here, caller, wrong=wrong)
+    _own(here, caller)
+    try:
+        prove_password(request, here, caller, current)
+    except (WrongPassword, TooMany) as wrong:
+        return _page(request, here, caller, wrong=_SAID[type(wrong)])
     return _page(request, here, caller, begun=True)
 
 
@@ -46,11 +54,10 @@ def begin(request: Request, here: InHere, caller: Somebody, current: Password = 
 def confirm(request: Request, here: InHere, caller: Somebody, code: Code = "") -> Response:
     """Confirm it by a first code, and show the recovery codes once."""
     account = _own(here, caller)
-    wrong = _counted(request, here, account)
-    codes = None if wrong else here.deployment.seconds.confirm(account, code)
-    if codes is None:
-        return _page(request, here, caller, wrong=wrong or "code_wrong", begun=True)
-    note(here, caller, "second_factor.confirmed", object=account.id)
+    try:
+        codes = deeds.confirm(request, here, account, code)
+    except (WrongCode, TooMany) as wrong:
+        return _page(request, here, caller, wrong=_SAID[type(wrong)], begun=True)
     return here.pages.render(request, "second/codes.html", caller=caller, codes=codes, onward=ME)
 
 
@@ -58,11 +65,11 @@ def confirm(request: Request, here: InHere, caller: Somebody, code: Code = "") -
 def renew(request: Request, here: InHere, caller: Somebody, code: Code = "") -> Response:
     """Give new recovery codes to whoever brings a code; the old ones end."""
     account = _own(here, caller)
-    wrong = _counted(request, here, account)
-    if wrong or not here.deployment.seconds.accept(account, code):
-        return _page(request, here, caller, wrong=wrong or "code_wrong")
-    codes = here.deployment.seconds.renew(account)
-    note(here, caller, "second_factor.recovery_renewed", object=account.id)
+    try:
+        prove_code(request, here, account, code)
+    except (WrongCode, TooMany) as wrong:
+        return _page(request, here, caller, wrong=_SAID[type(wrong)])
+    codes = deeds.renew(here, account)
     return here.pages.render(request, "second/codes.html", caller=caller, codes=codes, onward=ME)
 
 
@@ -70,52 +77,26 @@ def renew(request: Request, here: InHere, caller: Somebody, code: Code = "") -> 
 def remove(request: Request, here: InHere, caller: Somebody, code: Code = "") -> Response:
     """Let somebody be asked for the password alone again, where their roles allow it."""
     account = _own(here, caller)
-    seconds = here.deployment.seconds
-    wrong = _counted(request, here, account)
-    if not wrong and seconds.is_needed(account):
-        wrong = "needed"
-    if wrong or not seconds.accept(account, code):
-        return _page(request, here, caller, wrong=wrong or "code_wrong")
-    seconds.remove(account)
-    note(here, caller, "second_factor.removed", object=account.id)
+    try:
+        deeds.check_removable(here, account)
+        prove_code(request, here, account, code)
+    except (deeds.Demanded, WrongCode, TooMany) as wrong:
+        return _page(request, here, caller, wrong=_SAID[type(wrong)])
+    deeds.remove(here, account)
     return RedirectResponse(f"{ME}?done=removed", status_code=303)
 
 
 @router.post("/admin/people/{account}/second-factor/remove")
 def reset(here: InHere, caller: Administrator, account: str) -> Response:
     """Take the second factor from somebody who lost the phone and the recovery codes."""
-    taken(here, caller, account)
+    deeds.take(here, caller, account)
     return RedirectResponse(f"/admin/people/{account}", status_code=303)
 
 
-def taken(here: Here, caller: Caller, account_id: str) -> bool:
-    """Take somebody's second factor and end their sessions, as an administrator; say whether there was one.
-
-    Raises:
-        NotFound: There is no such account that they may see.
-        NotPermitted: It has roles beyond what they administer.
-    """
-    people = here.deployment.people
-    account = people.administration.whole(caller.person, account_id)
-    was = here.deployment.seconds.remove(account)
-    people.accounts.end_sessions(account.id)
-    note(here, caller, "second_factor.reset", object=account.id)
-    return was
-
-
 def _own(here: Here, caller: Caller) -> Account:
-    account = here.deployment.records.accounts.account(caller.account) if caller.account else None
-    if account is None or caller.means is not Means.SESSION:
-        raise NotFound("only somebody who is signed in to an account, in a browser, has a second factor here")
+    account = own.own_account(here, caller)
+    own.must_be_in_a_browser(caller)
     return account
-
-
-def _counted(request: Request, here: Here, account: Account) -> str:
-    try:
-        here.attempts.count(place_of(request), f"code {account.id}")
-    except TooMany:
-        return "wait"
-    return ""
 
 
 def _page(
