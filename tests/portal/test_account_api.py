@@ -271,6 +271,63 @@ def test_a_page_of_another_site_sends_nothing_on_the_ways_in(ward: Ward) -> None
     assert not ward.box.mails
 
 
+# The first token
+
+
+def test_a_script_gets_from_the_first_link_to_a_colleague_without_a_browser(ward: Ward) -> None:
+    secret, script = ward.clinic.people.invitations.first(), ward.clinic.browser()
+    new = {"email": "root@ward.example", "password": PASSWORD, "profile": {"name": "Root"}}
+    script.post(f"/api/v1/first/{secret}", json=new)
+    wish = {"email": new["email"], "current": PASSWORD, "name": "set-up", "days": 1}
+    made = script.post("/api/v1/tokens", json=wish)
+    assert made.status_code == 201 and not script.cookies
+    script.headers["Authorization"] = f"Bearer {made.json()['token']}"
+    colleague = {"email": "nia@ward.example", "posts": [{"role": "clinician", "node": "default"}]}
+    link = script.post("/api/v1/people/invitations", json=colleague).json()["link"]
+    script.post("/api/v1" + link_in(link, "join"), json={"profile": {"name": "Nia"}, "password": OTHER})
+    narrow = wish | {"email": "nia@ward.example", "current": OTHER, "rights": ["read"]}
+    made = script.post("/api/v1/tokens", json=narrow).json()
+    nia = ward.clinic.browser()
+    nia.headers["Authorization"] = f"Bearer {made['token']}"
+    assert nia.get(ME).json()["rights"] == {"read": ["default"]}
+    assert "no right" in problem(script.post("/api/v1/tokens", json=narrow | {"rights": ["operate"]}), 403)
+    assert ward.actions().count("token.made") == 2
+
+
+def test_a_first_token_takes_all_that_signing_in_does(ward: Ward) -> None:
+    ward.clinic.account("off", state=AccountState.DISABLED)
+    ward.clinic.account("new", state=AccountState.WAITING)
+    browser, wish = ward.clinic.browser(), {"name": "x", "current": PASSWORD}
+    said = {
+        problem(browser.post("/api/v1/tokens", json=wish | {"email": f"{who}@ward.example", **more}), 401)
+        for who, more in (("off", {}), ("new", {}), ("none", {}), ("ana", {"current": OTHER}))
+    }
+    assert len(said) == 1 and ward.actions() == ["session.refused"] * 4
+    ana = wish | {"email": " Ana@ward.example"}
+    codes = ward.phone()
+    assert "needed" in problem(browser.post("/api/v1/tokens", json=ana), 403)
+    problem(browser.post("/api/v1/tokens", json=ana | {"code": "000000"}), 403)
+    assert browser.post("/api/v1/tokens", json=ana | {"code": codes[0]}).status_code == 201
+    problem(browser.post("/api/v1/tokens", json=ana | {"code": codes[0]}), 403)
+    elsewhere = {"Sec-Fetch-Site": "cross-site"}
+    problem(browser.post("/api/v1/tokens", json=ana | {"code": codes[1]}, headers=elsewhere), 403)
+    for _ in range(10):
+        problem(browser.post("/api/v1/tokens", json=ana | {"current": OTHER}), 401)
+    problem(browser.post("/api/v1/tokens", json=ana | {"code": codes[1]}), 429)
+    form = {"email": "ana@ward.example", "password": PASSWORD}
+    assert ward.clinic.browser("10.7.7.7").post("/sign-in", data=form).status_code == 429
+    assert len(ward.clinic.people.tokens.of(ward.ana.id)) == 1
+
+
+def test_a_first_token_is_no_way_round_a_second_factor_that_a_role_demands(tmp_path: Path) -> None:
+    for ward in ward_in(tmp_path, 'second_factor_for = ["clinician"]\n'):
+        wish = {"name": "x", "current": PASSWORD, "email": ward.ana.email}
+        assert "demands" in problem(ward.clinic.browser().post("/api/v1/tokens", json=wish), 403)
+        ward.phone()
+        wish["code"] = ward.code()
+        assert ward.clinic.browser().post("/api/v1/tokens", json=wish).status_code == 201
+
+
 # A second factor
 
 

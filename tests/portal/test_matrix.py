@@ -6,21 +6,19 @@ here: a route that declares none fails, unless it is one of those few that are f
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
 
 from bedside.domain.person import Person, PersonRole, Right
 from bedside.portal.access.caller import Means
-from bedside.portal.access.need import SAFE, anybody, somebody
-from bedside.portal.app import ROUTERS
+from bedside.portal.access.need import SAFE
 from clouds import Cloud
+from portal_routes import PUBLIC, need_of, routes
 from portal_site import CSRF, Site, person, site
 from services import PostgresServer
 
@@ -33,15 +31,6 @@ tenants = ["{HOME}", "{NEXT_DOOR}"]
 [portal]
 listen = ""
 """
-#: For anybody, with no need to declare: probes, a choice of language, the ways to sign in.
-PUBLIC = {
-    "/health",
-    "/health/ready",
-    "/language/{language}",
-    "/sign-in/oidc",
-    "/sign-out/oidc",
-    "/sign-in/code",
-}
 #: Answers that never end; who is let in there is a test of its own area.
 ENDLESS = {"/api/v1/tenants/{tenant}/events"}
 #: For parameters of paths: things that are not there. Numbers where numbers are asked for.
@@ -82,40 +71,12 @@ class Door:
 
 def doors() -> list[Door]:
     found = []
-    for router in ROUTERS:
-        for route in router.routes:
-            assert isinstance(route, APIRoute), f"{route} declares nothing"
-            need, rights = need_of(route)
-            found += [
-                Door(method=method, path=route.path, need=need, rights=rights)
-                for method in sorted(route.methods)
-            ]
+    for route in routes():
+        need, rights = need_of(route)
+        found += [
+            Door(method=method, path=route.path, need=need, rights=rights) for method in sorted(route.methods)
+        ]
     return found
-
-
-def need_of(route: APIRoute) -> tuple[str, frozenset[Right]]:
-    """Return what a route's parameters say, the strictest of them, and with which rights."""
-    calls = list(_calls(route.dependant))
-    by_right = [call for call in calls if hasattr(call, "right")]
-    if by_right:
-        assert len(by_right) == 1, f"{route.path}: more than one need"
-        call = by_right[0]
-        rights = frozenset(getattr(call, "rights", {call.right}))  # type: ignore[attr-defined]
-        kind = getattr(call, "__qualname__", "").partition(".")[0]
-        kinds = {"anywhere": "somewhere", "at_root": "root", "scraper": "root"}
-        return kinds.get(kind, "there"), rights
-    if somebody in calls:
-        return "somebody", frozenset()
-    if anybody in calls or route.path in PUBLIC:
-        return "nothing", frozenset()
-    return "undeclared", frozenset()
-
-
-def _calls(dependant: Dependant) -> Iterator[Callable[..., object]]:
-    for below in dependant.dependencies:
-        if below.call is not None:
-            yield below.call
-        yield from _calls(below)
 
 
 DOORS = doors()
@@ -167,6 +128,7 @@ def test_every_route_declares_its_need() -> None:
 
 def test_what_is_for_anybody_is_a_short_list() -> None:
     links = r"(/api/v1)?(/(join|recover)(/\{token\})?|/first/\{token\})"
+    links += "|/api/v1/tokens"  # by all that signing in takes
     ways = rf"/sign-in|/sign-out|/sign-in/oidc/callback|{links}"
     others = {door.path for door in DOORS if door.need == "nothing" and not re.fullmatch(ways, door.path)}
     assert others == PUBLIC

@@ -21,7 +21,11 @@ class ReadyShown(BaseModel):
     store: Answer
 
 
-@router.get("/health/ready", responses={503: {"model": ReadyShown, "description": "A part does not answer."}})
+@router.get(
+    "/health/ready",
+    responses={503: {"model": ReadyShown, "description": "A part does not answer."}},
+    openapi_extra={"security": []},
+)
 def ready(parts: InOperating, response: Response) -> ReadyShown:
     """Say whether ledger and store answer, and nothing of what they hold: nobody needs to sign in."""
     found = parts.readiness.look()

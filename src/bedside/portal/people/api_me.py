@@ -9,15 +9,18 @@ from fastapi import APIRouter, Request
 from bedside.domain.account import email_of
 from bedside.domain.person import Right
 from bedside.domain.tenant import path_of
-from bedside.people.tokens import Scope
-from bedside.portal.access.need import Somebody
+from bedside.errors import NotPermitted
+from bedside.portal.access.forms import OwnForm
+from bedside.portal.access.need import Anybody, Somebody
+from bedside.portal.access.trail import note
 from bedside.portal.here import InHere
 from bedside.portal.people import own
 from bedside.portal.people.mail import InTelling
-from bedside.portal.people.proof import prove_owner
+from bedside.portal.people.proof import WrongCode, prove_owner, prove_person, prove_second
 from bedside.portal.people.shapes import (
     AccountShape,
     Ended,
+    FirstToken,
     MadeToken,
     MeShape,
     NewEmail,
@@ -32,6 +35,28 @@ from bedside.portal.people.shapes import (
 )
 
 router = APIRouter(prefix="/api/v1/me", tags=["me"])
+without_token = APIRouter(prefix="/api/v1/tokens", tags=["me"])
+
+
+@without_token.post("", status_code=201, openapi_extra={"security": []})
+def first_token(request: Request, here: InHere, _: Anybody, __: OwnForm, new: FirstToken) -> MadeToken:
+    """Make a token by all that signing in takes, for whoever has no token and no browser.
+
+    Where a role demands a second factor, it has to be set up first, by signing in.
+    """
+    account = prove_person(request, here, new.email, new.current)
+    try:
+        prove_second(request, here, account, new.code)
+    except WrongCode:
+        note(here, None, "session.refused", object=account.id, detail={"by": "code"})
+        raise
+    seconds = here.deployment.seconds
+    if seconds.is_needed(account) and seconds.of(account) is None:
+        raise NotPermitted(
+            "a role of yours demands a second factor, and there is none", hint="sign in by a browser once"
+        )
+    token, secret = own.token_of(here, account, new.scope())
+    return MadeToken(**dict(token_shape(token)), token=secret)
 
 
 @router.get("")
@@ -98,8 +123,7 @@ def make_token(here: InHere, caller: Somebody, new: NewToken) -> MadeToken:
 
     A token that makes another cannot give it more than it has itself, nor let it live longer.
     """
-    scope = Scope(name=new.name, days=new.days, rights=tuple(new.rights), nodes=tuple(new.nodes))
-    token, secret = own.make_token(here, caller, scope)
+    token, secret = own.make_token(here, caller, new.scope())
     return MadeToken(**dict(token_shape(token)), token=secret)
 
 

@@ -160,12 +160,23 @@ def make_token(here: Here, caller: Caller, scope: Scope) -> tuple[ApiToken, str]
         UsageError: See `bedside.people.tokens.Tokens.make`.
         NotPermitted: It would be for more than the caller may.
     """
-    account = own_account(here, caller)
-    by = own_token(here, caller)
+    return token_of(here, own_account(here, caller), scope, by=own_token(here, caller))
+
+
+def token_of(
+    here: Here, account: Account, scope: Scope, *, by: ApiToken | None = None
+) -> tuple[ApiToken, str]:
+    """Make a token of an account, whose owner proved who they are; see `make_token`.
+
+    Args:
+        here: The portal.
+        account: Whose.
+        scope: What for.
+        by: The token that asks for it, which it cannot exceed.
+    """
     token, secret = here.deployment.people.tokens.make(account, scope, by=by)
-    note(
-        here, caller, "token.made", object=token.id, detail=_said(token.rights, token.nodes, token.expires_at)
-    )
+    detail = _said(token.rights, token.nodes, token.expires_at)
+    note(here, account.person, "token.made", object=token.id, detail=detail)
     return token, secret
 
 

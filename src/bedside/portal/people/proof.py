@@ -6,12 +6,19 @@ Tries count where tries to sign in do: whoever guesses here has guessed there, a
 from starlette.requests import Request
 
 from bedside.domain.account import Account
-from bedside.errors import NotPermitted
+from bedside.errors import NotPermitted, NotSignedIn
 from bedside.portal.access.caller import Caller
 from bedside.portal.access.trail import note
 from bedside.portal.here import Here
 from bedside.portal.people import own
 from bedside.portal.people.letting import place_of
+
+
+class WrongSignIn(NotSignedIn):
+    """Address and password do not go together; which of them is wrong is not said."""
+
+    def __init__(self) -> None:
+        super().__init__("e-mail address and password do not go together")
 
 
 class WrongPassword(NotPermitted):
@@ -26,6 +33,24 @@ class WrongCode(NotPermitted):
 
     def __init__(self) -> None:
         super().__init__("the code is wrong, too old, or was used before", hint="wait for the next one")
+
+
+def prove_person(request: Request, here: Here, email: str, password: str) -> Account:
+    """Return whose address and password these are: the one place where signing in begins.
+
+    Raises:
+        WrongSignIn: They do not go together, or the account is not active.
+        TooMany: There were too many tries.
+    """
+    place = place_of(request)
+    here.attempts.count(place, email)
+    account = here.deployment.people.entering.enter(email, password)
+    if account is None:
+        here.attempts.failed(place)
+        note(here, None, "session.refused", detail={"by": "password"})
+        raise WrongSignIn
+    here.attempts.forgive(email)
+    return account
 
 
 def prove_password(request: Request, here: Here, caller: Caller, password: str) -> Account:
@@ -85,15 +110,26 @@ def prove_owner(request: Request, here: Here, caller: Caller, password: str, cod
         TooMany: There were too many tries.
     """
     account = prove_password(request, here, caller, password)
+    prove_second(request, here, account, code)
+    return account
+
+
+def prove_second(request: Request, here: Here, account: Account, code: str) -> None:
+    """Use a code up, where the account has a second factor.
+
+    Raises:
+        NotPermitted: It has one, and no code came.
+        WrongCode: It is none of its codes.
+        TooMany: There were too many tries.
+    """
     if here.deployment.seconds.of(account) is None:
-        return account
+        return
     if not code.strip():
         raise NotPermitted(
             "the account has a second factor: its code is needed too",
             hint="send a code of the app, or a recovery code, as `code`",
         )
     prove_code(request, here, account, code)
-    return account
 
 
 def _tried(account: Account) -> str:

@@ -13,6 +13,7 @@ ROUTERS: Sequence[APIRouter] = (
     me.router,
     admin.router,
     api_ways.router,
+    api_me.without_token,
     api_me.router,
     api.router,
 )

@@ -8,7 +8,7 @@ from bedside.domain.account import FIELD_CHARACTERS, Account, AccountState, ApiT
 from bedside.domain.person import PersonRole, Post, Right
 from bedside.domain.tenant import path_of
 from bedside.people.passwords import LONGEST
-from bedside.people.tokens import DAYS, MOST_DAYS
+from bedside.people.tokens import DAYS, MOST_DAYS, Scope
 from bedside.portal.shell.words import LANGUAGES
 
 #: Of a code as it is typed; longer than any, with spaces.
@@ -116,6 +116,20 @@ class NewToken(Given):
     days: int = Field(DAYS, ge=1, le=MOST_DAYS)
     rights: list[Right] = Field([], max_length=len(Right))
     nodes: list[str] = Field([], max_length=100)
+
+    def scope(self) -> Scope:
+        """Return what it is for."""
+        return Scope(name=self.name, days=self.days, rights=tuple(self.rights), nodes=tuple(self.nodes))
+
+
+class FirstToken(NewToken):
+    """A token for whoever has none yet: what signing in takes, and what it is for."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+    email: str = Field(max_length=FIELD_CHARACTERS)
+    current: str = Field(max_length=LONGEST, description="The account's password.")
+    code: str = Field("", max_length=CODE_CHARACTERS, description="Where there is a second factor.")
 
 
 class MadeToken(TokenShape):

@@ -13,7 +13,8 @@ from bedside.portal.access.need import Anybody
 from bedside.portal.access.trail import note
 from bedside.portal.federated.ways import way_of
 from bedside.portal.here import Here, InHere
-from bedside.portal.people.letting import let_in, place_of
+from bedside.portal.people.letting import let_in
+from bedside.portal.people.proof import WrongSignIn, prove_person
 from bedside.portal.shell.ways import local_path
 
 router = APIRouter(include_in_schema=False)
@@ -38,19 +39,14 @@ def signed_in(
     next: Annotated[str, Form()] = "/",  # noqa: A002 - in the form
 ) -> Response:
     """Let somebody in, or say that the two do not go together, and not which of them is wrong."""
-    people = here.deployment.people
     try:
-        here.attempts.count(place_of(request), email)
+        account = prove_person(request, here, email, password)
     except TooMany as many:
         headers = {"Retry-After": str(many.retry_after_s)}
         wait = max(1, round(many.retry_after_s / 60))
         return _page(request, here, email=email, onward=next, status=429, headers=headers, wait_min=wait)
-    account = people.entering.enter(email, password)
-    if account is None:
-        here.attempts.failed(place_of(request))
-        note(here, None, "session.refused", detail={"by": "password"})
+    except WrongSignIn:
         return _page(request, here, email=email, onward=next, status=401, wrong=True)
-    here.attempts.forgive(email)
     return let_in(request, here, account, by="password", onward=next)
 
 
