@@ -22,10 +22,25 @@ FLAGS = (
 )
 
 
+def a_port() -> socket.socket:
+    """Return a free port of this machine, on which browsers wait until something answers."""
+    return socket.create_server(("127.0.0.1", 0), backlog=128)
+
+
+def address_of(port: socket.socket) -> str:
+    """Return the address at which browsers find a port."""
+    return f"http://127.0.0.1:{port.getsockname()[1]}"
+
+
 @contextmanager
-def serving(app: ASGIApp) -> Iterator[str]:
-    """Answer for an application on a free port, in a thread; give its address."""
-    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+def serving(app: ASGIApp, at: socket.socket | None = None) -> Iterator[str]:
+    """Answer for an application on a free port, in a thread; give its address.
+
+    Args:
+        app: What answers.
+        at: The port, where the application was told its address before; see `a_port`.
+    """
+    listening = at or a_port()
     config = uvicorn.Config(
         app,
         http=BoundedProtocol,
@@ -39,7 +54,7 @@ def serving(app: ASGIApp) -> Iterator[str]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield address_of(listening)
     finally:
         server.should_exit = True
         thread.join(timeout=10)

@@ -1,4 +1,4 @@
-"""From the printed link to a clinician who signs in, by keyboard, on a phone, and under axe."""
+"""From the printed link to a clinician who signs in, by keyboard alone."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from bedside.domain.account import AccountState
-from portal_accounts import ADMIN, PASSWORD, Clinic, clinic, post
+from portal_accounts import PASSWORD, Clinic, clinic, post
 from portal_serving import serving
 
 pytestmark = pytest.mark.needs("chromium")
 
-AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 OTHER = "nine brown otters diving"  # pragma: allowlist secret
 SETTINGS = """
 [system]
@@ -113,43 +111,3 @@ def test_a_token_is_made_and_used_and_a_browser_is_signed_out_from_elsewhere(
     page.get_by_role("button", name="Sign out all others").click()
     expect(page.get_by_role("status")).to_have_text("All other browsers are signed out.")
     assert other.get("/me").status_code == 303
-
-
-@pytest.mark.needs("axe-core")
-def test_pages_that_only_a_link_leads_to_are_usable_by_everybody_and_on_a_phone(
-    ward: Clinic, address: str, page: Page
-) -> None:
-    first = ward.people.invitations.first()
-    waiting = ward.account("new", state=AccountState.WAITING, wish="h.ct")
-    tab = page.context.browser.new_page(  # type: ignore[union-attr]
-        bypass_csp=True, color_scheme="dark", viewport={"width": 390, "height": 844}, locale="es-ES"
-    )
-    tab.goto(f"{address}/first/{first}")
-    check(tab)
-    admin = ward.account("ana", ADMIN)
-    _, secret = ward.people.invitations.invite("x@y.example", [ADMIN], by=None)
-    recovery = ward.people.recovery.make(admin)
-    for path in ("/join", f"/join/{secret}", f"/recover/{recovery}"):
-        tab.goto(address + path)
-        check(tab)
-    tab.goto(f"{address}/sign-in")
-    tab.locator("#email").fill("ana@ward.example")
-    tab.locator("#password").fill(PASSWORD)
-    tab.keyboard.press("Enter")
-    tab.wait_for_url(f"{address}/")
-    tab.goto(f"{address}/admin/people/{waiting.id}")
-    check(tab)
-    tab.close()
-
-
-def check(tab: Page) -> None:
-    """Fail on what axe finds, in the dark and in the light, and on a page that must be pushed sideways."""
-    wide = tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wide == 0, tab.url
-    tab.evaluate(AXE.read_text(encoding="utf-8"))
-    dark = tab.evaluate("axe.run({resultTypes: ['violations']})")["violations"]
-    tab.emulate_media(color_scheme="light")
-    light = tab.evaluate("axe.run({runOnly: ['color-contrast']})")["violations"]
-    tab.emulate_media(color_scheme="dark")
-    found = [(each["id"], [node["target"] for node in each["nodes"]]) for each in (*dark, *light)]
-    assert found == [], tab.url

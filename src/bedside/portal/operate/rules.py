@@ -71,7 +71,7 @@ def replay(
     here: InHere,
     parts: InOperating,
     caller: Operator,
-    rules: Annotated[str, Form()],
+    rules: Annotated[str, Form()] = "",
     limit: Annotated[int, Form()] = DEFAULT_STUDIES,
     days: Annotated[str, Form()] = "",
 ) -> Response:
