@@ -35,9 +35,18 @@ FIND = """
 }
 """
 
+#: The colour of one pixel.
+AT = """
+(canvas, [x, y]) => {
+  const copy = new OffscreenCanvas(1, 1).getContext("2d");
+  copy.drawImage(canvas, -x, -y);
+  return [...copy.getImageData(0, 0, 1, 1).data];
+}
+"""
 
-def open_page(results: ResultSite, served: Callable[[Site], str], page: Page) -> None:
-    page.goto(served(results) + results.page)
+
+def open_page(results: ResultSite, served: Callable[[Site], str], page: Page, version: str = "") -> None:
+    page.goto(served(results) + results.page + (f"?version={version}" if version else ""))
     page.wait_for_selector('#viewer[data-loaded="whole"][data-drawn]')
 
 
@@ -50,6 +59,23 @@ def overlay(page: Page, plane: str) -> dict[str, float]:
     settle(page)
     found: dict[str, float] = page.locator(f".{plane} canvas").evaluate(FIND)
     return found
+
+
+def colour_at(page: Page, phantom: Phantom, plane: str, place_mm: NDArray[np.float64]) -> tuple[int, ...]:
+    """Return what is drawn at a place (LPS) of the plane that is shown: red, green and blue."""
+    settle(page)
+    canvas = page.locator(f".{plane} canvas")
+    width, height = canvas.evaluate("(canvas) => [canvas.width, canvas.height]")
+    x, y = shown_at(phantom, plane, place_mm, (width, height))
+    found: list[int] = canvas.evaluate(AT, [int(x * width), int(y * height)])
+    return tuple(found[:3])
+
+
+def go_to(page: Page, index: tuple[int, int, int]) -> None:
+    """Lead the three planes to a voxel, (z, y, x)."""
+    for plane, number in zip(PLANES, index, strict=True):
+        page.locator(f".{plane} input[type=range]").fill(str(number + 1))
+    settle(page)
 
 
 def corners_mm(phantom: Phantom) -> NDArray[np.float64]:
@@ -71,9 +97,17 @@ def expected(
     step = np.abs(phantom.affine[:3, :3].T @ through).max()
     in_slice = places[np.abs((places - at_mm) @ through) <= step / 2 + 1e-6]
     assert len(in_slice)
+    return shown_at(phantom, plane, in_slice.mean(axis=0), frame)
+
+
+def shown_at(
+    phantom: Phantom, plane: str, place_mm: NDArray[np.float64], frame: tuple[float, float]
+) -> tuple[float, float]:
+    """Return where a place (LPS) is drawn, as parts of the frame."""
+    across, down = (np.array(direction) for direction in PLANES[plane])
     box = corners_mm(phantom)
     size = np.array([np.ptp(box @ direction) for direction in (across, down)])
-    middle = np.array([(in_slice @ direction).mean() for direction in (across, down)])
+    middle = np.array([place_mm @ direction for direction in (across, down)])
     begin = np.array([(box @ direction).min() for direction in (across, down)])
     scale = min(np.array(frame) / size)
     pixel = np.array(frame) / 2 + (middle - begin - size / 2) * scale

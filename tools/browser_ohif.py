@@ -33,6 +33,10 @@ CUT = frozenset({"interpolation"})
 _START = re.compile(r'pluginImports_\w+\.push\("([^"]+)"\);\n')
 _LOAD = re.compile(r'  if \(module === "([^"]+)"\) \{\n.*?\n  \}\n', re.DOTALL)
 _ROOT = '__webpack_require__.p = "/";'
+#: A segmentation that names the one it was made from refers to two series, images first (PS3.3 C.12.2); OHIF
+#: lays it over whichever it knew first, and a segmentation has no images. Here it asks for the first alone.
+_REFERRED = "getDisplaySetsForReferences(instance.ReferencedSeriesSequence)"
+_IMAGES = "getDisplaySetsForReferences(referencedSeries)"
 _CHUNK = re.compile(r"__webpack_require__\.[eu]\((?:/\*.*?\*/\s*)?\"?(\d+)\"?\)")
 _CHUNKS = re.compile(r"\[([\d,\s]+)\]\.map\(__webpack_require__\.e")
 _NAMES = re.compile(r'return "" \+ \(\{([^}]*)\}\[chunkId\] \|\| chunkId\) \+ "\.bundle\." \+')
@@ -46,7 +50,7 @@ def take(package: Path, vendor: Path) -> None:
     target.mkdir(parents=True)
     app = _only(dist, "app.bundle.*.js")
     start = _pruned(app.read_text(encoding="utf-8"))
-    scripts = _reachable(dist, app.name, start)
+    scripts = _mended(_reachable(dist, app.name, start))
     for name, text in scripts.items():
         _pack(target / name, text.replace(_ROOT, f'__webpack_require__.p = "{BASE}";').encode())
     for name in sorted({name for text in scripts.values() for name in _WASM.findall(text)}):
@@ -87,6 +91,14 @@ def _reachable(dist: Path, first: str, start: str) -> dict[str, str]:
                 found[path.name] = path.read_text(encoding="utf-8")
                 waiting.append(found[path.name])
     return found
+
+
+def _mended(scripts: dict[str, str]) -> dict[str, str]:
+    """Return the scripts with segmentations laid over the images that they were drawn on."""
+    holding = [name for name, text in scripts.items() if text.count(_REFERRED) == 1]
+    if len(holding) != 1:
+        raise SystemExit(f"OHIF: {len(holding)} scripts look for what a segmentation refers to, not one")
+    return {name: text.replace(_REFERRED, _IMAGES) for name, text in scripts.items()}
 
 
 def _only(folder: Path, pattern: str) -> Path:

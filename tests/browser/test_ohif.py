@@ -111,6 +111,12 @@ def test_a_result_opens_with_its_segmentation_and_a_correction_comes_back(
 
     expect(page.get_by_role("link", name="bedside")).to_have_attribute("href", f"{address}{results.page}")
 
+    # From then on the result opens with the correction, which refers to the model's segmentation too.
+    page.goto(f"{address}{results.page}/images")
+    assert f"initialSOPInstanceUID={judgement.correction.sop_instance_uid}" in page.url
+    expect(at(page, "data-row-title")).to_have_text("spleen", timeout=BEGINS_MS)
+    until(page, lambda array: array.mean() > 10 and coloured(array).sum() > 100)
+
 
 def compressed(portal: Site, made: Made, folder: Path, syntax: UID) -> str:
     """Put a few slices into the store, compressed; return the arrival's id."""

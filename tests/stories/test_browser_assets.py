@@ -66,6 +66,10 @@ def test_without_npm_it_says_what_is_missing_and_goes_on_if_so_wished(checkout: 
     assert not (checkout / "src" / "bedside" / "portal" / "vendor").exists()
 
 
+#: Of OHIF's: which images a segmentation is laid over.
+SEGMENTATIONS = "displaySetService.getDisplaySetsForReferences(instance.ReferencedSeriesSequence);"
+
+
 def package(checkout: Path) -> Path:
     """Write packages as npm would, OHIF's with one mode that is kept and one that is not."""
     modules = checkout / "made"
@@ -98,7 +102,7 @@ def package(checkout: Path) -> Path:
         "app.bundle.aa.js": start + '__webpack_require__.p = "/";\n',
         "10.bundle.aa.js": "new Worker(__webpack_require__.u(1));",
         "decoder.bundle.aa.js": 'Promise.all([3,4].map(__webpack_require__.e)); p + "0123456789abcdef.wasm"',
-        "3.bundle.aa.js": '__webpack_require__.p = "/";',
+        "3.bundle.aa.js": '__webpack_require__.p = "/";' + SEGMENTATIONS,
         f"{9 + len(names)}.bundle.aa.js": "of the mode that is not kept",
         "5.bundle.aa.js": "of nobody",
     }
@@ -126,6 +130,8 @@ def test_only_what_the_kept_mode_can_reach_is_served_below_its_own_address(
     first = gzip.decompress(served["app.bundle.aa.js"].read_bytes()).decode()
     assert '__webpack_require__.p = "/ohif/-/";' in first
     assert "mode-segmentation" in first and "mode-other" not in first
+    third = gzip.decompress(served["3.bundle.aa.js"].read_bytes()).decode()
+    assert "getDisplaySetsForReferences(referencedSeries);" in third and SEGMENTATIONS not in third
     assert b"url(/ohif/-/a.woff2)" in gzip.decompress(served["app.bundle.css"].read_bytes())
     licences = (vendor / "LICENSES.txt").read_text()
     assert "Licence of OHIF" in licences and "(c) Somebody, licensed MIT" in licences
@@ -136,13 +142,22 @@ def test_only_what_the_kept_mode_can_reach_is_served_below_its_own_address(
     assert tool(checkout, BEDSIDE_NPM=npm(tmp_path, "exit 9")).returncode == 5
 
 
-def test_a_version_in_which_a_place_has_moved_stops_the_build(checkout: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("script", "place", "moved", "said"),
+    [
+        ("app.bundle.aa.js", "mode-segmentation", "mode-renamed", "@ohif/mode-segmentation"),
+        ("3.bundle.aa.js", SEGMENTATIONS, "", "what a segmentation refers to"),
+    ],
+)
+def test_a_version_in_which_a_place_has_moved_stops_the_build(
+    checkout: Path, tmp_path: Path, script: str, place: str, moved: str, said: str
+) -> None:
     made = package(checkout)
-    app = made / "@ohif" / "app" / "dist" / "app.bundle.aa.js"
-    app.write_text(app.read_text().replace("mode-segmentation", "mode-renamed"))
+    path = made / "@ohif" / "app" / "dist" / script
+    path.write_text(path.read_text().replace(place, moved))
     done = tool(checkout, BEDSIDE_NPM=npm(tmp_path, f"cp -r '{made}' '{checkout}/node_modules'"))
     assert done.returncode == 1
-    assert "@ohif/mode-segmentation" in done.stderr
+    assert said in done.stderr
     assert not (checkout / "src" / "bedside" / "portal" / "vendor").exists()
 
 

@@ -209,7 +209,7 @@ def _made(drawn: FileDataset, before: FileDataset, reviewer: Reviewer) -> FileDa
     made.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
     made.SeriesInstanceUID = derived_uid(reviewer.seed, "correction", "series")
     made.SeriesNumber = _SERIES_NUMBER
-    made.SeriesDescription = long_string(f"{before.get('SeriesDescription', '')[:50]} corrected")
+    made.SeriesDescription = long_string(f"Corrected: {before.get('SeriesDescription', '')[:50]}")
     made.ContentDescription = made.SeriesDescription
     made.ContentCreatorName = long_string(reviewer.name)
     made.DerivationDescription = "Corrected by a reviewer"

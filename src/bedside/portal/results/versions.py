@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import Query
 
 from bedside.domain.judgement import Verdict
-from bedside.errors import NotFound
+from bedside.errors import ErrorCode, NotFound, told
 from bedside.judging.versions import MaskVersion, MaskVersions, mask_versions
 from bedside.portal.access.need import Place
 from bedside.portal.judging.judged import names_of
@@ -91,5 +91,5 @@ def noted(version: MaskVersion) -> dict[str, str]:
 def _named(versions: MaskVersions, name: str) -> MaskVersion:
     version = versions.find(name)
     if version is None:
-        raise NotFound("the result has no such version of its masks")
+        raise NotFound("the result has no such version of its masks", told=told(ErrorCode.CORRECTION_MISSING))
     return version

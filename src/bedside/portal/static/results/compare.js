@@ -1,4 +1,4 @@
-// Another version of the masks as white lines over those that are shown.
+// Another version of the masks as dashed lines over those that are shown.
 
 import { describe, Volume } from "./volume.js";
 

@@ -25,9 +25,9 @@ export function palettes(labels, maps, visible, opacity, outline) {
   return made;
 }
 
-const LINE = [255, 255, 255];
+const LINE = [255, 255, 255], BLACK = 0xff000000;
 
-/** White lines around what another version shows of these labels (by name), and nothing inside. */
+/** Lines around what another version shows of these labels (by name), and nothing inside. */
 export function lines(labels, maps, names) {
   const visible = new Set(labels.flatMap((label, number) => (names(label.name) ? [number] : [])));
   return palettes(labels.map((label) => ({ ...label, colour: LINE })), maps, visible, 0, true);
@@ -46,8 +46,8 @@ export function picture(plane, table, canvas) {
   return put(canvas, pixels, width, height);
 }
 
-/** The labels of a plane, as a canvas of its size; the later map lies on top. */
-export function overlay(plane, colours, canvas) {
+/** The labels of a plane, as a canvas of its size; the later map lies on top. Dashes are seen on any ground. */
+export function overlay(plane, colours, canvas, { dashed = false } = {}) {
   const { labels, width, height } = plane;
   const pixels = new Uint32Array(width * height);
   labels.forEach((map, n) => {
@@ -59,7 +59,7 @@ export function overlay(plane, colours, canvas) {
         const inner =
           column > 0 && column < width - 1 && row > 0 && row < height - 1 &&
           map[at - 1] === value && map[at + 1] === value && map[at - width] === value && map[at + width] === value;
-        pixels[at] = inner ? inside[value] : edge[value];
+        pixels[at] = inner ? inside[value] : dashed && ((row + column) >> 1) & 1 ? BLACK : edge[value];
       }
     }
   });

@@ -126,7 +126,7 @@ export class Panel {
       picture(this.shown, table, this.grey);
       overlay(this.shown, colours, this.colour);
       this.against = other?.volume.plane(this.axis, slice);
-      if (other) overlay(this.against, other.colours, this.lines);
+      if (other) overlay(this.against, other.colours, this.lines, { dashed: true });
       this.drawn = key;
       this.#say(slice);
     }
