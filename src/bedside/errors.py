@@ -32,6 +32,11 @@ class ErrorCode(StrEnum):
     DAY_WRONG = "day_wrong"
     TENANT_MISSING = "tenant_missing"
     TENANT_CLOSED = "tenant_closed"
+    TENANT_BUSY = "tenant_busy"
+    NAME_EMPTY = "name_empty"
+    NAME_REFUSED = "name_refused"
+    NAME_TAKEN = "name_taken"
+    NAME_NOT_TYPED = "name_not_typed"
     UPLOAD_TOO_SHORT = "upload_too_short"
     UPLOAD_TOO_LARGE = "upload_too_large"
     UPLOAD_MISSING = "upload_missing"
@@ -214,6 +219,11 @@ class NotPermitted(BedsideError):
     """Whoever asks is known, and may not do this in this tenant."""
 
     exit_code = 7
+
+
+def known_name(error: BedsideError) -> str:
+    """Return the nearest name of an error's class that is in `BY_NAME`."""
+    return next(base.__name__ for base in type(error).__mro__ if base.__name__ in BY_NAME)
 
 
 #: Names that travel in the child's protocol and the ledger, to classes and back.

@@ -31,7 +31,7 @@ def test_the_page_says_what_was_found_on_what_and_by_what(read_only: ResultSite)
         f"{spleen['max_diameter_mm']:.1f}",
         document["release"]["digest"],
         document["release"]["version"],
-        "it fits the model",
+        "It is what the model reads.",
         read_only.made.job_id,
         f"/t/{TENANT}/studies/{read_only.made.arrival_id}",
         f"{read_only.page}/preview.png",

@@ -8,7 +8,7 @@ phase gives a mask nobody notices is wrong.
 from dataclasses import dataclass
 
 from bedside.dicom.scan import Series, StudyScan
-from bedside.domain.acceptance import Acceptance
+from bedside.domain.acceptance import Acceptance, Fit
 from bedside.domain.expression import Expression
 from bedside.errors import InputRejected
 
@@ -29,11 +29,13 @@ class SeriesDecision:
         series_uid: Series Instance UID (0020,000E).
         taken: Whether it is the one.
         reason: A sentence with the values or numbers that decided.
+        fit: What decided.
     """
 
     series_uid: str
     taken: bool
     reason: str
+    fit: Fit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +49,14 @@ class Choice:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Verdict:
     series: Series
-    fits: bool
+    fit: Fit
     reason: str
     error: InputRejected | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether it is one that may be read."""
+        return self.fit in (Fit.MODEL, Fit.SELECTED)
 
 
 def choose(scan: StudyScan, *, select: Expression | None, acceptance: Acceptance) -> Choice:
@@ -67,7 +74,7 @@ def choose(scan: StudyScan, *, select: Expression | None, acceptance: Acceptance
         return Choice(
             series=taken,
             decisions=tuple(
-                SeriesDecision(series_uid=v.series.uid, taken=v.series is taken, reason=v.reason)
+                SeriesDecision(series_uid=v.series.uid, taken=v.series is taken, reason=v.reason, fit=v.fit)
                 for v in verdicts
             ),
         )
@@ -86,15 +93,15 @@ def choose(scan: StudyScan, *, select: Expression | None, acceptance: Acceptance
 
 
 def _judge(series: Series, select: Expression | None, acceptance: Acceptance) -> _Verdict:
-    because = "it fits the model"
+    because, fit = "it fits the model", Fit.MODEL
     try:
         if select is not None:
             verdict = select.evaluate(series.attributes)
             if not verdict.matched:
-                return _Verdict(series=series, fits=False, reason=verdict.reason)
-            because = verdict.reason
+                return _Verdict(series=series, fit=Fit.NOT_SELECTED, reason=verdict.reason)
+            because, fit = verdict.reason, Fit.SELECTED
         elif series.localizer:
-            return _Verdict(series=series, fits=False, reason="a localizer (Image Type)")
+            return _Verdict(series=series, fit=Fit.LOCALIZER, reason="a localizer (Image Type)")
         refusal = acceptance.refusal(
             modality=series.modality,
             body_part=series.body_part,
@@ -102,11 +109,11 @@ def _judge(series: Series, select: Expression | None, acceptance: Acceptance) ->
             spacing_mm=_within(acceptance),
         )
         if refusal:
-            return _Verdict(series=series, fits=False, reason=refusal)
+            return _Verdict(series=series, fit=Fit.REFUSED, reason=refusal)
         grid = series.stack
     except InputRejected as exc:
         reason = exc.message.removeprefix(f"series {series.uid}: ")
-        return _Verdict(series=series, fits=False, reason=reason, error=exc)
+        return _Verdict(series=series, fit=Fit.UNREADABLE, reason=reason, error=exc)
     refusal = acceptance.refusal(
         modality=series.modality,
         body_part=series.body_part,
@@ -114,7 +121,7 @@ def _judge(series: Series, select: Expression | None, acceptance: Acceptance) ->
         spacing_mm=grid.spacing_mm,
     )
     note = "; lossy-compressed" if series.lossy else ""
-    return _Verdict(series=series, fits=not refusal, reason=refusal or because + note)
+    return _Verdict(series=series, fit=Fit.REFUSED if refusal else fit, reason=refusal or because + note)
 
 
 def _within(acceptance: Acceptance) -> tuple[float, float, float]:

@@ -2,6 +2,18 @@
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Fit(StrEnum):
+    """Why a series was or was not what a model reads; numbers and values stand in the sentence beside it."""
+
+    MODEL = "model"  # it is what the model reads
+    SELECTED = "selected"  # the configured `select` chose it
+    NOT_SELECTED = "not_selected"  # it chose others
+    LOCALIZER = "localizer"  # it only shows where others were planned
+    REFUSED = "refused"  # another modality, body part, spacing, or too few slices
+    UNREADABLE = "unreadable"  # its slices make no volume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 
 #: What the first record is bound to.
 BEGINNING = "0" * 64
@@ -56,6 +57,14 @@ class Record:
     hash: str
 
 
+class Fault(StrEnum):
+    """What a record that does not hold shows."""
+
+    MISSING = "missing"
+    ANOTHER_BEFORE = "another_before"
+    CHANGED = "changed"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What checking a trail found.
@@ -65,12 +74,14 @@ class Verdict:
         head: Hash of the last of them.
         broken: Number of the first that does not; 0 where all do.
         reason: Why not; empty where all do.
+        fault: The same, as a value.
     """
 
     checked: int
     head: str
     broken: int = 0
     reason: str = ""
+    fault: Fault | None = None
 
 
 def chained(deed: Deed, after: Record | None) -> Record:
@@ -116,15 +127,15 @@ def checked(records: Iterable[Record]) -> Verdict:
     """
     number, head = 0, BEGINNING
     for record in records:
-        reason = ""
+        reason, fault = "", None
         if record.number != number + 1:
-            reason = f"record {number + 1} is missing"
+            reason, fault = f"record {number + 1} is missing", Fault.MISSING
         elif record.before != head:
-            reason = "it names another record before it"
+            reason, fault = "it names another record before it", Fault.ANOTHER_BEFORE
         elif record.hash != hash_of(record.number, record.deed, record.before):
-            reason = "its content is not what was hashed"
+            reason, fault = "its content is not what was hashed", Fault.CHANGED
         if reason:
-            return Verdict(checked=number, head=head, broken=number + 1, reason=reason)
+            return Verdict(checked=number, head=head, broken=number + 1, reason=reason, fault=fault)
         number, head = record.number, record.hash
     return Verdict(checked=number, head=head)
 

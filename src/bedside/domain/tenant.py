@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bedside.domain.keys import check_tenant
-from bedside.errors import UsageError
+from bedside.errors import ErrorCode, UsageError, told
 
 #: What lies beside the tenants' folders; a tenant of such a name would write into it. SQLite keeps more
 #: files whose names begin with the ledger's.
@@ -166,6 +166,7 @@ def check_new(name: str) -> str:
         raise UsageError(
             f"tenant {name!r}: something else in a deployment's folder has that name",
             hint="bedside tenant create --help",
+            told=told(ErrorCode.NAME_REFUSED),
         )
     return name
 
@@ -185,4 +186,5 @@ def check_idle(name: str, running: int) -> None:
         raise UsageError(
             f"tenant {path_of(name)}: {running} jobs run",
             hint=f"bedside job list --tenant {path_of(name)} --state running, then bedside job cancel JOB",
+            told=told(ErrorCode.TENANT_BUSY, jobs=running),
         )

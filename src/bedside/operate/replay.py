@@ -15,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bedside.domain.figures import ArrivalSeen, Scope
-from bedside.errors import BedsideError, NotFound, UsageError
+from bedside.errors import BedsideError, NotFound, UsageError, known_name
 from bedside.operate.past import study_attributes
 from bedside.operate.tester import started
 from bedside.ports import BlobStore, Clock, Ledger
@@ -46,12 +46,14 @@ class Line:
         pipeline: Which; empty where nothing runs either way, or it cannot be read.
         change: What the changed rules mean for it.
         reason: Why it cannot be read; empty otherwise.
+        error: The kind of that: a class name of `bedside.errors.BY_NAME`.
     """
 
     arrival: ArrivalSeen
     pipeline: str
     change: Change
     reason: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +124,18 @@ class Replayer:
             attributes = study_attributes(store, recorded, self.scratch)
         except NotFound:
             gone = "its files are not in the store any more"
-            yield Line(arrival=arrival, pipeline="", change=Change.UNREAD, reason=gone)
+            yield Line(
+                arrival=arrival, pipeline="", change=Change.UNREAD, reason=gone, error=NotFound.__name__
+            )
             return
         except BedsideError as failed:
-            yield Line(arrival=arrival, pipeline="", change=Change.UNREAD, reason=failed.message)
+            yield Line(
+                arrival=arrival,
+                pipeline="",
+                change=Change.UNREAD,
+                reason=failed.message,
+                error=known_name(failed),
+            )
             return
         now = self.clock.now()
         old, new = set(started(before, attributes, now)), set(started(after, attributes, now))

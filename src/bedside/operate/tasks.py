@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from bedside.errors import BedsideError, Cancelled, NotFound, UsageError
+from bedside.errors import BedsideError, Cancelled, NotFound, UsageError, known_name
 from bedside.operate.replay import Line
 
 #: So many run at once; each reads studies as fast as the store gives them.
@@ -43,6 +43,7 @@ class ReplayTask:
         done: Studies looked at.
         lines: What was found so far.
         problem: Why it failed, or empty.
+        error: The kind of that: a class name of `bedside.errors.BY_NAME`, or empty.
     """
 
     id: str
@@ -54,6 +55,7 @@ class ReplayTask:
     done: int = 0
     lines: list[Line] = field(default_factory=list)
     problem: str = ""
+    error: str = ""
     _stopping: bool = False
 
     def stop(self) -> None:
@@ -127,9 +129,10 @@ def _run(task: ReplayTask, work: Work) -> None:
     except Cancelled:
         task.state = TaskState.STOPPED
     except BedsideError as failed:
-        task.problem, task.state = failed.message, TaskState.FAILED
+        task.problem, task.error, task.state = failed.message, known_name(failed), TaskState.FAILED
     except Exception as surprise:  # noqa: BLE001 - a thread that dies unseen would leave its progress standing
         traceback.print_tb(surprise.__traceback__)  # without the message, which may quote a header
-        task.problem, task.state = f"unexpected {type(surprise).__name__}", TaskState.FAILED
+        task.problem, task.error = f"unexpected {type(surprise).__name__}", BedsideError.__name__
+        task.state = TaskState.FAILED
     else:
         task.state = TaskState.DONE

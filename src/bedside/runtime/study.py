@@ -116,7 +116,12 @@ def _report(
     return {
         **written,
         "series": [
-            {"uid": decision.series_uid, "taken": decision.taken, "reason": decision.reason}
+            {
+                "uid": decision.series_uid,
+                "taken": decision.taken,
+                "reason": decision.reason,
+                "fit": decision.fit.value,
+            }
             for decision in choice.decisions
         ],
         "left_aside": [

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bedside.domain.job import LedgerEvent
 from bedside.domain.tenant import Tenant, TenantState, check_new, path_of
-from bedside.errors import Unavailable, UsageError
+from bedside.errors import ErrorCode, Unavailable, UsageError, told
 from bedside.ports import Clock, Ledger
 from bedside.ports.resources import TenantResources
 
@@ -90,6 +90,7 @@ class Maker:
             raise UsageError(
                 f"tenant {found.path} exists already: it is {closed}; a name is used once",
                 hint=f"bedside tenant show {found.path}",
+                told=told(ErrorCode.NAME_TAKEN, path=found.path),
             )
         if own_buckets and found.buckets is None:
             found = replace(found, buckets=self.resources.buckets(found.name))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
+from bedside.domain.acceptance import Fit
 from bedside.domain.result import RESULT_FILE, Result
 from bedside.errors import ErrorCode, NotFound, told
 from bedside.ports import BlobStore
@@ -57,11 +58,19 @@ class Measured:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesDecision:
-    """A series of the study, and whether the model read it."""
+    """A series of the study, and whether the model read it.
+
+    Attributes:
+        uid: Series Instance UID.
+        taken: Whether the model read it.
+        reason: Why or why not, in English.
+        fit: What decided; None where whoever wrote it does not say.
+    """
 
     uid: str
     taken: bool
     reason: str
+    fit: Fit | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +188,10 @@ def document_of(content: Mapping[str, Any]) -> ResultDocument:
         numbers={str(name): _number(value) for name, value in _object(content, "numbers").items()},
         series=[
             SeriesDecision(
-                uid=str(one.get("uid", "")), taken=bool(one.get("taken")), reason=str(one.get("reason", ""))
+                uid=str(one.get("uid", "")),
+                taken=bool(one.get("taken")),
+                reason=str(one.get("reason", "")),
+                fit=next((fit for fit in Fit if fit.value == one.get("fit")), None),
             )
             for one in _objects(content, "series")
         ],

@@ -17,7 +17,7 @@ from bedside.domain.figures import WAIT
 from bedside.domain.job import ENDED, REDRIVABLE, Failure, Job, Lease
 from bedside.domain.phantom import is_phantom
 from bedside.domain.release import Role
-from bedside.errors import BY_NAME, BedsideError, ModelFailed, StaleLease, Unavailable
+from bedside.errors import BedsideError, ModelFailed, StaleLease, Unavailable, known_name
 from bedside.log import Log, silent
 from bedside.ports import BlobStore, Clock, Ledger, ModelRunner
 from bedside.runtime.record import Spent
@@ -239,7 +239,7 @@ class Worker:
             max_attempts=job.pipeline.max_attempts,
             backoff_s=self._options.backoff_s,
         )
-        failure = Failure(error=_name(failed), message=failed.message, hint=failed.hint)
+        failure = Failure(error=known_name(failed), message=failed.message, hint=failed.hint)
         ledger = self._parts.ledger
         ended = job
         try:
@@ -300,8 +300,3 @@ def _told(surprise: Exception) -> str:
     traceback.print_tb(surprise.__traceback__)
     where = traceback.extract_tb(surprise.__traceback__)[-1]
     return f"{type(surprise).__name__} at {Path(where.filename).name}:{where.lineno}"
-
-
-def _name(failed: BedsideError) -> str:
-    """Return the nearest name that the ledger knows."""
-    return next(base.__name__ for base in type(failed).__mro__ if base.__name__ in BY_NAME)

@@ -7,6 +7,7 @@ next study and workers within seconds, so nothing is restarted.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from bedside.domain.pipeline import Pipeline, Release, ReleaseKind, StageKind
 from bedside.domain.release import How, Promotion, Role, checked_share, one_before
@@ -31,6 +32,14 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.pipeline}/{self.stage}"
+
+
+class Ours(StrEnum):
+    """Reasons that bedside itself gives, where no person did."""
+
+    FIRST = "names its first release"
+    ANOTHER = "names another release"
+    PROMOTED = "promoted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +87,7 @@ def adopt(
                     kind=kinds.get(stage.release, ReleaseKind(stage.kind.value)),
                     how=How.FILE,
                     by=THE_FILE,
-                    reason="names another release" if before else "names its first release",
+                    reason=(Ours.ANOTHER if before else Ours.FIRST).value,
                     at=clock.now(),
                 )
             )
@@ -111,7 +120,7 @@ class Promoter:
         for role in (Role.CANARY, Role.SHADOW):
             trial = self.standing(place).get(role)
             if trial is not None and trial.digest == release.digest:
-                self.end_trial(place, role, replace(said, reason="promoted"))
+                self.end_trial(place, role, replace(said, reason=Ours.PROMOTED.value))
         return made
 
     def before(self, place: Place) -> Promotion:

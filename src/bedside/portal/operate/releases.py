@@ -16,7 +16,7 @@ from bedside.portal.access.caller import Caller
 from bedside.portal.here import Here, InHere
 from bedside.portal.operate.changing import Act, Wish, change, check
 from bedside.portal.operate.parts import Engineer, page
-from bedside.worker.promote import Place
+from bedside.worker.promote import Ours, Place
 
 router = APIRouter(prefix="/operate/releases", include_in_schema=False)
 
@@ -130,6 +130,7 @@ def _page(
         stages=stages_of(here),
         used=used_by(here),
         history=ledger.promotions()[:HISTORY],
+        ours={reason.value: reason.name.lower() for reason in Ours},
         compared=comparisons_of(here),
         done=done,
         problem=problem,

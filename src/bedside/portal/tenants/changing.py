@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from bedside.domain.job import JobState
 from bedside.domain.person import Right
 from bedside.domain.tenant import STORAGE_CLASSES, Ending, Tenant, check_idle, check_new, name_of, unrecorded
-from bedside.errors import BedsideError, UsageError
+from bedside.errors import BedsideError, ErrorCode, UsageError, told
 from bedside.portal.access.caller import Caller
 from bedside.portal.access.trail import note
 from bedside.portal.here import Here
@@ -64,7 +64,10 @@ def end(place: NodePlace, wish: EndWish) -> Callable[[], None]:
     if not node.is_tenant:
         raise UsageError(f"{node.path} is no tenant: it has nothing that could be ended")
     if wish.confirm.strip() != node.path:
-        raise UsageError(f"the name was not typed as it is: {node.path}")
+        raise UsageError(
+            f"the name was not typed as it is: {node.path}",
+            told=told(ErrorCode.NAME_NOT_TYPED, path=node.path),
+        )
     if wish.storage_class not in {"", *STORAGE_CLASSES}:
         raise UsageError("storage class: S3 has none of that name", hint=", ".join(STORAGE_CLASSES))
     tenant = node.record or unrecorded(node.name, deployment.clock.now())

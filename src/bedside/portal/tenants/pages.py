@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from bedside.domain.person import Right
 from bedside.domain.tenant import STORAGE_CLASSES, Ending, TenantState
-from bedside.errors import UsageError
+from bedside.errors import ErrorCode, UsageError, told
 from bedside.portal.access.caller import Caller
 from bedside.portal.here import Here, InHere
 from bedside.portal.tenants import changing, showing
@@ -37,10 +37,10 @@ def make(
     path = "/".join(part for part in (above.strip().strip("/"), name.strip().strip("/")) if part)
     try:
         if not name.strip():
-            raise UsageError("the name is empty")
+            raise UsageError("the name is empty", told=told(ErrorCode.NAME_EMPTY))
         made = changing.make(here, caller, path, own_buckets=own_buckets)
     except UsageError as problem:
-        return _tree(request, here, caller, problem=problem.message, above=above, name=name)
+        return _tree(request, here, caller, problem=problem, above=above, name=name)
     return RedirectResponse(f"/admin/tenants/{made.tenant.name}?done=made", status_code=303)
 
 
@@ -76,13 +76,19 @@ def close(
     try:
         go = changing.end(place, wish)
     except UsageError as problem:
-        return _node(request, place, problem=problem.message, status=400)
+        return _node(request, place, problem=problem, status=400)
     address = f"/admin/tenants/{place.node.name}?done=closing"
     return RedirectResponse(address, status_code=303, background=BackgroundTask(go))
 
 
 def _tree(
-    request: Request, here: Here, caller: Caller, *, problem: str = "", above: str = "", name: str = ""
+    request: Request,
+    here: Here,
+    caller: Caller,
+    *,
+    problem: UsageError | None = None,
+    above: str = "",
+    name: str = "",
 ) -> Response:
     return here.pages.render(
         request,
@@ -99,7 +105,12 @@ def _tree(
 
 
 def _node(
-    request: Request, place: NodePlace, *, done: str = "", problem: str = "", status: int = 200
+    request: Request,
+    place: NodePlace,
+    *,
+    done: str = "",
+    problem: UsageError | None = None,
+    status: int = 200,
 ) -> Response:
     here, node = place.here, place.node
     above = node.name.rpartition(".")[0]

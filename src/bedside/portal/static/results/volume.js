@@ -17,7 +17,7 @@ async function ask(address, signal) {
   }
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
-  throw Object.assign(new Refused(problem.detail ?? ""), { status: answer.status });
+  throw Object.assign(new Refused(problem.said ? `${problem.said} ${problem.todo ?? ""}` : (problem.detail ?? "")), { status: answer.status });
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -2,10 +2,11 @@
 
 import { csrf } from "../portal.js";
 
-/** An answer other than well done: its status, and what it says. */
+/** An answer other than well done: its status, and what it says, in the language of the page where it has that. */
 export class Refused extends Error {
   constructor(status, problem = {}) {
-    super([problem.detail, problem.hint].filter(Boolean).join(" – ") || `${status}`);
+    const said = problem.said ? [problem.said, problem.todo] : [problem.detail, problem.hint];
+    super(said.filter(Boolean).join(" ") || `${status}`);
     this.status = status;
     this.missing = problem.missing;
   }
