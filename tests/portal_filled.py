@@ -26,10 +26,10 @@ EVERYTHING = (Post(role=PersonRole.ADMIN), post("clinician"), post("engineer"))
 
 
 @contextmanager
-def filled(made: Made, folder: Path) -> Iterator[Clinic]:
+def filled(made: Made, folder: Path, settings: str = READING) -> Iterator[Clinic]:
     """Open a portal over a copy of a study that was read, with people and their work."""
     shutil.copytree(made.folder / "data", folder / "data")
-    with clinic(folder, READING + "\n[notify]\nlog = true\n") as opened:
+    with clinic(folder, settings + "\n[notify]\nlog = true\n") as opened:
         work(opened, made.job_id)
         yield opened
 

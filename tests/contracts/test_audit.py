@@ -114,6 +114,9 @@ def test_records_are_found_by_each_of_their_values_newest_first(trail: AuditTrai
     assert numbers(nodes=[]) == [] and numbers(nodes=["", "x"]) == [5, 4, 3, 2, 1]
     assert numbers(person="p-9") == [1] and numbers(object="job-1") == [3, 2]
     assert numbers(action="result") == [5, 3, 2] and numbers(action="result.judged") == [3]
+    for name in ("action", "person", "object"):  # no database can keep it, so none is of that value
+        assert numbers(**{name: "a\x00b"}) == [] and numbers(**{name: "\ud800"}) == [], name
+    assert numbers(nodes=["a\x00b"]) == []
     assert numbers(since=at(1), until=at(3)) == [3, 2]
     assert [r.number for r in trail.records(EVERY, limit=2, before=4)] == [3, 2]
     assert [r.number for r in trail.walk(EVERY, after=3)] == [4, 5]

@@ -11,6 +11,7 @@ from portal_accounts import clinic, post
 from portal_filled import pages, work
 from portal_results import READING, SEED, SHAPE, SPACING_MM, TENANT, Made, read
 from services import PostgresServer
+from strange import MINDED, VALUES, House
 
 
 @pytest.mark.needs("initdb", "pg_ctl")
@@ -44,3 +45,6 @@ def test_every_page_opens_over_a_bucket_and_postgresql(
         assert "PHANTOM-1000" in answers[f"/t/{TENANT}/results/{job.id}"].text
         assert job.id[:12] in answers[f"/t/{TENANT}/jobs"].text
         assert not (tmp_path / "data" / TENANT / "results").exists(), "it is in the bucket alone"
+        house = House(opened=opened, made=made, values={name: VALUES[name] for name in MINDED})
+        assert house.pages(also_scripts=True) == []
+        assert house.forms() == []

@@ -13,6 +13,7 @@ from sqlalchemy import Select, func, insert, or_, select, text
 
 from bedside.adapters.sql.audit_tables import audit
 from bedside.adapters.sql.engine import Database
+from bedside.adapters.sql.types import Words
 from bedside.domain.audit import Deed, Record, chained
 from bedside.ports.audit import AuditFilter
 
@@ -84,7 +85,10 @@ def _matching(wanted: AuditFilter) -> Select[Any]:
     if wanted.nodes is not None and "" not in wanted.nodes:
         at_or_below = [
             # Not LIKE: SQLite's takes small and capital letters for the same.
-            or_(audit.c.tenant == node, func.substr(audit.c.tenant, 1, len(node) + 1) == f"{node}.")
+            or_(
+                audit.c.tenant == node,
+                func.substr(audit.c.tenant, 1, len(node) + 1, type_=Words) == f"{node}.",
+            )
             for node in wanted.nodes
         ]
         query = query.where(or_(*at_or_below) if at_or_below else audit.c.number < 0)
@@ -93,7 +97,10 @@ def _matching(wanted: AuditFilter) -> Select[Any]:
     if wanted.action:
         noun = f"{wanted.action}."
         query = query.where(
-            or_(audit.c.action == wanted.action, func.substr(audit.c.action, 1, len(noun)) == noun)
+            or_(
+                audit.c.action == wanted.action,
+                func.substr(audit.c.action, 1, len(noun), type_=Words) == noun,
+            )
         )
     if wanted.object:
         query = query.where(audit.c.object == wanted.object)
