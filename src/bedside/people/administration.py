@@ -157,6 +157,23 @@ class Administration:
             )
         return account
 
+    def other(self, by: Person | None, account_id: str) -> Account:
+        """Return an account that somebody rules as a whole and that is not theirs.
+
+        How one's own is opened is changed by its password and its codes: administering proves neither.
+
+        Raises:
+            NotFound: There is no such account that they may see.
+            NotPermitted: It has roles beyond what they administer, or is their own.
+        """
+        account = self.whole(by, account_id)
+        if by is not None and by.subject == account.id:
+            raise NotPermitted(
+                "this is your own account: being an administrator opens it no other way",
+                hint="change it under /me; bedside people, or another administrator, helps who lost it",
+            )
+        return account
+
 
 def rules(by: Person, account: Account) -> bool:
     """Whether somebody administers every node at which an account has a role, or wishes one."""

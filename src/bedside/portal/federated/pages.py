@@ -15,7 +15,7 @@ from bedside.errors import (
     UsageError,
 )
 from bedside.people.federation import AddressInUse
-from bedside.portal.access.caller import Means
+from bedside.portal.access.caller import Caller, Means
 from bedside.portal.access.need import Anybody, Somebody
 from bedside.portal.access.trail import note
 from bedside.portal.federated import deeds, errands
@@ -42,7 +42,7 @@ def begin(request: Request, here: InHere, next: str = "/") -> Response:  # noqa:
     try:
         errand = deeds.provider_of(here).begin(_back(here))
     except Unavailable:
-        return _problem(request, here, "down", status=503)
+        return _problem(request, here, None, "down", status=503)
     answer = RedirectResponse(errand.url, status_code=303)
     onward = local_path(next) if len(next) <= LONGEST_WAY else "/"
     errands.keep(answer, Sent(errand=errand, onward=onward), here.deployment.settings.portal)
@@ -68,20 +68,20 @@ def come_back(
         if iss and iss.rstrip("/") != settings.identity.issuer.rstrip("/"):
             raise NotSignedIn("sign-in: the answer is of another issuer")  # RFC 9207
         if error or not code:
-            return _ended(request, here, "denied" if error == "access_denied" else "refused")
+            return _ended(request, here, caller, "denied" if error == "access_denied" else "refused")
         newcomer = provider.finish(sent.errand, code, _back(here))
     except TooMany:
-        return _problem(request, here, "wait", status=429)
+        return _problem(request, here, caller, "wait", status=429)
     except NotSignedIn as problem:
-        return _ended(request, here, "refused", problem)
+        return _ended(request, here, caller, "refused", problem)
     except Unavailable:
-        return _problem(request, here, "down", status=503)
+        return _problem(request, here, caller, "down", status=503)
     if sent.purpose is Purpose.CONNECT:
         if caller is None or caller.account != sent.account or caller.means is not Means.SESSION:
-            return _ended(request, here, "refused")
-        answer = _connected(request, here, caller.account, newcomer)
+            return _ended(request, here, caller, "refused")
+        answer = _connected(request, here, caller, newcomer)
     else:
-        answer = _entered(request, here, newcomer, sent.onward)
+        answer = _entered(request, here, caller, newcomer, sent.onward)
     errands.clear(answer, settings.portal)
     return answer
 
@@ -116,7 +116,7 @@ def connect(request: Request, here: InHere, caller: Somebody) -> Response:
     try:
         errand = provider.begin(_back(here))
     except Unavailable:
-        return _problem(request, here, "down", status=503)
+        return _problem(request, here, caller, "down", status=503)
     answer = here.pages.render(
         request, "federated/connect.html", caller=caller, url=errand.url, way=way_of(here)
     )
@@ -133,41 +133,46 @@ def disconnect(here: InHere, caller: Somebody) -> Response:
     return RedirectResponse("/me/oidc", status_code=303)
 
 
-def _entered(request: Request, here: Here, newcomer: Newcomer, onward: str) -> Response:
+def _entered(
+    request: Request, here: Here, caller: Caller | None, newcomer: Newcomer, onward: str
+) -> Response:
     try:
         account, made = here.deployment.federation.enter(newcomer)
     except AddressInUse as problem:
-        return _ended(request, here, "address", problem)
+        return _ended(request, here, caller, "address", problem)
     except BedsideError as problem:
-        return _ended(request, here, "disabled", problem)
+        return _ended(request, here, caller, "disabled", problem)
     if made:
         note(here, account.person, "account.made", object=account.id, detail={"by": "oidc"})
     return let_in(request, here, account, by="oidc", onward=onward, proven=True)
 
 
-def _connected(request: Request, here: Here, account_id: str, newcomer: Newcomer) -> Response:
-    account = here.deployment.records.accounts.account(account_id)
+def _connected(request: Request, here: Here, caller: Caller, newcomer: Newcomer) -> Response:
+    account = here.deployment.records.accounts.account(caller.account)
     if account is None:
         raise NotFound("no such account")
     try:
         here.deployment.federation.connect(account, newcomer)
     except UsageError as problem:
-        return _ended(request, here, "connected_otherwise", problem)
+        return _ended(request, here, caller, "connected_otherwise", problem)
     note(here, account.person, "identity.connected", object=account.id)
     return RedirectResponse("/me/oidc", status_code=303)
 
 
-def _ended(request: Request, here: Here, kind: str, problem: BedsideError | None = None) -> Response:
+def _ended(
+    request: Request, here: Here, caller: Caller | None, kind: str, problem: BedsideError | None = None
+) -> Response:
     """Note a sign-in that came to nothing, and say so."""
     detail = {"by": "oidc", "reason": problem.message if problem else kind}
     note(here, None, "session.refused", detail=detail)
-    answer = _problem(request, here, kind, status=401)
+    answer = _problem(request, here, caller, kind, status=401)
     errands.clear(answer, here.deployment.settings.portal)
     return answer
 
 
-def _problem(request: Request, here: Here, kind: str, *, status: int) -> Response:
-    return here.pages.render(request, "federated/problem.html", status=status, kind=kind)
+def _problem(request: Request, here: Here, caller: Caller | None, kind: str, *, status: int) -> Response:
+    """Say what went wrong; whoever was signed in before still is."""
+    return here.pages.render(request, "federated/problem.html", caller=caller, status=status, kind=kind)
 
 
 def _back(here: Here) -> str:

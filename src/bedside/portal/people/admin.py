@@ -225,6 +225,7 @@ def _account_page(
         nodes=nodes_of(here, caller.person, [Right.ADMINISTER]),
         ruled=rules(caller.person, account),
         second=here.deployment.seconds.of(account) is not None,
+        own=account.id == caller.person.subject,
         takeable=[post for post in account.posts if within_nodes(post, mine)],
     )
 

@@ -79,10 +79,10 @@ def reset(here: Here, caller: Caller, account_id: str) -> tuple[Account, str]:
 
     Raises:
         NotFound: There is no such account that the caller may see.
-        NotPermitted: It has roles beyond what they administer.
+        NotPermitted: It has roles beyond what they administer, or is their own.
     """
     people = here.deployment.people
-    account = people.administration.whole(caller.person, account_id)
+    account = people.administration.other(caller.person, account_id)
     note(here, caller, "account.recovery_made", object=account.id)
     return account, f"/recover/{people.recovery.make(account, made_by=caller.account)}"
 

@@ -76,10 +76,10 @@ def take(here: Here, caller: Caller, account_id: str) -> bool:
 
     Raises:
         NotFound: There is no such account that they may see.
-        NotPermitted: It has roles beyond what they administer.
+        NotPermitted: It has roles beyond what they administer, or is their own.
     """
     people = here.deployment.people
-    account = people.administration.whole(caller.person, account_id)
+    account = people.administration.other(caller.person, account_id)
     was = here.deployment.seconds.remove(account)
     people.accounts.end_sessions(account.id)
     note(here, caller, "second_factor.reset", object=account.id)
