@@ -1,6 +1,7 @@
 """Takes the screenshots that README and documentation show, of a real portal with a study that was read.
 
-    .venv/bin/python tools/take_screenshots.py
+    .venv/bin/python tools/take_screenshots.py                  # all
+    .venv/bin/python tools/take_screenshots.py corrected.png    # this one
 
 Needs Chromium (Debian: `apt-get install chromium`) and the browser code (`tools/browser_assets.py`). The
 study is a synthetic phantom: nobody's. A palette makes pictures small, since they lie in the repository.
@@ -10,14 +11,20 @@ import io
 import shutil
 import sys
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
+import numpy as np  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
 from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
+from bedside.judging.judge import Sender  # noqa: E402
+from portal_accounts import post  # noqa: E402
+from portal_corrections import corrected  # noqa: E402
 from portal_filled import EMAIL, PASSWORD, filled  # noqa: E402
 from portal_results import TENANT, Made, make_with  # noqa: E402
 from portal_serving import FLAGS, serving  # noqa: E402
@@ -38,11 +45,14 @@ SHOTS = {
     "operate.png": ("/operate", "light", WIDTH, "main"),
     "audit.png": ("/audit", "light", WIDTH, "main"),
 }
+#: The same after a reviewer corrected the result: its page, with the model's masks as a line.
+CORRECTED = "corrected.png"
 
 
-def shoot(browser: Browser, url: str, made: Made) -> None:
+def shoot(browser: Browser, url: str, made: Made, names: Collection[str]) -> None:
     """Open each page as somebody who may all, and keep its picture."""
-    for name, (path, scheme, width, ready) in SHOTS.items():
+    for name in names:
+        path, scheme, width, ready = SHOTS.get(name, SHOTS["result.png"])
         context = browser.new_context(
             viewport={"width": width, "height": HEIGHT}, color_scheme=scheme, locale="en", base_url=url
         )
@@ -50,12 +60,23 @@ def shoot(browser: Browser, url: str, made: Made) -> None:
         sign_in(page)
         page.goto(path.format(tenant=TENANT, job=made.job_id, arrival=made.arrival_id))
         page.wait_for_selector(ready)
+        if name == CORRECTED:
+            page.locator("#against").select_option("model")
+            page.wait_for_selector("#against-legend.drawn")
         page.wait_for_timeout(500)
         picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
         small = picture.quantize(256, dither=Image.Dither.NONE)
         small.save(TARGET / name, optimize=True)
         sys.stderr.write(f"{name}: {(TARGET / name).stat().st_size / 1000:.0f} kB\n")
         context.close()
+
+
+def mended(mask: NDArray[np.bool_], _frame: int, _segment: int) -> NDArray[np.bool_]:
+    """Let a mask grow by three voxels to the patient's left and back, as a reviewer might."""
+    grown = mask.copy()
+    for step in range(1, 4):
+        grown |= np.roll(mask, step, axis=1) | np.roll(mask, step, axis=0)
+    return grown
 
 
 def sign_in(page: Page) -> None:
@@ -72,6 +93,9 @@ def main() -> None:
     program = shutil.which("chromium")
     if program is None:
         raise SystemExit("chromium is not in PATH; Debian: apt-get install chromium")
+    wanted = set(sys.argv[1:] or (*SHOTS, CORRECTED))
+    if unknown := wanted - {*SHOTS, CORRECTED}:
+        raise SystemExit(f"no such picture: {', '.join(sorted(unknown))}")
     TARGET.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         (Path(folder) / "made").mkdir()
@@ -79,7 +103,12 @@ def main() -> None:
         made = make_with(Path(folder) / "made", shape=SHAPE, affine=None, spacing_mm=SPACING_MM)
         browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         with filled(made, Path(folder) / "shown") as clinic, serving(clinic.app) as url:
-            shoot(browser, url, made)
+            shoot(browser, url, made, [name for name in SHOTS if name in wanted])
+            if CORRECTED in wanted:
+                account = clinic.account("nguyen", post("clinician", TENANT))
+                job = clinic.deployment.ledger.job(TENANT, made.job_id)
+                corrected(clinic.deployment, job, Sender(subject=account.id, name="Lin"), edit=mended)
+                shoot(browser, url, made, [CORRECTED])
         browser.close()
 
 

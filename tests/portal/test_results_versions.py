@@ -229,16 +229,34 @@ def test_only_whoever_may_read_sees_versions_and_every_look_is_noted(results: Re
     ]
 
 
-def test_accepting_means_the_models_masks_and_says_so(results: ResultSite) -> None:
-    assert "Accept the model" not in results.client.get(results.page).text
-    correct_as(results, "p-1", "Pat", edit=shifted)
-    page = results.client.get(results.page).text
-    assert "Accept the model&#39;s masks" in page and "they count again" in page
+def test_accepting_means_the_masks_that_are_shown(results: ResultSite) -> None:
+    assert "masks</button>" not in results.client.get(results.page).text
+    correct_as(results, "p-7", "Lin Ortiz", edit=shifted)
+    page = results.client.get(results.page, params={"version": MODEL}).text
+    assert re.findall(r'value="(\w+)">Accept the model&#39;s masks', page) == ["accepted"]
     results.client.post(f"{results.page}/judgements", data={"verdict": "accepted"})
-    newest, model = versions(results)
-    assert (newest["counts"], model["counts"]) == (False, True)
+    drawn, model = versions(results)
+    assert (drawn["counts"], model["counts"]) == (False, True)
+    assert told(results.client.get(results.page).text)["version"] == MODEL
+
+    # And back: somebody else stands by what was drawn.
+    page = results.client.get(results.page, params={"version": str(drawn["id"])}).text
+    assert re.findall(r'value="(\w+)">Accept these corrected masks', page) == ["corrected"]
+    form = {"verdict": "corrected", "correction": re.findall(r'name="correction" value="(\w+)"', page)[0]}
+    assert results.client.post(f"{results.page}/judgements", data=form).status_code == 303
+    note = results.deployment.records.audit.head()
+    assert note and note.deed.detail == {"verdict": "corrected", "correction": drawn["id"]}
+    (again, model), said = versions(results), results.client.get(f"{results.api}/judgements").json()
+    assert again == {**drawn, "counts": True}, "it is no other version, and its author stays"
+    newest = said["judgements"][0]
+    assert (newest["reviewer"], newest["correction"]["labels"]) == ("p-1", drawn["labels"])
     page = results.client.get(results.page).text
-    assert told(page)["version"] == MODEL and f"?version={newest['id']}" in page
+    assert told(page)["version"] == drawn["id"] and "Corrected masks accepted" in page
+    assert results.client.get(f"{results.api}/corrections/{newest['id']}").status_code == 200
+    wish = {"verdict": "corrected", "correction": "ffff"}
+    assert results.client.post(f"{results.api}/judgements", json=wish).status_code == 404
+    wish = {"verdict": "accepted", "correction": str(drawn["id"])}
+    assert results.client.post(f"{results.api}/judgements", json=wish).status_code == 400
 
 
 def test_the_list_of_judgements_leads_to_what_was_corrected(twice: ResultSite) -> None:

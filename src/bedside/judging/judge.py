@@ -8,6 +8,7 @@ import hashlib
 import secrets
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,14 +32,16 @@ class Said:
     """What somebody says of a result.
 
     Attributes:
-        verdict: Anything but a correction, which `Judge.correct` takes.
+        verdict: What it is worth; a correction that is new comes by `Judge.correct`.
         reason: Of a rejection.
         comment: Free words.
+        correction: With `Verdict.CORRECTED`, the id of one that is there and is stood by.
     """
 
     verdict: Verdict
     reason: RejectionReason | None = None
     comment: str = ""
+    correction: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +76,11 @@ class Judge:
         """Record a verdict or a remark on a result.
 
         Raises:
-            NotFound: There is no such result that was delivered.
+            NotFound: There is no such result that was delivered, or no such correction of it.
             UsageError: See `bedside.domain.judgement.checked`.
         """
         job = self._delivered(tenant, job_id)
+        kept = self._kept(tenant, job.id, said.correction) if said.correction else None
         judgement = checked(
             Judgement(
                 tenant=tenant,
@@ -90,6 +94,7 @@ class Judge:
                 comment=said.comment.strip(),
                 reviewer=reviewer,
                 judged_at=self.clock.now(),
+                correction=kept,
             )
         )
         self.judgements.add(judgement)
@@ -190,9 +195,20 @@ class Judge:
             )
         return job
 
-    def _corrections_of(self, tenant: str, job_id: str) -> set[str]:
+    def _corrected(self, tenant: str, job_id: str) -> Sequence[Judgement]:
         where = JudgementFilter(job_id=job_id, verdicts=frozenset({Verdict.CORRECTED}))
-        found = self.judgements.find(tenant, where, limit=1000)
+        return self.judgements.find(tenant, where, limit=1000)
+
+    def _kept(self, tenant: str, job_id: str, name: str) -> Correction:
+        kept = next((one.correction for one in self._corrected(tenant, job_id) if one.id == name), None)
+        if kept is None:
+            raise NotFound(
+                f"result of job {job_id}: no such correction", told=told(ErrorCode.CORRECTION_MISSING)
+            )
+        return kept
+
+    def _corrections_of(self, tenant: str, job_id: str) -> set[str]:
+        found = self._corrected(tenant, job_id)
         return {judgement.correction.sop_instance_uid for judgement in found if judgement.correction}
 
 

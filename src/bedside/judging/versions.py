@@ -1,10 +1,11 @@
 """The versions of a result's masks: the model's own, and each that a reviewer left.
 
 Owns which of them counts: what the newest verdict that names one stands by. A rejection names none, so it
-leaves in place what was corrected before; whoever accepts the result as it is returns to the model's.
+leaves in place what was corrected before; whoever accepts the result as it is returns to the model's, and
+whoever stands by a correction of somebody else, to that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,10 +44,12 @@ class MaskVersions:
     Attributes:
         all: Newest correction first, the model's last.
         standing: The one that counts.
+        names: Each by the ids of all judgements that stand by it.
     """
 
     all: Sequence[MaskVersion]
     standing: MaskVersion
+    names: Mapping[str, MaskVersion]
 
     @property
     def model(self) -> MaskVersion:
@@ -59,8 +62,8 @@ class MaskVersions:
         return self.all[:-1]
 
     def find(self, name: str) -> MaskVersion | None:
-        """Return a version by its id, or None where there is none of that id."""
-        return next((one for one in self.all if one.id == name), None)
+        """Return a version by its id, or that of a judgement that stands by it; None where there is none."""
+        return self.names.get(name)
 
 
 def mask_versions(judgements: Sequence[Judgement], written_at: datetime) -> MaskVersions:
@@ -71,11 +74,12 @@ def mask_versions(judgements: Sequence[Judgement], written_at: datetime) -> Mask
         written_at: When the model's result was written, UTC.
     """
     model = MaskVersion(id=MODEL, at=written_at)
-    corrected = [
-        MaskVersion(id=one.id, at=one.judged_at, reviewer=one.reviewer, correction=one.correction)
-        for one in judgements
-        if one.correction is not None
-    ]
-    newest = next((one for one in judgements if one.verdict in {Verdict.ACCEPTED, Verdict.CORRECTED}), None)
-    counts = newest is not None and newest.correction is not None
-    return MaskVersions(all=(*corrected, model), standing=corrected[0] if counts else model)
+    drawn: dict[str, MaskVersion] = {}
+    names, standing = {MODEL: model}, model
+    for one in reversed(judgements):  # oldest first: who drew it comes before who stands by it
+        if one.correction is not None:
+            new = MaskVersion(id=one.id, at=one.judged_at, reviewer=one.reviewer, correction=one.correction)
+            standing = names[one.id] = drawn.setdefault(one.correction.sop_instance_uid, new)
+        elif one.verdict is Verdict.ACCEPTED:
+            standing = model
+    return MaskVersions(all=(*reversed(drawn.values()), model), standing=standing, names=names)

@@ -1,5 +1,6 @@
 """Which version of a result's masks counts, by what reviewers said in which order."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -59,6 +60,15 @@ def test_the_newest_verdict_that_names_masks_says_which_count(
     found = mask_versions(oldest_first[::-1], WRITTEN)
     assert found.standing.id == (f"{counts:020x}" if counts else MODEL)
     assert found.standing in found.all
+
+
+def test_whoever_stands_by_a_correction_makes_it_count_and_no_new_one() -> None:
+    first, second, back = said(1, C), said(2, C), said(3, A)
+    again = replace(said(4, C), correction=first.correction)
+    found = mask_versions([again, back, second, first], WRITTEN)
+    assert [one.reviewer for one in found.all] == ["p-2", "p-1", ""]
+    assert found.standing is found.all[1] and found.standing.id == first.id
+    assert found.find(again.id) is found.find(first.id) is found.all[1]
 
 
 def test_newest_first_and_the_models_own_last() -> None:

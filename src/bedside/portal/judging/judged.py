@@ -32,6 +32,8 @@ def judge(place: Place, job_id: str, said: Said) -> Judgement:
     detail = {"verdict": judgement.verdict.value}
     if judgement.reason:
         detail["reason"] = judgement.reason.value
+    if said.correction:
+        detail["correction"] = said.correction
     note(place.here, place.caller, "result.judged", tenant=place.tenant, object=job_id, detail=detail)
     return judgement
 

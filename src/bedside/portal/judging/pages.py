@@ -75,17 +75,19 @@ def say(
     verdict: Annotated[Verdict, Form()],
     reason: Annotated[str, Form()] = "",
     comment: Annotated[str, Form(max_length=LONGEST_COMMENT)] = "",
+    correction: Annotated[str, Form(max_length=64)] = "",
 ) -> Response:
     """Take what a form says of a result, and go back to it.
 
     Raises:
         UsageError: See `bedside.domain.judgement.checked`.
+        NotFound: There is no such correction.
     """
     try:
         chosen = RejectionReason(reason) if reason and verdict is Verdict.REJECTED else None
     except ValueError as exc:
         raise UsageError("judgement: no such reason", told=told(ErrorCode.REJECTION_REASON)) from exc
-    judge(place, job_id, Said(verdict=verdict, reason=chosen, comment=comment))
+    judge(place, job_id, Said(verdict=verdict, reason=chosen, comment=comment, correction=correction))
     return RedirectResponse(f"/t/{place.tenant}/results/{job_id}#judging", status_code=303)
 
 

@@ -11,13 +11,22 @@ from bedside.judging.judge import Said
 class JudgementWish(BaseModel):
     """What somebody says of a result."""
 
-    verdict: Verdict = Field(description="accepted, rejected or remark; a correction comes with its file.")
+    verdict: Verdict = Field(
+        description="accepted (the model's masks), rejected, remark, or corrected (with `correction`)."
+    )
     reason: RejectionReason | None = Field(None, description="Of a rejection.")
     comment: str = Field("", max_length=LONGEST_COMMENT)
+    correction: str = Field(
+        "",
+        max_length=64,
+        description="Of verdict corrected: one that is there. A new one comes with its file.",
+    )
 
     def said(self) -> Said:
         """Return it for the judge."""
-        return Said(verdict=self.verdict, reason=self.reason, comment=self.comment)
+        return Said(
+            verdict=self.verdict, reason=self.reason, comment=self.comment, correction=self.correction
+        )
 
 
 class CorrectedLabel(BaseModel):
