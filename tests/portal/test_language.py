@@ -20,7 +20,7 @@ from bedside.portal.shell.telling import STATUS, said, shown
 from bedside.portal.shell.words import LANGUAGES, Words, catalogue
 from bedside.ports import JobFilter
 from ledger_samples import make_decision
-from operate_samples import FAILED, work_on
+from operate_samples import FAILED, Busy, work_on
 from portal_accounts import Clinic, post
 from portal_filled import filled, pages
 from portal_results import TENANT, Made
@@ -123,7 +123,7 @@ def test_every_job_and_what_became_of_it_is_told_in_spanish(day: Day) -> None:
         if job.state is JobState.DEAD and job.failure is not None:
             words = Words("es")
             assert words(f"follow.error_{job.failure.error}") in page
-            assert words(f"follow.error_{job.failure.error}_todo") in page
+            assert words(f"follow.error_{job.failure.error}_do") in page  # for an engineer, who looks
             assert f'<p lang="en">{job.failure.message}</p>' in page
             assert "Detalle técnico (en inglés)" in page
         must_be_spanish(day.browser.get(f"/t/{TENANT}/studies/{job.arrival_id}").text, "study")
@@ -187,6 +187,16 @@ def test_an_error_says_what_happened_and_what_to_do_in_both_languages(portal: Si
     assert "llevaba demasiado tiempo abierta" in stale
 
 
+def test_a_clinician_is_told_whom_to_tell_of_a_job_that_failed(portal: Site) -> None:
+    ledger, now = portal.deployment.ledger, portal.deployment.clock.now()
+    lease = Busy(ledger).fail("default", now)
+    portal.gate.language = "es"
+    page = portal.client.get(f"/t/default/jobs/{lease.job.id}").text
+    assert "El modelo falló con este estudio." in page and "Avise a su ingeniero" in page
+    assert "reenvíe el trabajo" not in page
+    assert "reenvíe el trabajo" in portal.asks(ENGINEER).get(f"/t/default/jobs/{lease.job.id}").text
+
+
 def test_a_script_is_told_in_english_and_whoever_sits_before_it_in_their_language(portal: Site) -> None:
     address = "/api/v1/tenants/default/uploads"
     wish = {"fingerprint": "x", "size_bytes": 10**15}
@@ -211,7 +221,7 @@ def test_every_code_and_every_kind_of_error_has_its_words() -> None:
         for key in (f"errors.{code}", f"errors.{code}_todo"):
             assert key in catalogue(), key
     for name in BY_NAME:
-        for key in (f"follow.error_{name}", f"follow.error_{name}_todo"):
+        for key in (f"follow.error_{name}", f"follow.error_{name}_todo", f"follow.error_{name}_do"):
             assert key in catalogue(), key
     for _, status in STATUS:
         for language in LANGUAGES:

@@ -37,7 +37,7 @@ def test_the_page_says_what_was_found_on_what_and_by_what(read_only: ResultSite)
         f"{read_only.page}/preview.png",
         "PHANTOM-1000",
         "SYNTHETIC CT ABDOMEN",
-        "forward",
+        "running the network",
         "nobody has verified it",
     ):
         assert shown in answer.text, shown
