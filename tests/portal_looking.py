@@ -27,6 +27,25 @@ CHECK = """
 #: All that changes with the colours of a page.
 COLOURS = {"runOnly": ["color-contrast"]}
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+#: What stands in a page in English although it speaks otherwise, said neither to be so nor by a person.
+ENGLISH = """
+() => {
+  const is = /\\b(the|of|and|is|are|was|not|with|this|that)\\b/i;
+  const theirs = "[lang=en], code, script, textarea, .words";
+  const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const text = walk.currentNode;
+    if (is.test(text.data) && !text.parentElement.closest(theirs)) found.push(text.data.trim());
+  }
+  for (const each of document.querySelectorAll("[title], [alt], [placeholder], [aria-label]")) {
+    for (const name of ["title", "alt", "placeholder", "aria-label"]) {
+      const said = each.getAttribute(name) ?? "";
+      if (is.test(said) && !each.closest(theirs)) found.push(said);
+    }
+  }
+  return found;
+}
+"""
 #: Where an answer names its templates.
 MADE_FROM = "X-Made-From"
 ERROR = "shell/error.html"
@@ -169,6 +188,8 @@ class Looker:
         spoken = page.locator("html").get_attribute("lang")
         if spoken != self.language:
             wrong.append(f"speaks {spoken}")
+        if self.language != "en":
+            wrong += [f"speaks English: {said}" for said in page.evaluate(ENGLISH)]
         if ERROR in self._open and not refused:
             wrong.append(f"an error: {page.locator('main').inner_text()}")
         self.problems += [f"{address}: {said}" for said in wrong]

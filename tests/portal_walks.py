@@ -97,7 +97,7 @@ def nothing_yet(look: Looker) -> None:
     look.at("/admin/people?state=waiting")
     look.at(f"/admin/tenants/{TENANT}/inventory")
     look.go("/operate/rules")
-    look.press("#replay ~ .actions button, section:has(#replay) button")
+    look.press("button[formaction]")
     look.look()
 
 
