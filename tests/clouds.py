@@ -111,17 +111,26 @@ class Cloud:
 
 
 @contextmanager
-def run_moto() -> Iterator[Cloud]:
-    """Run moto's server on a free port of this machine until the block ends."""
+def run_moto(*, as_buckets_allow: bool = False) -> Iterator[Cloud]:
+    """Run moto's server on a free port of this machine until the block ends.
+
+    Args:
+        as_buckets_allow: Whether pages of other origins are let in as buckets' own rules say, as S3 does;
+            else all of them are, everywhere. Another server that is first asked meanwhile does as this one.
+    """
+    from moto.moto_server import werkzeug_app
     from moto.server import ThreadedMotoServer  # here: most tests need no cloud, and it loads slowly
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else a line per request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    patch = pytest.MonkeyPatch()
+    patch.setattr(werkzeug_app, "DISABLE_GLOBAL_CORS", as_buckets_allow)
     try:
         _, port = server.get_host_and_port()
         yield Cloud(url=f"http://127.0.0.1:{port}")
     finally:
+        patch.undo()
         server.stop()
 
 

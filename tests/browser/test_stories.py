@@ -1,56 +1,31 @@
-"""The whole of it as people live it: one `bedside serve`, a browser and nothing else.
+"""The whole of it as people live it: `bedside serve`, a browser and nothing else.
 
 An administrator makes the first account, a department and an invitation; a clinician comes in by it, sends a
 folder through a line that breaks, watches it being read by a real model, looks at the result, accepts it and
 takes it away; the administrator finds all of that in the audit trail.
+
+It is lived twice: on one machine with its folders, and as on AWS, where one machine answers browsers and
+another one reads, with nothing between them but a bucket, a queue and PostgreSQL.
 """
 
 import os
 import re
-import signal
-import socket
-import subprocess
-import sys
 import time
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pydicom
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from bedside.phantom import example_bundle, make_phantom
+from bedside.phantom import make_phantom
 from bedside.phantom.study import write_study
 from portal_results import SEED, SHAPE, SPACING_MM
+from story_deployments import Running, on_aws, on_folders
 
 pytestmark = pytest.mark.needs("chromium")
 
-CONFIGURATION = f"""
-[system]
-root = "data"
-tenants = []
-
-[intake]
-quiet_s = 0.2
-poll_s = 0.2
-
-[worker]
-device = "cpu"
-threads = 1
-poll_s = 0.1
-engine = "none"
-
-[[pipeline]]
-name = "spleen"
-bundle = "{example_bundle()}"
-
-[[rule]]
-name = "spleen on CT"
-pipeline = "spleen"
-when = "Modality == 'CT'"
-"""
 PASSWORD = "seven green herons wading"  # pragma: allowlist secret
 DEPARTMENT = "hospital/ct"
 #: A model is loaded and run, on a machine that does other things too.
@@ -73,41 +48,15 @@ COLOURED = """
 """
 
 
-@dataclass
-class Running:
-    """A `bedside serve`: its address, the link of the first administrator, and where its words are."""
-
-    url: str
-    first: str
-    log: Path
-
-
-@pytest.fixture
-def running(tmp_path: Path) -> Iterator[Running]:
-    (tmp_path / "bedside.toml").write_text(CONFIGURATION)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    log = tmp_path / "serve.log"
-    environment = {n: v for n, v in os.environ.items() if n != "BEDSIDE_PORTAL_LISTEN"}
-    with log.open("wb") as words:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bedside", "serve", "--portal", f"127.0.0.1:{port}"],
-            cwd=tmp_path,
-            env=environment,
-            stdout=words,
-            stderr=words,
-        )
-    try:
-        give_up = time.monotonic() + 60
-        while not (found := re.search(r"http://\S+/first/\S+", log.read_text())) or (
-            "action=portal.ready" not in log.read_text()
-        ):
-            assert process.poll() is None and time.monotonic() < give_up, log.read_text()
-            time.sleep(0.1)
-        yield Running(url=f"http://127.0.0.1:{port}", first=found[0], log=log)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
+@pytest.fixture(params=["folders", pytest.param("aws", marks=pytest.mark.needs("initdb", "pg_ctl"))])
+def running(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Running]:
+    """An empty deployment."""
+    if request.param == "folders":
+        with on_folders(tmp_path) as started:
+            yield started
+    else:
+        with on_aws(tmp_path, request.getfixturevalue("postgres")) as started:
+            yield started
 
 
 @pytest.fixture
@@ -146,13 +95,11 @@ def invite(page: Page, email: str) -> str:
     return page.locator("#link").inner_text()
 
 
-def send(context: BrowserContext, page: Page, folder: Path) -> None:
+def send(running: Running, context: BrowserContext, page: Page, folder: Path) -> None:
     """Send a folder; the line is cut after the first part and comes back."""
     page.goto("/t/hospital.ct/upload")
     parts: list[str] = []
-    page.on(
-        "requestfinished", lambda request: parts.append(request.url) if "/parts/" in request.url else None
-    )
+    page.on("requestfinished", lambda sent: parts.append(sent.url) if sent.method == "PUT" else None)
     page.set_input_files("#folder", folder)
     give_up = time.monotonic() + 30
     while not parts:
@@ -165,6 +112,8 @@ def send(context: BrowserContext, page: Page, folder: Path) -> None:
     context.set_offline(False)
     expect(page.locator("#sending")).to_be_hidden(timeout=60_000)
     assert before < len(parts), "parts came after the line was back"
+    assert all(url.startswith(running.takes_parts) for url in parts), parts
+    assert not any("Rao" in url for url in parts)
 
 
 def test_from_an_empty_machine_to_a_result_that_was_accepted(
@@ -186,7 +135,7 @@ def test_from_an_empty_machine_to_a_result_that_was_accepted(
     expect(clinician.locator("main")).to_contain_text(DEPARTMENT)
     assert clinician.goto("/admin/people").status == 403  # type: ignore[union-attr]
 
-    send(clinicians, clinician, folder)
+    send(running, clinicians, clinician, folder)
     result = clinician.locator("#list .jobs a[href*='/results/']")
     expect(result).to_be_visible(timeout=READ_MS)
     result.click()
@@ -211,10 +160,11 @@ def test_from_an_empty_machine_to_a_result_that_was_accepted(
     for action in ("result.viewed", "result.judged", "result.downloaded"):
         assert action in told, action
     assert "Rao" not in told, "no name of a file"
-    words = running.log.read_text()
+    words = running.words()
     assert "Rao" not in words and "SYNTHETIC" not in words and PASSWORD not in words
     admin.get_by_role("button", name="Sign out").click()
     admin.goto("/audit")
     expect(admin).to_have_url(re.compile("/sign-in"))
     admins.close()
     clinicians.close()
+    running.look_behind()
