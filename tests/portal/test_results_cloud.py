@@ -6,7 +6,9 @@ import time
 import zipfile
 from pathlib import Path
 
+from bedside.judging.judge import Sender
 from clouds import Cloud
+from portal_corrections import corrected, shifted
 from portal_results import READING, TENANT, Made
 from portal_site import site
 
@@ -39,4 +41,19 @@ def test_a_result_in_a_bucket_is_shown_and_given_as_from_a_folder(
                 break
             time.sleep(0.05)
         assert answer.json()["shape"] == list(made_result.phantom.array.shape)
-        assert len(client.get(f"{api}/images/levels/0/0").content) == made_result.phantom.array.size * 3
+        model = client.get(f"{api}/images/levels/0/0").content
+        assert len(model) == made_result.phantom.array.size * 3
+
+        # What a reviewer drew lies in the bucket too, and is shown and given from there.
+        job = opened.deployment.ledger.job(TENANT, made_result.job_id)
+        drawn = corrected(opened.deployment, job, Sender(subject="p-1", name="Pat"), edit=shifted)
+        asked = {"version": drawn.id}
+        while client.get(f"{api}/images", params=asked).status_code == 202:
+            time.sleep(0.05)
+        theirs = client.get(f"{api}/images/levels/0/0", params=asked).content
+        images = 2 * made_result.phantom.array.size
+        assert theirs[:images] == model[:images] and theirs[images:] != model[images:]
+        alone = client.get(f"{api}/corrections/{drawn.id}", headers={"Range": "bytes=100-199"})
+        with zipfile.ZipFile(io.BytesIO(client.get(f"{api}/archive.zip").content)) as packed:
+            (entry,) = [name for name in packed.namelist() if "/corrections/" in name]
+            assert packed.testzip() is None and packed.read(entry)[100:200] == alone.content

@@ -12,7 +12,7 @@ from fastapi import Query
 
 from bedside.domain.judgement import Verdict
 from bedside.errors import ErrorCode, NotFound, told
-from bedside.judging.versions import MaskVersion, MaskVersions, mask_versions
+from bedside.judging.versions import MODEL, MaskVersion, MaskVersions, mask_versions
 from bedside.portal.access.need import Place
 from bedside.portal.judging.judged import names_of
 from bedside.portal.results.found import Found
@@ -65,8 +65,9 @@ def version_of(place: Place, found: Found, wanted: str) -> MaskVersion:
     Raises:
         NotFound: The result has no such version.
     """
-    versions = versions_of(place, found)
-    return _named(versions, wanted) if wanted else versions.model
+    if wanted in {"", MODEL}:  # asked for with every slab
+        return mask_versions((), found.result.created_at).model
+    return _named(versions_of(place, found), wanted)
 
 
 def shown_to_people(place: Place, found: Found, wanted: str) -> Shown:
