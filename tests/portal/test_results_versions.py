@@ -77,7 +77,7 @@ def test_the_page_shows_the_one_that_counts_and_says_so(twice: ResultSite) -> No
     page = twice.client.get(twice.page).text
     choice = page[page.index('<nav class="masks') : page.index("</nav>", page.index('<nav class="masks'))]
     shown = choice[: choice.index("Also there")]
-    assert "corrected by p-1" in shown and "counts" in shown and "of-reviewer" in shown
+    assert "corrected by p-1" in shown and "that count" in shown and "of-reviewer" in shown
     assert re.findall(r'href="([^"]+)"', choice) == [
         f"{twice.page}?version={older['id']}",
         f"{twice.page}?version={MODEL}",
