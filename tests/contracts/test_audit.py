@@ -14,7 +14,7 @@ from sqlalchemy import text
 from bedside.adapters.memory.audit import MemoryAudit
 from bedside.adapters.sql import SqlLedger
 from bedside.adapters.sql.audit import SqlAudit
-from bedside.domain.audit import BEGINNING, LONGEST, Deed, checked, hash_of
+from bedside.domain.audit import BEGINNING, LONGEST, Deed, Fault, checked, hash_of
 from bedside.domain.tenant import Ending, Tenant, TenantState
 from bedside.errors import Unavailable
 from bedside.ports.audit import AuditFilter, AuditTrail
@@ -131,8 +131,11 @@ def test_the_first_record_that_does_not_hold_is_found(trail: AuditTrail) -> None
     found = checked([*records[:2], altered, *records[3:]])
     assert (found.checked, found.broken, found.reason) == (2, 3, "its content is not what was hashed")
     rehashed = replace(altered, hash=hash_of(3, altered.deed, altered.before))
-    assert checked([*records[:2], rehashed, *records[3:]]).broken == 4, "the next one names the old hash"
-    assert checked([*records[:1], *records[2:]]).reason == "record 2 is missing"
+    assert found.fault is Fault.CHANGED
+    named = checked([*records[:2], rehashed, *records[3:]])
+    assert (named.broken, named.fault) == (4, Fault.ANOTHER_BEFORE), "the next one names the old hash"
+    missing = checked([*records[:1], *records[2:]])
+    assert (missing.reason, missing.fault) == ("record 2 is missing", Fault.MISSING)
     assert checked([]).head == BEGINNING
 
 

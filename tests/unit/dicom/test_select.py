@@ -7,7 +7,7 @@ import pytest
 from bedside.dicom.geometry import MissingSlice
 from bedside.dicom.scan import scan
 from bedside.dicom.select import NoSeries, SeveralSeries, choose
-from bedside.domain.acceptance import Acceptance
+from bedside.domain.acceptance import Acceptance, Fit
 from bedside.domain.expression import parse
 from bedside.errors import InputRejected
 from dicom_samples import AXIAL, ramp, series
@@ -22,10 +22,10 @@ def test_the_only_series_that_fits_is_taken_and_the_others_have_reasons(tmp_path
     series(tmp_path / "scout", number=3, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
     choice = choose(scan([tmp_path]), select=None, acceptance=CT)
     assert choice.series.modality == "CT"
-    assert sorted((d.taken, d.reason) for d in choice.decisions) == [
-        (False, "a localizer (Image Type)"),
-        (False, "modality MR is not what the model reads (CT)"),
-        (True, "it fits the model"),
+    assert sorted((d.taken, d.reason, d.fit) for d in choice.decisions) == [
+        (False, "a localizer (Image Type)", Fit.LOCALIZER),
+        (False, "modality MR is not what the model reads (CT)", Fit.REFUSED),
+        (True, "it fits the model", Fit.MODEL),
     ]
 
 
@@ -46,6 +46,7 @@ def test_the_expression_decides(tmp_path: Path) -> None:
     choice = choose(scan([tmp_path]), select=parse("SeriesNumber == 2"), acceptance=CT)
     assert choice.series.attributes["SeriesNumber"] == 2
     assert [d.reason for d in choice.decisions if not d.taken] == ["SeriesNumber == 2 is false: it is 1"]
+    assert {d.taken: d.fit for d in choice.decisions} == {True: Fit.SELECTED, False: Fit.NOT_SELECTED}
 
 
 def test_nothing_matches(tmp_path: Path) -> None:

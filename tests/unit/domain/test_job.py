@@ -6,7 +6,17 @@ from itertools import product
 import pytest
 
 from bedside.domain import moves
-from bedside.domain.job import ENDED, TRANSITIONS, Job, JobEvent, JobState, Lease, job_id, job_identity
+from bedside.domain.job import (
+    ENDED,
+    TRANSITIONS,
+    Job,
+    JobEvent,
+    JobState,
+    Lease,
+    failure_in,
+    job_id,
+    job_identity,
+)
 from bedside.domain.pipeline import Pipeline
 from bedside.errors import BY_NAME, StaleLease, UsageError
 from ledger_samples import FAILURE, T0, at, make_arrival, make_job, make_pipeline
@@ -151,6 +161,12 @@ def test_the_last_stage_completes_and_the_others_advance() -> None:
     with pytest.raises(UsageError, match="stage0 is the last of 1"):
         moves.advance(held(), at(7))
     assert moves.advance(held(stages=2), at(7)).line.detail == "stage1"
+
+
+def test_a_line_of_history_tells_of_a_failure_again() -> None:
+    found = failure_in(FAILURE.line)
+    assert found is not None and (found.error, found.message) == (FAILURE.error, FAILURE.message)
+    assert failure_in("stage1") is None and failure_in("Surprise: nobody knows it") is None
 
 
 def test_only_a_queued_job_changes_its_place() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bedside.domain.acceptance import Fit
 from bedside.viewing.document import document_of
 from bedside.viewing.subject import person_name
 
@@ -29,6 +30,11 @@ def test_what_an_earlier_stage_read_counts_where_the_last_one_says_nothing() -> 
     inputs = {"series_uid": "1.2", "sop_instance_uids": ["1.2.3"]}
     document = document_of({"stages": [{"report": {"inputs": inputs}}, {"report": {}}]})
     assert (document.series_uid, document.sop_instance_uids) == ("1.2", ["1.2.3"])
+
+
+def test_what_decided_about_a_series_is_known_where_it_was_written() -> None:
+    written = [{"uid": "1", "taken": True, "fit": "model"}, {"uid": "2"}, {"uid": "3", "fit": "odd"}]
+    assert [one.fit for one in document_of({"series": written}).series] == [Fit.MODEL, None, None]
 
 
 def test_reasons_for_files_left_aside_are_counted() -> None:
