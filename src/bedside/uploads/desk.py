@@ -187,11 +187,7 @@ class UploadDesk:
             return upload
         completing = upload.moved(UploadMove.COMPLETE, self.clock.now())
         if not self.uploads.move(upload, completing):
-            raise Overtaken(
-                f"upload {upload.id}: another tab was faster",
-                hint="look at it again",
-                told=told(ErrorCode.UPLOAD_RACED),
-            )
+            raise _raced(upload)
         store = self._store(upload.tenant)
         extents = [
             Part(number=n, offset_bytes=offset, size_bytes=size_bytes)
@@ -232,11 +228,7 @@ class UploadDesk:
         """
         after = upload.moved(UploadMove.CANCEL, self.clock.now())
         if not self.uploads.move(upload, after):
-            raise Overtaken(
-                f"upload {upload.id}: another tab was faster",
-                hint="look at it again",
-                told=told(ErrorCode.UPLOAD_RACED),
-            )
+            raise _raced(upload)
         self._store(upload.tenant).abort_parts(upload.key, upload.ticket)
         return after
 
@@ -300,3 +292,11 @@ class UploadDesk:
 
 class _Store(BlobStore, UploadParts, Protocol):
     """A store of objects that takes parts."""
+
+
+def _raced(upload: Upload) -> Overtaken:
+    return Overtaken(
+        f"upload {upload.id}: another tab was faster",
+        hint="look at it again",
+        told=told(ErrorCode.UPLOAD_RACED),
+    )
