@@ -14,13 +14,7 @@ from typing import Protocol
 
 from bedside.config.upload import UploadSettings
 from bedside.domain.arrival import Entry, entry_id, fingerprint
-from bedside.domain.upload import (
-    LONGEST_NAME,
-    PART_BYTES,
-    Upload,
-    UploadMove,
-    UploadState,
-)
+from bedside.domain.upload import LONGEST_NAME, PART_BYTES, Upload, UploadMove, UploadState
 from bedside.errors import BedsideError, ErrorCode, NotFound, Overtaken, UsageError, told
 from bedside.log import Log, silent
 from bedside.ports import BlobStore, Clock, Ledger
