@@ -11,6 +11,7 @@ from pathlib import Path
 import pyotp
 
 from bedside.domain.account import AccountState
+from bedside.portal.people.admin import PER_PAGE
 from bedside.ports.mail import PersonalMail
 from issuer_login import CLIENT_ID, CLIENT_SECRET, User
 from issuer_server import run_issuer
@@ -49,7 +50,7 @@ def new_portal(folder: Path) -> Iterator[tuple[Clinic, str]]:
     with run_issuer() as issuer:
         url = address_of(port)
         issuer.login.backs.add(f"{url}/sign-in/oidc/callback")
-        claims = {"email": "ana@ward.example", "name": "Ana"}
+        claims = {"email": "ana@ward.example", "name": "Ana", "groups": ["ward-3:engineer"]}
         issuer.login.users["ana"] = User(password="pw", sub="s-1", claims=claims)
         text = SETTINGS.format(url=url, issuer=issuer.url, client=CLIENT_ID, secret=CLIENT_SECRET)
         with clinic(folder, text) as opened:
@@ -61,6 +62,7 @@ def new_portal(folder: Path) -> Iterator[tuple[Clinic, str]]:
 def doors(look: Looker, fresh: Clinic) -> None:
     """Ask for an account, and make the first one, each with a mistake before."""
     look.at("/sign-in")
+    look.at("/recover")
     look.at("/join")
     join(look, KNOWN)
     look.fill(email="new@ward.example", password=PASSWORD, again=PASSWORD)
@@ -166,10 +168,9 @@ def provider(look: Looker) -> None:
     at_the_provider(look, "pw")
     look.look()
     look.at("/me")
-    look.at("/sign-in/oidc/callback?state=stale&code=stale", status=401)
-    look.go("/me")
     look.press("header form button")
     look.look()
+    look.at("/sign-in/oidc/callback?state=stale&code=stale", status=401)
 
 
 def at_the_provider(look: Looker, password: str) -> None:
@@ -237,7 +238,7 @@ def people(look: Looker, ward: Clinic) -> None:
     """Look at people in every state, and do to them what administrators do; whoever looks is one."""
     for name, state in (("tam", AccountState.WAITING), ("uri", AccountState.DISABLED)):
         made = ward.account(name, state=state, wish=TENANT, language="")
-        look.at(f"/admin/people/{made.id}")
+        look.at(f"/admin/people/{made.id}?done=given")
     look.at("/admin/people?done=withdrawn")
     look.go("/admin/people/invite")
     look.fill(email=f"{look.language}@ward.example")
@@ -255,3 +256,9 @@ def people(look: Looker, ward: Clinic) -> None:
     look.fill(current="something else", password=KNOWN, again=KNOWN)
     look.press("form[action='/me/password'] button")
     look.look()
+    look.go("/me")
+    look.press("form[action='/me'] button")
+    look.look()
+    for number in range(PER_PAGE):
+        ward.account(f"w-{number}")
+    look.at("/admin/people?page=2")

@@ -1,14 +1,11 @@
 """Walks through a portal at work with a browser that looks closely: studies and jobs in every state, rules,
-releases, what died, what is refused.
+releases, what died, what is refused, departments.
 
-The site is `portal_filled`'s, with the work of a month; see `at_work`.
+The site is `portal_at_work`'s.
 """
 
-import hashlib
-import io
 import threading
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -21,11 +18,9 @@ from bedside.operate.replay import Line
 from bedside.portal.operate.parts import Operating
 from bedside.portal.shell.statics import FOLDERS
 from bedside.ports import JobFilter
-from bedside.uploads.limits import Wish
 from clouds import Cloud
-from intake_samples import instances
-from operate_samples import work_on
 from portal_accounts import PASSWORD, Clinic, clinic, post
+from portal_at_work import FULL
 from portal_filled import EMAIL, EVERYTHING
 from portal_looking import Looker, let_tell
 from portal_results import TENANT, Made
@@ -36,47 +31,17 @@ from portal_site import SETTINGS
 OTHERS = "[[rule]]\nname = 'none'\npipeline = 'spleen'\nwhen = \"Modality == 'MR'\"\n"
 
 
-def at_work(ward: Clinic, folder: Path) -> None:
-    """Let a portal have jobs, uploads and entries of every kind."""
-    work_on(ward.deployment)
-    rao = ward.people.accounts.by_email(EMAIL)
-    assert rao is not None
-    paths = instances(folder / "sent", "sent")
-    slices = {f"{n}.dcm": path.read_bytes() for n, path in enumerate(paths)}
-    send(ward, rao.id, {**slices, "note.txt": b"beside them"})
-    ward.deployment.intake.step(TENANT)
-    send(ward, rao.id, {f"again/{name}": data for name, data in slices.items()})
-    send(ward, rao.id, {"note.txt": b"alone"})
-    ward.deployment.intake.step(TENANT)
-    ward.deployment.cataloguer.step()
-    send(ward, rao.id, {"late.txt": b"of today"})
-    uploads, words = ward.deployment.uploads, Wish(name="half", fingerprint="0" * 64, files=2, size_bytes=99)
-    uploads.begin(TENANT, rao.id, words)
-
-
-def send(ward: Clinic, person: str, files: Mapping[str, bytes]) -> None:
-    """Send files as a page does: as one ZIP, in one part."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    data, uploads = stream.getvalue(), ward.deployment.uploads
-    digest = hashlib.sha256(data).hexdigest()
-    wish = Wish(name="A study", fingerprint=digest, files=len(files), size_bytes=len(data))
-    upload = uploads.begin(TENANT, person, wish)
-    part = uploads.part(upload, 1, digest)
-    with uploads.receive(upload, part) as sink:
-        sink.write([data])
-        sink.finish()
-    uploads.complete(upload)
-
-
-def work(look: Looker, ward: Clinic) -> None:
-    """Open a job in each state, with its study, and what came in."""
+def work(look: Looker, ward: Clinic, made: Made) -> None:
+    """Open a job in each state, with its study, what came in, and a list that goes on."""
     ledger = ward.deployment.ledger
     for state in JobState:
-        for job in ledger.jobs(TENANT, JobFilter(states=frozenset({state})), limit=1):
-            look.at(f"/t/{TENANT}/jobs/{job.id}")
+        (job,) = ledger.jobs(TENANT, JobFilter(states=frozenset({state})), limit=1)
+        look.at(f"/t/{TENANT}/jobs/{job.id}")
+    look.at(f"/t/{TENANT}/results/{ledger.result(TENANT, made.job_id).superseded_by}")
+    look.at(f"/t/{TENANT}/judgements?verdict=remark")
+    look.at(f"/t/{FULL}/jobs")
+    look.press("[rel=next]")
+    look.look()
     dead = ledger.jobs(TENANT, JobFilter(states=frozenset({JobState.DEAD})), limit=1)[0]
     look.at(f"/t/{TENANT}/studies/{dead.arrival_id}")
     look.at(f"/t/{TENANT}/upload")
@@ -88,12 +53,38 @@ def work(look: Looker, ward: Clinic) -> None:
     look.look()
 
 
+def departments(look: Looker) -> None:
+    """Make a department, and end it, each with a mistake before."""
+    look.go("/admin/tenants")
+    look.fill(name="no such name!")
+    look.press("main form button")
+    look.look()
+    look.go("/admin/tenants")
+    look.page.locator("#above").select_option("ward-3")
+    look.fill(name="north")
+    look.press("main form button")
+    look.look()
+    look.at("/admin/tenants/ward-3")
+    look.go("/admin/tenants/ward-3.north")
+    for typed in ("ward-3/south", "ward-3/north"):
+        look.page.locator(".ending").evaluate("each => { each.open = true; }")
+        look.page.locator("[name=ending][value=remove]").check()
+        look.fill(confirm=typed)
+        look.press(".ending form button")
+        look.look()
+    for _ in range(100):
+        look.go("/admin/tenants/ward-3.north")
+        if not look.page.locator(".notice.warn[role=status]").count():
+            break
+    look.look()
+
+
 def operating(look: Looker, ward: Clinic) -> None:
     """Try rules, replay them, let releases work, and send again what died."""
     look.go("/operate/rules")
     look.fill(attributes="Modality = CT\nSliceThickness = 2.5")
     tried(look)
-    look.fill(rules=OTHERS)
+    look.fill(rules="[[rule]]\nname = 'all'\npipeline = 'spleen'\n")
     tried(look)
     look.fill(rules="[[rule]]\nname = 'x'\n")
     tried(look)
@@ -175,6 +166,10 @@ def refused(look: Looker, ward: Clinic) -> None:
     look.at("/operate", status=403)
     look.at("/admin/people", status=403)
     look.at(f"/t/{TENANT}/judgements")
+    ward.account("wim", language="")
+    look.sign_out()
+    look.sign_in("wim@ward.example", PASSWORD)
+    look.look()
 
 
 def without_ohif(look: Looker, made: Made, empty: Path) -> None:

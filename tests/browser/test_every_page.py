@@ -11,12 +11,13 @@ from playwright.sync_api import Browser
 
 from clouds import Cloud
 from portal_accounts import Clinic
+from portal_at_work import at_work
 from portal_filled import EMAIL, PASSWORD, filled, pages
 from portal_looking import Looker, let_tell, templates
 from portal_results import Made
 from portal_serving import serving
 from portal_walks import doors, invited, links, new_portal, nothing_yet, people, provider, second_factors
-from portal_walks_work import at_work, letters, operating, refused, with_dead_letters, without_ohif, work
+from portal_walks_work import departments, letters, operating, refused, with_dead_letters, without_ohif, work
 
 pytestmark = pytest.mark.needs("chromium", "axe-core")
 
@@ -46,12 +47,13 @@ def test_every_page_in_every_state_fits_a_phone_in_the_dark_and_in_spanish(
         second_factors(look, fresh)
     with filled(made_result, tmp_path / "filled") as ward:
         let_tell(ward.app)
-        at_work(ward, tmp_path)
+        at_work(ward, made_result, tmp_path)
         with serving(ward.app) as look.url:
             links(look, ward)
             every_route(look, ward, made_result)
             people(look, ward)
-            work(look, ward)
+            work(look, ward, made_result)
+            departments(look)
             operating(look, ward)
             without_ohif(look, made_result, tmp_path / "nothing")
             refused(look, ward)
