@@ -5,6 +5,7 @@ as they are meant: nothing may break (5xx), come back as a part of the page, set
 """
 
 import asyncio
+import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,81 +23,14 @@ from bedside.domain.person import Person
 from bedside.people.attempts import Attempts
 from bedside.portal.access.caller import Caller, Means
 from bedside.portal.app import ROUTERS, create_app
-from portal_accounts import PASSWORD, Clinic, post
+from portal_accounts import Clinic, post
 from portal_filled import EVERYTHING, is_for_people
 from portal_results import TENANT, Made
 from portal_site import CSRF
+from strange_things import BODIES, HEADER_VALUES, HEADERS, IN_PATHS, MEANT, VALUES
 
-SCRIPT = "\"'><script>alert(1)</script>' OR 1=1 -- %_{{7*7}}%s{0.__class__}"
-#: Bytes as they stand in an address or a form; by what is strange with them.
-VALUES: Mapping[str, bytes] = {
-    "nothing": b"",
-    "an end of a string": b"a%00b",
-    "no UTF-8": b"%ff%fe%80",
-    "half a pair": b"%ed%a0%80",
-    "another plane": b"%f0%9f%a9%bb%e2%80%ae",
-    "a line of its own": b"x%0d%0aSet-Cookie:%20a=b",
-    "a script": quote(SCRIPT).encode(),
-    "another folder": b"..%2f..%2fetc%2fpasswd",
-    "another's address": b"//elsewhere.example/%5c",
-    "below nothing": b"-1",
-    "more than any number": b"9" * 40,
-    "as much as a number may be": b"9223372036854775807",
-    "no number": b"NaN",
-    "infinite": b"1e400",
-    "digits of others": quote("٣²½").encode(),
-    "no day": b"0000-13-45T99:99",
-    "after all days": b"9999-12-31T23:59:59%2b23:59",
-    "very long": b"%e2%82%ac" * 3000,
-    "many": b"1&{name}=2&{name}[]=3&{name}=",
-}
-#: What databases and stores mind each in their own way.
-MINDED = ("an end of a string", "no UTF-8", "half a pair", "as much as a number may be", "very long")
-#: Forms that are none, with their types.
-BODIES: Sequence[tuple[str, bytes]] = (
-    ("application/x-www-form-urlencoded", b""),
-    ("application/x-www-form-urlencoded", b"&&=&=%&%zz=%&\xff\x00=\xfe"),
-    ("application/x-www-form-urlencoded", b"&".join(b"f%d=1" % n for n in range(1500))),
-    ("multipart/form-data", b"--b\r\n"),
-    ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n"),
-    ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="email"'),
-    ("multipart/form-data; boundary=" + "b" * 300, b"--b--"),
-    ("application/json", b'{"email": ["\\ud800"]}'),
-    ("text/plain; charset=no-such", b"\x00"),
-    ("", b"x"),
-)
-#: What else has to be there, so that more than the first field is looked at.
-MEANT = {
-    "email": "new@x.example",
-    "password": PASSWORD,
-    "again": PASSWORD,
-    "current": PASSWORD,
-    "name": "Pat",
-    "role": "viewer",
-    "node": TENANT,
-    "token_name": "t",
-    "days": "7",
-    "rights": "read",
-    "nodes": TENANT,
-    "priority": "0",
-    "verdict": "rejected",
-    "reason": "border",
-    "comment": "x",
-    "pipeline": "spleen",
-    "limit": "10",
-    "code": "123456",
-    "stage": "spleen",
-    "release": "sha256:" + "0" * 64,
-    "above": "",
-    "act": "promote",
-    "percent": "10",
-    "rules": '[[rule]]\nname = "r"\npipeline = "spleen"\nwhen = "Modality == \'CT\'"\n',
-    "attributes": "Modality=CT",
-    "channel": "mail",
-    "ending": "close",
-    "tenant": TENANT,
-    "format": "csv",
-}
+#: Answers that are large, of which one is as good as another.
+MAY_BE_LONG = {"/api/v1/tenants/{tenant}/results/{job_id}/archive.zip"}
 #: Parts of a path.
 HOLE = r"\{(\w+)(?::\w+)?\}"
 
@@ -121,16 +55,20 @@ class Asked:
     target: bytes
     form: bytes | None = None
     kind: str = "application/x-www-form-urlencoded"
+    header: tuple[str, bytes] | None = None
 
     def request(self, client: httpx.AsyncClient) -> httpx.Request:
+        """Return it, for a client to send."""
         headers = {} if self.form is None else {"X-CSRF-Token": CSRF, "Content-Type": self.kind}
+        more = {self.header[0]: self.header[1].decode("latin-1")} if self.header else {}
         method = "GET" if self.form is None else "POST"
-        made = client.build_request(method, "/", headers=headers, content=self.form)
+        raw = [(name, value.encode("latin-1")) for name, value in {**headers, **more}.items()]
+        made = client.build_request(method, "/", headers=raw, content=self.form)
         made.url = made.url.copy_with(raw_path=self.target)
         return made
 
     def __str__(self) -> str:
-        return f"{self.target[:200]!r} {(self.form or b'')[:200]!r}"
+        return f"{self.target[:200]!r} {(self.form or b'')[:200]!r} {self.header}"
 
 
 @dataclass
@@ -223,14 +161,30 @@ class House:
                     asked.append(Asked(target=self.address(route.path), form=body))
         return self.ask(asked)
 
+    def headers(self, each: int = 8) -> list[str]:
+        """Ask for everything with strange headers, some for each; return what was answered wrongly."""
+        every = [(name, value) for name in HEADERS for value in HEADER_VALUES]
+        chosen = random.Random(0)
+        asked = []
+        for method, form in (("GET", None), ("POST", b"")):
+            for route in doors(method, also_scripts=True):
+                if route.path in MAY_BE_LONG:
+                    continue
+                target = self.address(route.path)
+                asked += [
+                    Asked(target=target, form=form, header=header) for header in chosen.sample(every, each)
+                ]
+        return self.ask(asked)
+
     def ask(self, asked: Sequence[Asked]) -> list[str]:
         """Ask for some things; return what breaks, comes back as a part of a page, or leads elsewhere."""
         found = []
         for one, answer in zip(asked, asyncio.run(self._answers(asked)), strict=True):
+            is_page = answer.headers.get("content-type", "").startswith("text/html")
             where = answer.headers.get("location", "").partition("?")[0]
             wrong = (
                 ("broken", answer.status_code >= 500),
-                ("told back", "<script>alert" in answer.text),
+                ("told back", is_page and "<script>alert" in answer.text),
                 ("a cookie", "set-cookie: a=b" in str(answer.headers).lower()),
                 ("sent away", "elsewhere.example" in where),
             )
@@ -250,8 +204,9 @@ class House:
 
     def _strange(self, route: APIRoute) -> Iterator[bytes]:
         for name in re.findall(HOLE, route.path):
-            for value in self.values.values():
-                yield self.address(route.path, name, value)
+            for kind, value in self.values.items():
+                if kind in IN_PATHS:
+                    yield self.address(route.path, name, value)
 
 
 def doors(method: str, *, also_scripts: bool = False) -> list[APIRoute]:

@@ -11,7 +11,8 @@ from portal_accounts import clinic, post
 from portal_filled import pages, work
 from portal_results import READING, SEED, SHAPE, SPACING_MM, TENANT, Made, read
 from services import PostgresServer
-from strange import MINDED, VALUES, House
+from strange import House
+from strange_things import MINDED, VALUES
 
 
 @pytest.mark.needs("initdb", "pg_ctl")

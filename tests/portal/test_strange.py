@@ -1,4 +1,4 @@
-"""Whatever stands in an address or a form, no page breaks, and none writes it out as a part of itself."""
+"""Whatever stands in addresses, forms and headers, no page breaks, nor writes it out as a part of itself."""
 
 from collections.abc import Iterator
 
@@ -24,4 +24,9 @@ def test_no_page_breaks_whatever_its_address_says(house: House) -> None:
 
 def test_no_form_breaks_whatever_is_written_in_it(house: House) -> None:
     wrong = house.forms()
+    assert wrong == [], "\n".join(wrong)
+
+
+def test_nothing_breaks_whatever_the_headers_say(house: House) -> None:
+    wrong = house.headers()
     assert wrong == [], "\n".join(wrong)

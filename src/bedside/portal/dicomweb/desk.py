@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from starlette.requests import Request
 
 from bedside.domain.catalogue import Instance, Layout, Study
-from bedside.errors import InputRejected, NotFound, Unavailable
+from bedside.errors import InputRejected, NotFound, Unavailable, UsageError
 from bedside.portal.access.need import Place
 from bedside.portal.access.trail import note
 from bedside.wiring import Deployment
@@ -216,9 +216,16 @@ def desk_of(request: Request) -> Desk:
 
 
 def base_of(request: Request, tenant: str) -> str:
-    """Return the address of a tenant's DICOMweb, as whoever asks reaches it."""
+    """Return the address of a tenant's DICOMweb, as whoever asks reaches it.
+
+    Raises:
+        UsageError: They name no machine that there could be.
+    """
     configured = request.app.state.here.deployment.settings.portal.url
-    return f"{configured or _origin(request)}/dicomweb/{tenant}"
+    try:
+        return f"{configured or _origin(request)}/dicomweb/{tenant}"
+    except ValueError as exc:
+        raise UsageError("Host: want NAME or NAME:PORT") from exc
 
 
 def _origin(request: Request) -> str:
