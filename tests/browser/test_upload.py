@@ -217,7 +217,7 @@ def test_a_rejected_zip_says_why_while_one_looks(
     expect(reason).to_contain_text("There are no DICOM images in it.")
     expect(reason).to_contain_text("Check that you chose the folder of the study.")
     reason.locator("summary").click()
-    expect(reason.locator("code")).to_have_text("entry: no DICOM instance among its 1 files")
+    expect(reason.locator("details p[lang=en]")).to_have_text("entry: no DICOM instance among its 1 files")
     store = portal.deployment.blobs.tenant("default")
     sent = {store.get(b.key) for b in store.list("rejected/") if b.key.endswith(".zip")}
     assert wrong.read_bytes() in sent  # a ZIP is sent as it is
