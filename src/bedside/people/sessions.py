@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bedside.domain.account import Account, AccountState, Session, key_of, new_id, new_secret
+from bedside.errors import NotSignedIn
+from bedside.people.proved import must_hold
 from bedside.ports import Clock
 from bedside.ports.accounts import Accounts
 
@@ -55,6 +57,9 @@ class Sessions:
             account: Whose; it has proved who it is.
             agent: Program and system, in few words.
             instead_of: Secret that the browser had before; that session ends, whoever's it was.
+
+        Raises:
+            NotSignedIn: What it proved does not hold any more; see `bedside.people.proved`.
         """
         now = self._clock.now()
         self._accounts.sweep(now)
@@ -71,6 +76,11 @@ class Sessions:
             agent=agent,
         )
         self._accounts.add_session(session)
+        try:
+            must_hold(self._accounts, account)
+        except NotSignedIn:
+            self._accounts.end_sessions(account.id, only=session.id)
+            raise
         self._accounts.seen(account.id, now)
         return secret
 

@@ -17,6 +17,7 @@ from bedside.domain.account import (
 from bedside.domain.person import Person, Right
 from bedside.domain.tenant import holds, name_of
 from bedside.errors import NotFound, NotPermitted, NotSignedIn, UsageError
+from bedside.people.proved import must_hold
 from bedside.ports import Clock
 from bedside.ports.accounts import Accounts
 
@@ -67,6 +68,7 @@ class Tokens:
         Raises:
             UsageError: Its name or its days are none, a node is none, or there are too many tokens.
             NotPermitted: It would be more than its owner, or the token that asks, may.
+            NotSignedIn: What its maker proved does not hold any more; see `bedside.people.proved`.
         """
         name = scope.name.strip()
         if not name or len(name) > FIELD_CHARACTERS:
@@ -95,6 +97,11 @@ class Tokens:
             nodes=nodes,
         )
         self._accounts.add_token(token)
+        try:
+            must_hold(self._accounts, account)
+        except NotSignedIn:
+            self._accounts.end_tokens(account.id, only=token.id)
+            raise
         return token, secret
 
     def known(self, secret: str) -> tuple[ApiToken, Account, Person]:

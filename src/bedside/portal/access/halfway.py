@@ -12,6 +12,7 @@ from bedside.config.portal import PortalSettings
 from bedside.domain.account import Account, AccountState, Link, LinkKind
 from bedside.errors import NotFound, NotSignedIn
 from bedside.people.links import VALID, Links
+from bedside.people.proved import must_hold
 from bedside.portal.here import Here
 from bedside.portal.shell.ways import local_path
 
@@ -26,9 +27,19 @@ def is_asked(here: Here, account: Account) -> bool:
 
 
 def sent(here: Here, account: Account, *, by: str, onward: str) -> RedirectResponse:
-    """Send somebody to where the code is asked for."""
+    """Send somebody to where the code is asked for.
+
+    Raises:
+        NotSignedIn: What they proved does not hold any more; see `bedside.people.proved`.
+    """
+    accounts = here.deployment.records.accounts
     # Which way they came is for the trail; the field is free in links of this kind.
-    _, secret = _links(here).make(LinkKind.HALFWAY, account=account.id, made_by=by)
+    link, secret = _links(here).make(LinkKind.HALFWAY, account=account.id, made_by=by)
+    try:
+        must_hold(accounts, account)
+    except NotSignedIn:
+        accounts.take_link(link.id)
+        raise
     answer = RedirectResponse(f"{ASKS}?{urlencode({'next': local_path(onward)})}", status_code=303)
     settings = here.deployment.settings.portal
     answer.set_cookie(

@@ -79,8 +79,8 @@ def readdress(
 ) -> AccountShape:
     """Change one's address; the old one is told."""
     email_of(new.email)  # before a code is used up for nothing
-    prove_owner(request, here, caller, new.current, new.code)
-    return account_shape(own.change_email(here, caller, telling, new.email))
+    account = prove_owner(request, here, caller, new.current, new.code)
+    return account_shape(own.change_email(here, caller, telling, account, new.email))
 
 
 @router.put("/password", status_code=204)
@@ -89,8 +89,8 @@ def change_password(
 ) -> None:
     """Change one's password; all sessions end, and one's address is told."""
     own.check_password(here, caller, new.password)
-    prove_owner(request, here, caller, new.current, new.code)
-    own.change_password(here, caller, telling, new.password)
+    account = prove_owner(request, here, caller, new.current, new.code)
+    own.change_password(here, caller, telling, account, new.password)
 
 
 @router.get("/sessions")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bedside.domain.account import AddressTaken
+from bedside.domain.account import Account, AddressTaken
 from bedside.domain.person import Right
 from bedside.errors import NotPermitted
 from bedside.people.passwords import SHORTEST
@@ -56,11 +56,12 @@ def readdressed(
     """Give an account another address; the old one is told."""
     own.must_be_in_a_browser(caller)
     errors = email_errors(email)
-    if not errors and not _proves(request, here, caller, current):
+    account = None if errors else _proven(request, here, caller, current)
+    if not errors and account is None:
         errors = {"email_current": "people.password_wrong"}
-    if not errors:
+    if account is not None:
         try:
-            own.change_email(here, caller, telling, email)
+            own.change_email(here, caller, telling, account, email)
         except AddressTaken:
             errors = {"email": "people.email_other"}
     if errors:
@@ -81,11 +82,12 @@ def password_changed(
     """Give an account another password; all sessions end, and this browser gets a new one."""
     own.must_be_in_a_browser(caller)
     errors = password_errors(lambda: own.check_password(here, caller, password), password, again)
-    if not _proves(request, here, caller, current):
+    account = _proven(request, here, caller, current)
+    if account is None:
         errors = {"current": "people.password_wrong", **errors}
-    if errors:
+    if errors or account is None:
         return _page(request, here, caller, errors=errors)
-    after = own.change_password(here, caller, telling, password)
+    after = own.change_password(here, caller, telling, account, password)
     # Whoever is signed in has brought a second factor already, where there is one.
     return let_in(request, here, after, by="password", onward="/me?done=password_own", proven=True)
 
@@ -144,12 +146,11 @@ def token_revoked(here: InHere, caller: Somebody, token_id: str) -> Response:
     return _done("revoked")
 
 
-def _proves(request: Request, here: Here, caller: Caller, password: str) -> bool:
+def _proven(request: Request, here: Here, caller: Caller, password: str) -> Account | None:
     try:
-        prove_password(request, here, caller, password)
+        return prove_password(request, here, caller, password)
     except WrongPassword:
-        return False
-    return True
+        return None
 
 
 def _done(what: str) -> RedirectResponse:

@@ -72,14 +72,21 @@ def must_be_in_a_browser(caller: Caller) -> None:
         )
 
 
-def change_email(here: Here, caller: Caller, telling: Telling, email: str) -> Account:
-    """Give an account another address, and tell the old one; whoever calls has asked for the password.
+def change_email(here: Here, caller: Caller, telling: Telling, account: Account, email: str) -> Account:
+    """Give an account another address, and tell the old one.
+
+    Args:
+        here: The portal.
+        caller: Who asks.
+        telling: Writes to people.
+        account: Theirs, as it was when they proved it: changed since, it stays as it is.
+        email: The other address.
 
     Raises:
         UsageError: It is none, or another account's.
+        Overtaken: The account was changed since.
     """
     must_be_whole(here, caller)
-    account = own_account(here, caller)
     address = email_of(email)
     note(here, caller, "account.email_changed", object=account.id)
     try:
@@ -102,16 +109,21 @@ def check_password(here: Here, caller: Caller, password: str) -> None:
     here.deployment.people.entering.check(password, account.email, account.profile.name)
 
 
-def change_password(here: Here, caller: Caller, telling: Telling, password: str) -> Account:
+def change_password(here: Here, caller: Caller, telling: Telling, account: Account, password: str) -> Account:
     """Give an account another password, and tell its owner; all its sessions end.
 
-    Whoever calls has asked for the old one.
+    Args:
+        here: The portal.
+        caller: Who asks.
+        telling: Writes to people.
+        account: Theirs, as it was when they proved it: changed since, it stays as it is.
+        password: The other one.
 
     Raises:
         WeakPassword: The password is one.
+        Overtaken: The account was changed since.
     """
     check_password(here, caller, password)
-    account = own_account(here, caller)
     note(here, caller, "account.password_changed", object=account.id, detail={"by": "owner"})
     after = here.deployment.people.entering.change_password(account, password)
     telling.tell(account.email, "password", link=link_to(here, "/recover"))

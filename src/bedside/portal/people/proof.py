@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from bedside.domain.account import Account
 from bedside.errors import NotPermitted, NotSignedIn
+from bedside.people.proved import must_hold
 from bedside.portal.access.caller import Caller
 from bedside.portal.access.trail import note
 from bedside.portal.here import Here
@@ -60,6 +61,7 @@ def prove_password(request: Request, here: Here, caller: Caller, password: str) 
         NotFound: They have no account here.
         NotPermitted: They come by a token for less than the account: it learns nothing of the password.
         WrongPassword: It is another one.
+        NotSignedIn: It was changed meanwhile.
         TooMany: There were too many tries, here or at signing in.
     """
     account = own.own_account(here, caller)
@@ -69,6 +71,7 @@ def prove_password(request: Request, here: Here, caller: Caller, password: str) 
     if not here.deployment.people.entering.proves(account, password):
         here.attempts.failed(place)
         raise WrongPassword
+    must_hold(here.deployment.people.accounts, account)  # checking it took a while
     here.attempts.forgive(account.email)
     return account
 

@@ -1,0 +1,103 @@
+"""What somebody would try at the doors of an account who knows a part of what opens it: each once worked."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyotp
+import pytest
+from starlette.testclient import TestClient
+
+from bedside.adapters.memory.clock import ManualClock
+from bedside.domain.account import Account
+from bedside.people.tokens import Scope
+from portal_accounts import CHEAP, PASSWORD, Clinic, clinic, post
+
+OTHER = "nine brown otters diving"  # pragma: allowlist secret
+ANA = "ana@ward.example"
+ME = "/api/v1/me"
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Iterator[Clinic]:
+    with clinic(tmp_path) as opened:
+        opened.deployment.clock = ManualClock(datetime.now(UTC))
+        opened.account("ana", post("clinician", "default"))
+        yield opened
+
+
+def ana(ward: Clinic) -> Account:
+    found = ward.people.accounts.by_email(ANA)
+    assert found is not None
+    return found
+
+
+def script(ward: Clinic) -> TestClient:
+    """Return a script with a token of Ana's."""
+    made = ward.browser()
+    made.headers["Authorization"] = f"Bearer {ward.people.tokens.make(ana(ward), Scope(name='all'))[1]}"
+    return made
+
+
+def phone(ward: Clinic) -> str:
+    """Set Ana's second factor up; return its secret."""
+    seconds, clock = ward.deployment.seconds, ward.deployment.clock
+    secret = seconds.begin(ana(ward)).secret
+    assert seconds.confirm(ana(ward), pyotp.TOTP(secret).at(clock.now())) is not None
+    return secret
+
+
+@pytest.fixture
+def changed_meanwhile(ward: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever's password is checked has another one by then."""
+    fits = ward.people.passwords.fits
+
+    def slow(kept: str, password: str) -> bool:
+        good: bool = fits(kept, password)
+        ward.people.entering.change_password(ana(ward), OTHER)
+        return good
+
+    monkeypatch.setattr(ward.people.passwords, "fits", slow)
+
+
+@pytest.mark.usefixtures("changed_meanwhile")
+def test_nobody_is_let_in_by_a_password_that_was_changed_while_it_was_checked(ward: Clinic) -> None:
+    browser, said = ward.browser(), {"email": ANA, "password": PASSWORD}
+    answer = browser.post("/sign-in", data=said)
+    assert answer.headers["location"] == "/sign-in" and not browser.cookies
+    assert not ward.people.sessions.of(ana(ward).id)
+
+
+@pytest.mark.usefixtures("changed_meanwhile")
+def test_nobody_gets_a_token_by_a_password_that_was_changed_while_it_was_checked(ward: Clinic) -> None:
+    said = {"email": ANA, "current": PASSWORD, "name": "still in"}
+    assert ward.browser().post("/api/v1/tokens", json=said).status_code == 401
+    assert not ward.people.tokens.of(ana(ward).id)
+
+
+def test_nobody_comes_halfway_by_a_password_that_was_changed_while_it_was_checked(
+    ward: Clinic, request: pytest.FixtureRequest
+) -> None:
+    phone(ward)
+    request.getfixturevalue("changed_meanwhile")
+    browser = ward.browser()
+    answer = browser.post("/sign-in", data={"email": ANA, "password": PASSWORD})
+    assert answer.headers["location"] == "/sign-in" and not browser.cookies
+
+
+def test_a_password_that_was_changed_meanwhile_proves_nothing(
+    ward: Clinic, request: pytest.FixtureRequest
+) -> None:
+    leaked, old = script(ward), ana(ward)
+    request.getfixturevalue("changed_meanwhile")
+    changes: tuple[tuple[str, str, dict[str, str]], ...] = (
+        ("PUT", "password", {"password": "four red foxes resting"}),
+        ("PUT", "email", {"email": "eve@evil.example"}),
+        ("POST", "second-factor/begin", {}),
+    )
+    for method, path, wish in changes:
+        ward.people.accounts.save(replace(old, revision=ana(ward).revision))
+        answer = leaked.request(method, f"{ME}/{path}", json={"current": PASSWORD, **wish})
+        assert answer.status_code == 401 and "secret" not in answer.text, path
+        assert CHEAP.verify(ana(ward).password, OTHER) and ana(ward).email == ANA
