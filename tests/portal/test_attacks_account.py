@@ -101,3 +101,22 @@ def test_a_password_that_was_changed_meanwhile_proves_nothing(
         answer = leaked.request(method, f"{ME}/{path}", json={"current": PASSWORD, **wish})
         assert answer.status_code == 401 and "secret" not in answer.text, path
         assert CHEAP.verify(ana(ward).password, OTHER) and ana(ward).email == ANA
+
+
+@pytest.mark.parametrize("by_link", [True, False])
+def test_who_had_the_old_password_does_not_know_the_second_factor_of_the_new_one(
+    ward: Clinic, by_link: bool
+) -> None:
+    begin, leaked = f"{ME}/second-factor/begin", script(ward)
+    seen = leaked.post(begin, json={"current": PASSWORD}).json()["secret"]
+    if by_link:
+        link = ward.people.recovery.make(ana(ward))
+        changed = ward.browser().post(f"/api/v1/recover/{link}", json={"password": OTHER})
+    else:
+        changed = leaked.put(f"{ME}/password", json={"current": PASSWORD, "password": OTHER})
+    assert changed.status_code == 204
+    owner = script(ward)
+    own = owner.post(begin, json={"current": OTHER}).json()["secret"]
+    assert own != seen
+    proof = {"current": OTHER, "code": pyotp.TOTP(own).at(ward.deployment.clock.now())}
+    assert owner.post(f"{ME}/second-factor/confirm", json=proof).status_code == 200

@@ -64,10 +64,20 @@ class Seconds:
         fresh = known is not None and self._clock.now() - known.made_at < BEGUN
         if known is not None and not known.is_confirmed and fresh:
             return known
-        made = SecondFactor(account=account.id, secret=pyotp.random_base32(), made_at=self._clock.now())
+        made = self._new(account)
         if not self._factors.begin(made):
             raise UsageError("there is a second factor already", hint="remove it first")
         return made
+
+    def forget_begun(self, account: Account) -> None:
+        """Let nobody know the secret of one that waits for its first code, where there is one.
+
+        Of an account whose password was changed: whoever had the old one may have begun it and wait for the
+        owner to confirm it.
+        """
+        known = self._factors.find(account.id)
+        if known is not None and not known.is_confirmed:
+            self._factors.begin(self._new(account))  # where it was confirmed at this moment, nothing happens
 
     def uri(self, account: Account, factor: SecondFactor) -> str:
         """Return what the app reads from the QR code."""
@@ -109,6 +119,9 @@ class Seconds:
     def remove(self, account: Account) -> bool:
         """Forget an account's second factor; False where there was none."""
         return self._factors.remove(account.id)
+
+    def _new(self, account: Account) -> SecondFactor:
+        return SecondFactor(account=account.id, secret=pyotp.random_base32(), made_at=self._clock.now())
 
     def _step(self, factor: SecondFactor, code: str) -> int | None:
         """Return the step of time to which a code belongs, or None where it belongs to none near now."""

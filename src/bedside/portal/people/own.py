@@ -126,6 +126,7 @@ def change_password(here: Here, caller: Caller, telling: Telling, account: Accou
     check_password(here, caller, password)
     note(here, caller, "account.password_changed", object=account.id, detail={"by": "owner"})
     after = here.deployment.people.entering.change_password(account, password)
+    here.deployment.seconds.forget_begun(after)
     telling.tell(account.email, "password", link=link_to(here, "/recover"))
     return after
 

@@ -189,7 +189,7 @@ def choose(here: Here, account: Account, token: str, password: str) -> None:
     people = here.deployment.people
     people.entering.check(password, account.email, account.profile.name)
     note(here, account.person, "account.password_changed", object=account.id, detail={"by": "link"})
-    people.recovery.choose(token, password)
+    here.deployment.seconds.forget_begun(people.recovery.choose(token, password))
 
 
 def _send_link(here: Here, email: str, spoken: str) -> None:
