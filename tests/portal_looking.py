@@ -20,30 +20,29 @@ from bedside.portal.here import Here
 from bedside.portal.shell.pages import Pages
 
 AXE = Path(__file__).parents[1] / "node_modules" / "axe-core" / "axe.min.js"
-CHECK = """
-(options) => axe.run({resultTypes: ["violations"], ...options})
-  .then((r) => r.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`))
-"""
 #: All that changes with the colours of a page.
 COLOURS = {"runOnly": ["color-contrast"]}
-TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-#: What stands in a page in English although it speaks otherwise, said neither to be so nor by a person.
-ENGLISH = """
+CHECK = """
+(options) => axe.run({resultTypes: ["violations"], preload: false, ...options})
+  .then((r) => r.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(" ")).join(", ")}`))
+"""
+#: Opens all that is closed, and returns how much too wide the page is, what it speaks, and what stands there
+#: in English though it speaks otherwise, said neither to be so nor by a person.
+READ = """
 () => {
+  document.querySelectorAll("details").forEach((each) => { each.open = true; });
+  const page = document.documentElement, english = [];
   const is = /\\b(the|of|and|is|are|was|not|with|this|that)\\b/i;
   const theirs = "[lang=en], code, script, textarea, .words";
-  const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walk.nextNode()) {
-    const text = walk.currentNode;
-    if (is.test(text.data) && !text.parentElement.closest(theirs)) found.push(text.data.trim());
+  const hear = (said, where) => {
+    if (page.lang !== "en" && is.test(said) && !where.closest(theirs)) english.push(said.trim());
+  };
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) hear(walk.currentNode.data, walk.currentNode.parentElement);
+  for (const name of ["title", "alt", "placeholder", "aria-label"]) {
+    document.querySelectorAll(`[${name}]`).forEach((each) => hear(each.getAttribute(name), each));
   }
-  for (const each of document.querySelectorAll("[title], [alt], [placeholder], [aria-label]")) {
-    for (const name of ["title", "alt", "placeholder", "aria-label"]) {
-      const said = each.getAttribute(name) ?? "";
-      if (is.test(said) && !each.closest(theirs)) found.push(said);
-    }
-  }
-  return found;
+  return {wide: page.scrollWidth - page.clientWidth, lang: page.lang, english};
 }
 """
 #: Where an answer names its templates.
@@ -97,7 +96,7 @@ class Looker:
         page: Its tab.
         scheme: Its colours, light or dark.
         language: That pages must speak.
-        both: Whether the other colours are looked at as well.
+        both: Whether the other colours are looked at as well, where a template is new.
         problems: What was found, with the path of the page.
         seen: Templates of the pages that were looked at.
         url: Of the portal that is looked at now.
@@ -126,6 +125,7 @@ class Looker:
         context = browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, locale=language
         )
+        context.add_init_script(path=AXE)
         made = cls(page=context.new_page(), scheme=scheme, language=language, both=both)
         made.page.on("response", made._hear)
         return made
@@ -174,22 +174,18 @@ class Looker:
             refused: Whether it may be one that says only that something did not work.
         """
         page, address = self.page, urlsplit(self.page.url).path
-        page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-        page.evaluate(AXE.read_text(encoding="utf-8"))
+        read = page.evaluate(READ)
         wrong: list[str] = page.evaluate(CHECK, {})
-        if self.both:
-            other = "light" if self.scheme == "dark" else "dark"
-            page.emulate_media(color_scheme=other)  # type: ignore[arg-type]
+        if self.both and not self._open <= self.seen:
+            other: Literal["light", "dark"] = "light" if self.scheme == "dark" else "dark"
+            page.emulate_media(color_scheme=other)
             wrong += [f"{other}: {said}" for said in page.evaluate(CHECK, COLOURS)]
             page.emulate_media(color_scheme=self.scheme)
-        wide = page.evaluate(TOO_WIDE)
-        if wide > 0:
-            wrong.append(f"{wide} pixels too wide")
-        spoken = page.locator("html").get_attribute("lang")
-        if spoken != self.language:
-            wrong.append(f"speaks {spoken}")
-        if self.language != "en":
-            wrong += [f"speaks English: {said}" for said in page.evaluate(ENGLISH)]
+        if read["wide"] > 0:
+            wrong.append(f"{read['wide']} pixels too wide")
+        if read["lang"] != self.language:
+            wrong.append(f"speaks {read['lang']}")
+        wrong += [f"speaks English: {said}" for said in read["english"]]
         if ERROR in self._open and not refused:
             wrong.append(f"an error: {page.locator('main').inner_text()}")
         self.problems += [f"{address}: {said}" for said in wrong]

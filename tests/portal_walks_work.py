@@ -166,6 +166,12 @@ def refused(look: Looker, ward: Clinic) -> None:
     look.at("/operate", status=403)
     look.at("/admin/people", status=403)
     look.at(f"/t/{TENANT}/judgements")
+    ward.account("eng", post("engineer", TENANT), language="")
+    look.sign_out()
+    look.sign_in("eng@ward.example", PASSWORD)
+    (running,) = ward.deployment.ledger.jobs(TENANT, JobFilter(states=frozenset({JobState.RUNNING})), limit=1)
+    for part in ("jobs", f"jobs/{running.id}", "studies", f"studies/{running.arrival_id}"):
+        look.at(f"/t/{TENANT}/{part}")
     ward.account("wim", language="")
     look.sign_out()
     look.sign_in("wim@ward.example", PASSWORD)
