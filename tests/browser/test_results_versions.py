@@ -107,7 +107,8 @@ def test_another_version_is_drawn_as_a_line_where_it_ends(
     assert colour_at(page, phantom, "axial", place) not in DASHES
     against = page.get_by_label("Compare with")
     against.select_option("model")
-    expect(page.locator("#against-legend.drawn")).to_have_text("Dashed line: the masks that are compared with")
+    legend = page.locator("#against-legend.drawn")
+    expect(legend).to_have_text("Dashed line: the masks that are compared with")
     for plane in ("axial", "coronal"):
         assert colour_at(page, phantom, plane, place) in DASHES, plane
     assert seen(page, corrected, inside) == [False] * 3, "a line, and nothing inside"
