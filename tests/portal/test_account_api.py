@@ -150,6 +150,108 @@ def test_a_script_makes_the_first_account(ward: Ward) -> None:
     new = {"email": "Root@ward.example", "password": PASSWORD, "profile": {"name": "Root"}}
     problem(script.post(f"/api/v1/first/{stale}", json=new), 404)
     problem(script.post(f"/api/v1/first/{secret}", json=new | {"more": 1}), 422)
+    assert "short" in problem(script.post(f"/api/v1/first/{secret}", json=new | {"password": "x"}), 400)
+    taken = script.post(f"/api/v1/first/{secret}", json=new | {"email": ward.ana.email})
+    assert problem(taken, 400) and not people.accounts.has_root_admin()
+    made = script.post(f"/api/v1/first/{secret}", json=new | {"clinician_and_engineer": True})
+    assert made.status_code == 201 and made.json()["email"] == "root@ward.example"
+    roles = {each["role"]: each["node"] for each in made.json()["posts"]}
+    assert roles == {"admin": "", "clinician": "", "engineer": ""}
+    assert ward.actions() == ["account.made"] and not script.cookies, "no session begins"
+    problem(script.post(f"/api/v1/first/{secret}", json=new | {"email": "b@c.example"}), 404)
+    ward.clinic.sign_in("root")
+
+
+def test_a_script_opens_an_invitation(ward: Ward) -> None:
+    invitations, script = ward.clinic.people.invitations, ward.clinic.browser()
+    link, secret = invitations.invite("new@ward.example", [post("viewer", "default")], by=None)
+    shown = script.get(f"/api/v1/join/{secret}").json()
+    assert (shown["email"], shown["posts"]) == (link.email, [{"role": "viewer", "node": "default"}])
+    new = {"profile": {"name": "Nia", "department": "CT"}, "password": f" {PASSWORD} "}
+    problem(script.post(f"/api/v1/join/{secret}", json=new | {"email": "evil@ward.example"}), 422)
+    made = script.post(f"/api/v1/join/{secret}", json=new)
+    assert made.status_code == 201 and made.json()["profile"]["department"] == "CT"
+    assert made.json()["email"] == link.email and ward.actions() == ["account.made"]
+    problem(script.get(f"/api/v1/join/{secret}"), 404)
+    problem(script.post(f"/api/v1/join/{secret}", json=new), 404)
+    ward.clinic.sign_in("new", f" {PASSWORD} ")
+
+
+def test_who_has_an_account_accepts_by_a_whole_token_alone(ward: Ward) -> None:
+    invite = ward.clinic.people.invitations.invite
+    _, secret = invite(ward.ana.email, [post("viewer", "h.ct")], by=None)
+    _, others = invite("bo@ward.example", [ADMIN], by=None)
+    path = f"/api/v1/join/{secret}"
+    new = {"profile": {"name": "Eve"}, "password": OTHER}
+    assert "account already" in problem(ward.clinic.browser().post(path, json=new), 400)
+    problem(ward.clinic.browser().post(f"{path}/accept"), 401)
+    problem(ward.script(Right.READ).post(f"{path}/accept"), 403)
+    problem(ward.script().post(f"/api/v1/join/{others}/accept"), 404)
+    accepted = ward.script().post(f"{path}/accept")
+    assert accepted.status_code == 200 and {"role": "viewer", "node": "h/ct"} in accepted.json()["posts"]
+    problem(ward.script().post(f"{path}/accept"), 404)
+    assert ward.actions() == ["invitation.accepted"]
+
+
+def test_asking_for_an_account_says_the_same_for_every_address(tmp_path: Path) -> None:
+    for ward in ward_in(tmp_path, "sign_up = true\n"):
+        ward.clinic.account("root", ADMIN)
+        new = {"profile": {"name": "Nia"}, "password": PASSWORD, "at": "default"}
+        asked = [
+            ward.clinic.browser().post("/api/v1/join", json=new | {"email": email})
+            for email in ("nia@w.example", "nia@w.example", "ana@ward.example")
+        ]
+        assert [(a.status_code, a.json(), a.headers.get("connection")) for a in asked] == [
+            (202, {"by_mail": True}, "close")
+        ] * 3
+        waiting = ward.clinic.people.accounts.by_email("nia@w.example")
+        assert waiting is not None and (waiting.state, waiting.wish) == (AccountState.WAITING, "default")
+        told = [(mail.to, "asks" in mail.subject) for mail in ward.box.mails]
+        assert told == [("root@ward.example", True), ("nia@w.example", False), ("ana@ward.example", False)]
+        assert ward.actions() == ["account.asked"]
+        page = {"name": "Nia", "email": "z@w.example", "password": PASSWORD, "again": PASSWORD}
+        tries = [ward.clinic.browser().post("/join", data=page).status_code for _ in range(8)]
+        assert tries[-1] == 429, "those of the page count, too"
+        problem(ward.clinic.browser().post("/api/v1/join", json=new | {"email": "q@w.example"}), 429)
+
+
+def test_nobody_asks_for_an_account_unless_the_settings_say_so(ward: Ward) -> None:
+    new = {"profile": {"name": "Nia"}, "password": PASSWORD, "email": "nia@w.example"}
+    problem(ward.clinic.browser().post("/api/v1/join", json=new), 404)
+    assert ward.clinic.people.accounts.by_email("nia@w.example") is None
+
+
+def test_a_forgotten_password_says_the_same_for_every_address(ward: Ward) -> None:
+    ward.clinic.account("off", state=AccountState.DISABLED)
+    asked = [
+        ward.clinic.browser().post("/api/v1/recover", json={"email": email})
+        for email in ("ana@ward.example", "off@ward.example", "nobody@ward.example", "no address")
+    ]
+    assert {(a.status_code, a.text, a.headers.get("connection")) for a in asked} == {
+        (202, '{"by_mail":true}', "close")
+    }
+    assert [mail.to for mail in ward.box.mails] == ["ana@ward.example"]
+    assert ward.actions() == ["account.recovery_sent"]
+    by_page = [ward.clinic.browser().post("/recover", data={"email": "ana@ward.example"}) for _ in range(9)]
+    assert {answer.status_code for answer in by_page} == {200}
+    problem(ward.clinic.browser().post("/api/v1/recover", json={"email": " ana@ward.example"}), 429)
+    ward.clinic.deployment.__dict__["mailer"] = None
+    told = ward.clinic.browser().post("/api/v1/recover", json={"email": "bo@ward.example"})
+    assert told.json() == {"by_mail": False}
+
+
+def test_a_link_to_recover_works_once_and_ends_what_somebody_else_may_have(ward: Ward) -> None:
+    browser, script = ward.clinic.sign_in("ana"), ward.script()
+    anybody = ward.clinic.browser()
+    links = []
+    for _ in range(2):
+        anybody.post("/api/v1/recover", json={"email": "ana@ward.example"})
+        links.append("/api/v1" + link_in(ward.box.mails[-1].text, "recover"))
+    _, invitation = ward.clinic.people.invitations.invite("ana@ward.example", [ADMIN], by=None)
+    for dead in (links[0], f"/api/v1/recover/{invitation}", "/api/v1/recover/x"):
+        problem(anybody.get(dead), 404)
+        problem(anybody.post(dead, json={"password": OTHER}), 404)
+    assert anybody.get(links[1]).json() == {"email": "ana@ward.example"}
     short = {"password": "tiny"}  # pragma: allowlist secret
     assert "short" in problem(anybody.post(links[1], json=short), 400)
     assert anybody.post(links[1], json={"password": OTHER}).status_code == 204
