@@ -154,6 +154,7 @@ def refused(look: Looker, ward: Clinic) -> None:
     """Ask for what there is not, or what one may not, and send what cannot be understood."""
     look.at("/nothing", status=404)
     look.at("/operate/dead?sent=many", status=422)
+    look.at(f"/t/{TENANT}/jobs?since=yesterday", status=400)
     look.at(f"/t/{TENANT}/judgements?verdict=no", status=422)
     look.go("/me")
     look.page.locator("form[action='/me'] [name=csrf]").evaluate("field => { field.value = 'of-yesterday'; }")
