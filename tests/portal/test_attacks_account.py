@@ -1,6 +1,10 @@
 """What somebody would try at the doors of an account who knows a part of what opens it: each once worked."""
 
+import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,3 +124,30 @@ def test_who_had_the_old_password_does_not_know_the_second_factor_of_the_new_one
     assert own != seen
     proof = {"current": OTHER, "code": pyotp.TOTP(own).at(ward.deployment.clock.now())}
     assert owner.post(f"{ME}/second-factor/confirm", json=proof).status_code == 200
+
+
+def test_who_sends_all_guesses_at_once_gets_no_more_of_them(
+    ward: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits, together = ward.people.passwords.fits, threading.Semaphore(0)
+
+    def slow(kept: str, password: str) -> bool:
+        together.acquire(timeout=5)
+        good: bool = fits(kept, password)
+        return good
+
+    def guess(number: int) -> int:
+        said = {"email": f"a{number}@ward.example", "current": OTHER, "name": "guess"}
+        return ward.browser().post("/api/v1/tokens", json=said).status_code
+
+    monkeypatch.setattr(ward.people.passwords, "fits", slow)
+    with ThreadPoolExecutor(50) as pool:
+        told = [pool.submit(guess, number) for number in range(50)]
+        while sum(one.done() for one in told) < 20:
+            time.sleep(0.01)
+        together.release(50)
+        told_to = Counter(one.result() for one in told)
+    assert told_to == {401: 30, 429: 20}
+    assert (
+        guess(50) == 429 and ward.browser("10.4.4.4").post("/sign-in", data={"email": ANA}).status_code == 401
+    )

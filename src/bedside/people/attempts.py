@@ -6,7 +6,11 @@ one. A place is an address, or the /64 of an address of version 6: whoever has o
 
 import ipaddress
 import math
+import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -20,6 +24,8 @@ from bedside.errors import TooMany
 PER_PLACE = RateLimitItemPerMinute(300, 5, namespace="place")
 FAILED_PER_PLACE = RateLimitItemPerMinute(30, 5, namespace="failed")
 PER_ACCOUNT = RateLimitItemPerMinute(10, 15, namespace="account")
+#: Who finds as many tries of the same place under way as may fail there asks again then.
+UNDER_WAY_S = 5
 
 
 class Attempts:
@@ -27,6 +33,8 @@ class Attempts:
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._lock = threading.Lock()
+        self._under_way: Counter[str] = Counter()
 
     def count(self, place: str, account: str = "") -> None:
         """Count a try before it is made.
@@ -47,8 +55,36 @@ class Attempts:
             if not self._limiter.hit(item, key):
                 raise TooMany("too many tries", retry_after_s=self._wait_s(item, key))
 
+    @contextmanager
+    def trying(self, place: str) -> Iterator[None]:
+        """Hold one of the tries that may fail at a place while it is not known whether this one does.
+
+        Whoever sends them all at once gets no more of them.
+
+        Args:
+            place: Address on the network; empty holds nothing.
+
+        Raises:
+            TooMany: As many as may fail are under way, or failed.
+        """
+        key = network_of(place) if place else ""
+        with self._lock:
+            left = self._limiter.get_window_stats(FAILED_PER_PLACE, key).remaining if key else 1
+            under_way = self._under_way[key] if key else 0
+            if left <= under_way:
+                wait_s = UNDER_WAY_S if left > 0 else self._wait_s(FAILED_PER_PLACE, key)
+                raise TooMany("too many tries", retry_after_s=wait_s)
+            self._under_way[key] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._under_way[key] -= 1
+                if not self._under_way[key]:
+                    del self._under_way[key]
+
     def failed(self, place: str) -> None:
-        """Note that a try failed."""
+        """Note that a try failed; of one that is held, before it is let go."""
         if place:
             self._limiter.hit(FAILED_PER_PLACE, network_of(place))
 

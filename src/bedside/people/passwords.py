@@ -5,7 +5,8 @@ of the commonest, and has nothing of its owner in it.
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from functools import cache, cached_property
 from importlib.resources import files
@@ -13,10 +14,15 @@ from importlib.resources import files
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from bedside.errors import TooMany
+
 #: Characters.
 SHORTEST, LONGEST = 12, 512
 #: Each takes 64 MiB for a tenth of a second: so many at a time, whoever asks.
 AT_A_TIME = 4
+#: So many more wait to be checked, and not all threads of the portal: images and studies go on meanwhile.
+MOST_WAITING = 12
+RETRY_S = 5
 #: Parts of a name or an address shorter than this stand in many honest passwords.
 _PART_CHARACTERS = 4
 _DIFFERENT = 5
@@ -47,6 +53,7 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
         self._few = threading.BoundedSemaphore(AT_A_TIME)
+        self._room = threading.BoundedSemaphore(AT_A_TIME + MOST_WAITING)
 
     def hash(self, password: str) -> str:
         """Return what is kept of a password."""
@@ -54,9 +61,13 @@ class Passwords:
             return self._hasher.hash(password)
 
     def fits(self, kept: str, password: str) -> bool:
-        """Whether a password is the one that was kept; takes the same time where none was."""
+        """Whether a password is the one that was kept; takes the same time where none was.
+
+        Raises:
+            TooMany: So many are checked just now that this one would wait for long.
+        """
         try:
-            with self._few:
+            with self._place(), self._few:
                 self._hasher.verify(kept or self._nobodys, password)
         except (Argon2Error, InvalidHashError):
             return False
@@ -65,6 +76,16 @@ class Passwords:
     def is_outdated(self, kept: str) -> bool:
         """Whether a hash has other costs than those of today."""
         return self._hasher.check_needs_rehash(kept)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        # Anybody may ask for a check, and as often as there are addresses; hashes are made for few.
+        if not self._room.acquire(blocking=False):
+            raise TooMany("many people sign in just now", retry_after_s=RETRY_S)
+        try:
+            yield
+        finally:
+            self._room.release()
 
     @cached_property
     def _nobodys(self) -> str:

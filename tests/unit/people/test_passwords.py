@@ -1,9 +1,14 @@
 """Passwords: which are refused and why, and what their hashes are."""
 
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
 import pytest
 from argon2 import Parameters, PasswordHasher, extract_parameters
 
-from bedside.people.passwords import Passwords, weakness
+from bedside.errors import TooMany
+from bedside.people.passwords import AT_A_TIME, MOST_WAITING, Passwords, weakness
 
 FINE = "seven green herons wading"  # pragma: allowlist secret
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -79,3 +84,28 @@ def test_an_unknown_account_costs_what_a_known_one_does() -> None:
     assert not passwords.fits(kept, "another password") and not passwords.fits("", "another password")
     known, unknown = hasher.costs
     assert known == unknown
+
+
+class Slow(PasswordHasher):
+    """Checks nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+        self.go = threading.Event()
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> bool:  # noqa: A002
+        self.go.wait(10)
+        return super().verify(hash, password)
+
+
+def test_however_many_guess_at_once_few_threads_are_busy_with_it() -> None:
+    hasher = Slow()
+    passwords = Passwords(hasher)
+    kept, at_once = passwords.hash(FINE), AT_A_TIME + MOST_WAITING
+    with ThreadPoolExecutor(at_once + 5) as pool:
+        asked = [pool.submit(passwords.fits, kept, FINE) for _ in range(at_once + 5)]
+        refused = list(itertools.islice(as_completed(asked, timeout=5), 5))
+        hasher.go.set()
+    assert all(isinstance(one.exception(), TooMany) for one in refused)
+    assert [one.result() for one in asked if one not in refused] == [True] * at_once
+    assert passwords.fits(kept, FINE), "it goes on"

@@ -44,10 +44,12 @@ def prove_person(request: Request, here: Here, email: str, password: str) -> Acc
         TooMany: There were too many tries.
     """
     place = place_of(request)
-    here.attempts.count(place, email)
-    account = here.deployment.people.entering.enter(email, password)
+    with here.attempts.trying(place):
+        here.attempts.count(place, email)
+        account = here.deployment.people.entering.enter(email, password)
+        if account is None:
+            here.attempts.failed(place)
     if account is None:
-        here.attempts.failed(place)
         note(here, None, "session.refused", detail={"by": "password"})
         raise WrongSignIn
     here.attempts.forgive(email)
@@ -67,9 +69,12 @@ def prove_password(request: Request, here: Here, caller: Caller, password: str) 
     account = own.own_account(here, caller)
     own.must_be_whole(here, caller)
     place = place_of(request)
-    here.attempts.count(place, account.email)
-    if not here.deployment.people.entering.proves(account, password):
-        here.attempts.failed(place)
+    with here.attempts.trying(place):
+        here.attempts.count(place, account.email)
+        good = here.deployment.people.entering.proves(account, password)
+        if not good:
+            here.attempts.failed(place)
+    if not good:
         raise WrongPassword
     must_hold(here.deployment.people.accounts, account)  # checking it took a while
     here.attempts.forgive(account.email)
