@@ -20,8 +20,9 @@ from bedside.errors import TooMany
 SHORTEST, LONGEST = 12, 512
 #: Each takes 64 MiB for a tenth of a second: so many at a time, whoever asks.
 AT_A_TIME = 4
-#: So many more wait to be checked, and not all threads of the portal: images and studies go on meanwhile.
-MOST_WAITING = 12
+#: So many more wait to be checked. With those above it is half of the threads that answer requests: images
+#: and studies go on meanwhile.
+MOST_WAITING = 16
 RETRY_S = 5
 #: Parts of a name or an address shorter than this stand in many honest passwords.
 _PART_CHARACTERS = 4
