@@ -47,6 +47,8 @@ class Recovery:
         account = self._accounts.account(link.account)
         if account is None or account.state is not AccountState.ACTIVE:
             raise NotFound("this link does not work: the account is disabled")
+        if link.email != account.email:  # written at the moment at which its owner left that address
+            raise NotFound("this link does not work: it went to an address of before")
         return account
 
     def choose(self, secret: str, password: str) -> Account:

@@ -71,8 +71,10 @@ class Tokens:
             NotSignedIn: What its maker proved does not hold any more; see `bedside.people.proved`.
         """
         name = scope.name.strip()
-        if not name or len(name) > FIELD_CHARACTERS:
-            raise UsageError(f"name of a token: {len(name)} characters, want 1 to {FIELD_CHARACTERS}")
+        if not name or len(name) > FIELD_CHARACTERS or not name.isprintable():
+            raise UsageError(
+                f"name of a token: {len(name)} characters, want 1 to {FIELD_CHARACTERS} that can be printed"
+            )
         if not 1 <= scope.days <= MOST_DAYS:
             raise UsageError(f"a token is good for 1 to {MOST_DAYS} days, not {scope.days}")
         now = self._clock.now()

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from bedside.domain.account import Account, AddressTaken
+from bedside.domain.account import FIELD_CHARACTERS, Account, AddressTaken
 from bedside.domain.person import Right
 from bedside.errors import NotPermitted
 from bedside.people.passwords import SHORTEST
@@ -118,7 +118,7 @@ def token_made(
 ) -> Response:
     """Make a token, and show it this once."""
     errors: Errors = {}
-    if not token_name.strip() or len(token_name) > 200:
+    if not token_name.strip() or len(token_name) > FIELD_CHARACTERS or not token_name.isprintable():
         errors["token_name"] = "people.token_name_missing"  # noqa: S105 - the key of a text
     if not days.isdecimal() or len(days) > 4 or not 1 <= int(days) <= MOST_DAYS:
         errors["days"] = "people.token_days_wrong"
