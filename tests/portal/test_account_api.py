@@ -378,6 +378,7 @@ def test_a_script_sets_a_second_factor_up_renews_and_removes_it(ward: Ward) -> N
         "second_factor.confirmed",
         "second_factor.recovery_used",
         "second_factor.recovery_renewed",
+        "proof.refused",
         "second_factor.recovery_used",
         "second_factor.removed",
     ]
@@ -443,7 +444,8 @@ def test_a_token_that_leaked_changes_nothing_by_itself(ward: Ward) -> None:
             assert "another one" in problem(change(script, which, proof), 403), which
         problem(script.request(which[0], which[1], json=which[2]), 422)
         ward.forgive()
-    assert ward.kept() == before and not ward.box.mails and ward.actions() == []
+    assert ward.kept() == before and not ward.box.mails
+    assert ward.actions() == ["proof.refused"] * (3 * len(CHANGES))
 
 
 def test_a_browser_left_open_changes_nothing_by_the_api_either(ward: Ward) -> None:

@@ -16,7 +16,8 @@ from starlette.testclient import TestClient
 from bedside.adapters.memory.clock import ManualClock
 from bedside.domain.account import Account
 from bedside.people.tokens import Scope
-from portal_accounts import CHEAP, PASSWORD, Clinic, clinic, post
+from bedside.ports.audit import AuditFilter
+from portal_accounts import CHEAP, PASSWORD, Clinic, clinic, post, with_csrf
 
 OTHER = "nine brown otters diving"  # pragma: allowlist secret
 ANA = "ana@ward.example"
@@ -96,7 +97,7 @@ def test_a_password_that_was_changed_meanwhile_proves_nothing(
     leaked, old = script(ward), ana(ward)
     request.getfixturevalue("changed_meanwhile")
     changes: tuple[tuple[str, str, dict[str, str]], ...] = (
-        ("PUT", "password", {"password": "four red foxes resting"}),
+        ("PUT", "password", {"password": "four red foxes resting"}),  # pragma: allowlist secret
         ("PUT", "email", {"email": "eve@evil.example"}),
         ("POST", "second-factor/begin", {}),
     )
@@ -174,3 +175,24 @@ def test_a_link_to_an_address_of_before_that_was_being_written_opens_nothing(war
     late = ward.people.recovery.make(before)  # as `ask` does, which had found the account a moment ago
     told = ward.browser().post(f"/api/v1/recover/{late}", json={"password": OTHER})
     assert told.status_code == 404
+
+
+def test_the_trail_says_that_somebody_guesses_with_a_token_or_in_a_browser_left_open(ward: Clinic) -> None:
+    phone(ward)
+    leaked, wrong = script(ward), {"current": PASSWORD, "code": "000000"}
+    leaked.put(f"{ME}/email", json={"current": OTHER, "email": "eve@evil.example"})
+    leaked.post(f"{ME}/second-factor/remove", json=wrong)
+    secret = ward.people.sessions.begin(ana(ward))
+    browser = ward.browser()
+    browser.cookies.set("bedside-session", secret)
+    with_csrf(browser)
+    browser.post("/me/password", data={"current": OTHER, "password": OTHER, "again": OTHER})
+    browser.post("/me/second-factor/remove", data={"code": "000000"})
+    found = [record.deed for record in ward.deployment.records.audit.walk(AuditFilter())]
+    assert [deed.detail["by"] for deed in found if deed.action == "proof.refused"] == [
+        "password",
+        "code",
+        "password",
+        "code",
+    ]
+    assert {deed.person for deed in found} == {deed.object for deed in found} == {ana(ward).id}

@@ -75,6 +75,7 @@ def prove_password(request: Request, here: Here, caller: Caller, password: str) 
         if not good:
             here.attempts.failed(place)
     if not good:
+        _refused(here, caller, account, "password")
         raise WrongPassword
     must_hold(here.deployment.people.accounts, account)  # checking it took a while
     here.attempts.forgive(account.email)
@@ -118,8 +119,26 @@ def prove_owner(request: Request, here: Here, caller: Caller, password: str, cod
         TooMany: There were too many tries.
     """
     account = prove_password(request, here, caller, password)
-    prove_second(request, here, account, code)
+    try:
+        prove_second(request, here, account, code)
+    except WrongCode:
+        _refused(here, caller, account, "code")
+        raise
     return account
+
+
+def prove_own_code(request: Request, here: Here, caller: Caller, account: Account, code: str) -> None:
+    """Use a code of the caller's second factor up: what pages ask somebody for who is signed in.
+
+    Raises:
+        WrongCode: It is none, or was used.
+        TooMany: There were too many tries.
+    """
+    try:
+        prove_code(request, here, account, code)
+    except WrongCode:
+        _refused(here, caller, account, "code")
+        raise
 
 
 def prove_second(request: Request, here: Here, account: Account, code: str) -> None:
@@ -138,6 +157,11 @@ def prove_second(request: Request, here: Here, account: Account, code: str) -> N
             hint="send a code of the app, or a recovery code, as `code`",
         )
     prove_code(request, here, account, code)
+
+
+def _refused(here: Here, caller: Caller, account: Account, by: str) -> None:
+    """Note that whoever has somebody's session or token does not have the rest: it may have leaked."""
+    note(here, caller, "proof.refused", object=account.id, detail={"by": by})
 
 
 def _tried(account: Account) -> str:

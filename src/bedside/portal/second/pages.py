@@ -13,7 +13,7 @@ from bedside.portal.access.caller import Caller
 from bedside.portal.access.need import Somebody, anywhere
 from bedside.portal.here import Here, InHere
 from bedside.portal.people import own
-from bedside.portal.people.proof import WrongCode, WrongPassword, prove_code, prove_password
+from bedside.portal.people.proof import WrongCode, WrongPassword, prove_own_code, prove_password
 from bedside.portal.people.shapes import CODE_CHARACTERS
 from bedside.portal.second import deeds
 from bedside.portal.second.shown import set_up
@@ -66,7 +66,7 @@ def renew(request: Request, here: InHere, caller: Somebody, code: Code = "") -> 
     """Give new recovery codes to whoever brings a code; the old ones end."""
     account = _own(here, caller)
     try:
-        prove_code(request, here, account, code)
+        prove_own_code(request, here, caller, account, code)
     except (WrongCode, TooMany) as wrong:
         return _page(request, here, caller, wrong=_SAID[type(wrong)])
     codes = deeds.renew(here, account)
@@ -79,7 +79,7 @@ def remove(request: Request, here: InHere, caller: Somebody, code: Code = "") ->
     account = _own(here, caller)
     try:
         deeds.check_removable(here, account)
-        prove_code(request, here, account, code)
+        prove_own_code(request, here, caller, account, code)
     except (deeds.Demanded, WrongCode, TooMany) as wrong:
         return _page(request, here, caller, wrong=_SAID[type(wrong)])
     deeds.remove(here, account)
