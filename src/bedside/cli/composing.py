@@ -1,7 +1,7 @@
 """From what was asked and proved to a publication: what lies below the models, the MAP, what belongs to it.
 
-Owns the order of these steps. It is imported when the models are on their way already: finding and
-composing the rest takes as long as a registry takes for them.
+Owns the order of these steps. Finding and composing the rest takes as long as a registry takes for the
+models, which are on their way already.
 """
 
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ def compose(
     made = build(order, stacks, place)
     publication = Publication(
         assembled=made,
-        attached=attached(order, resolved, made, asked, cache=place.cache),
+        attached=attached(order, resolved, stacks, made, asked, cache=place.cache),
         signatures=_signatures(checked, made, place.cache),
         name=checked.name,
     )

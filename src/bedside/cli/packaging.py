@@ -1,7 +1,6 @@
-"""The steps of ``bedside package``: models, which are what changes, are begun by a second process at once.
+"""The steps of ``bedside package``: all that a person typed is checked before the first slow step.
 
-Owns that beginning. All that a person typed is checked before anything is proved, fetched or sent; a layer
-that was made too early lies in the cache, where nobody minds it.
+Owns that the layers of the models, which are what changes, are begun by a second process at once.
 """
 
 import tempfile
@@ -11,7 +10,6 @@ from pathlib import Path
 
 from bedside.cli.packaged import Packaged
 from bedside.cli.wishes import Wishes, check
-from bedside.model.bundle import open_bundle
 from bedside.oci.cache import LayerCache
 from bedside.package.ahead import ahead
 from bedside.package.base.mirrors import given_mirrors
@@ -56,15 +54,11 @@ def package_bundles(wishes: Wishes, say: Saying) -> Packaged:
         ConfigError: The bundle does not pass its proof, or something is not what it says.
         Unavailable: A disk is full, or a mirror, an index or a registry is not there.
     """
+    checked = check(wishes)
     cache = LayerCache(wishes.cache)
     with tempfile.TemporaryDirectory(prefix="bedside-package-") as scratch:
         second = Workplace(cache=cache, scratch=Path(scratch) / "ahead")
-        with ahead(partial(_begin, wishes, second)):
+        with ahead(partial(bake_models, checked.bundles, wishes.compression, second)):
             from bedside.cli.publishing import publish_bundles
 
-            checked = check(wishes)
             return publish_bundles(wishes, checked, Workplace(cache=cache, scratch=Path(scratch), say=say))
-
-
-def _begin(wishes: Wishes, place: Workplace) -> None:
-    bake_models([open_bundle(path) for path in wishes.bundles], wishes.compression, place)

@@ -1,12 +1,13 @@
 """The slow half of ``bedside package``: prove, compose, publish.
 
 Owns their order: nothing has a manifest in a registry before everything is made. It is imported, and with it
-the registries' client, when a second process has begun with the models already.
+the registries' client, while a second process makes the layers of the models.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bedside.cli.composing import compose
 from bedside.cli.moving import Moving
 from bedside.cli.packaged import Packaged
 from bedside.cli.proved import prove
@@ -29,11 +30,9 @@ def publish_bundles(wishes: Wishes, checked: Checked, place: Workplace) -> Packa
     ):
         proved = prove(wishes, checked, place.scratch, place.say)
         place = replace(place, take=publisher.take)
-        # What changes from one build to the next goes first: a registry stores 20 MB while all that follows,
-        # from this import on, is done.
+        # What changes from one build to the next goes first: a registry stores 20 MB while all that follows
+        # is done.
         bake_models(checked.bundles, wishes.compression, place)
-        from bedside.cli.composing import compose
-
         composed = compose(wishes, checked, proved, place, registries)
         place.cache.sweep(pause_s=SWEEP_PAUSE_S)
         moving.begin()

@@ -33,15 +33,17 @@ def recorded(order: Order, resolved: Resolved, asked: Mapping[str, object]) -> S
 def attached(
     order: Order,
     resolved: Sequence[Resolved],
+    stacks: Sequence[Stack],
     made: Assembled,
     asked: Mapping[str, object],
     *,
     cache: LayerCache,
 ) -> tuple[Assembled, ...]:
-    """Return the artifacts about a MAP, those of each platform."""
+    """Return the artifacts about a MAP, those of each platform; the SBOM is the one that lies inside."""
     found: list[Assembled] = []
-    for one, member in zip(resolved, made.members or (made,), strict=True):
-        document = sbom.sbom_bytes(_contents(order, one))
+    for one, stack, member in zip(resolved, stacks, made.members or (made,), strict=True):
+        document = next(entry.content for entry in stack.record if entry.path == sbom.PATH)
+        assert isinstance(document, bytes)
         found += attachments(
             member.descriptor, document=document, making=_making(order, one, asked), cache=cache
         )

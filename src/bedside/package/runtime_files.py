@@ -83,7 +83,7 @@ def _modules() -> Iterator[tuple[str, bytes]]:
     package = _package()
     for room in ROOMS:
         place = package / room
-        found = [place] if place.is_file() else sorted(place.rglob("*.py"))
+        found = [place] if place.is_file() else sorted(place.rglob("*.py"), key=str)
         if not found:
             raise ConfigError(
                 f"runtime: bedside/{room} is not in this installation",

@@ -36,8 +36,7 @@ def test_a_key_that_is_not_there_is_said_before_anything_is_made(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bundle = bundle_in(tmp_path / "bundle")
-    cache = tmp_path.with_name("cache")  # may hold the model's layer: it is made beside the checks
-    code = main(["package", str(bundle), "--sign-key", str(tmp_path / "gone.pem"), "--cache", str(cache)])
+    code = main(["package", str(bundle), "--sign-key", str(tmp_path / "gone.pem"), "--cache", str(tmp_path)])
     said = capsys.readouterr().err
     assert code == 3
     assert said.startswith("error: key gone.pem: cannot be read")
