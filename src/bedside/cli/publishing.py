@@ -7,7 +7,6 @@ the registries' client, while a second process makes the layers of the models.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bedside.cli.composing import compose
 from bedside.cli.moving import Moving
 from bedside.cli.packaged import Packaged
 from bedside.cli.proved import prove
@@ -33,6 +32,8 @@ def publish_bundles(wishes: Wishes, checked: Checked, place: Workplace) -> Packa
         # What changes from one build to the next goes first: a registry stores 20 MB while all that follows
         # is done.
         bake_models(checked.bundles, wishes.compression, place)
+        from bedside.cli.composing import compose
+
         composed = compose(wishes, checked, proved, place, registries)
         place.cache.sweep(pause_s=SWEEP_PAUSE_S)
         moving.begin()
