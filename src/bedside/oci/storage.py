@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import os
 import shutil
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +61,7 @@ def new_file(place: Path) -> Iterator[BinaryIO]:
         Unavailable: The disk is full.
         ConfigError: The folder must not be written.
     """
-    temporary = place.parent / f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex}"
+    temporary = place.parent / f"{TEMPORARY}{os.getpid()}-{os.urandom(16).hex()}"
     with refusals(place.parent):
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -89,7 +88,7 @@ def write_blob(folder: Path, pieces: Iterable[bytes]) -> tuple[str, int]:
         Unavailable: The disk is full.
     """
     size = 0
-    temporary = folder / f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex}"
+    temporary = folder / f"{TEMPORARY}{os.getpid()}-{os.urandom(16).hex()}"
     with refusals(folder), Hasher() as hasher:
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -113,7 +112,7 @@ def file_digest(path: Path) -> str:
 
 def link_or_copy(source: Path, place: Path) -> None:
     """Give a file that never changes a second place, by a second name where the file system has one."""
-    temporary = place.parent / f"{TEMPORARY}{os.getpid()}-{uuid.uuid4().hex}"
+    temporary = place.parent / f"{TEMPORARY}{os.getpid()}-{os.urandom(16).hex()}"
     with refusals(place.parent):
         place.parent.mkdir(parents=True, exist_ok=True)
         try:
