@@ -248,3 +248,9 @@ def test_who_tries_too_often_is_told_how_long_to_wait(tmp_path: Path) -> None:
     assert last.status_code == 429 and "Ha habido demasiados intentos en poco tiempo." in last.text
     assert re.search(r"Espere \d+ (s|min) y vuelva a intentarlo", last.text), last.text
     must_be_spanish(last.text, "too many")
+
+
+def test_what_no_text_is_about_is_told_by_who_can_mend_it() -> None:
+    words = Words("en")
+    assert said(words, 415, None).todo == said(words, 400, None).todo
+    assert said(words, 502, None).todo == said(words, 500, None).todo != said(words, 400, None).todo

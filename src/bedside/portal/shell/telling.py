@@ -78,7 +78,7 @@ def said_of(words: Words, error: BedsideError) -> Said:
 
 def said(words: Words, status: int, told: Told | None) -> Said:
     """Return what became an answer of some status in a language."""
-    kind = f"shell.error_{int(status) if int(status) in _KNOWN else 'other'}"
+    kind = f"shell.error_{_kind_of(status)}"
     title = words(kind)
     if told is None:
         return Said(title=title, what=title, todo=words(f"{kind}_todo"), is_exact=False)
@@ -86,6 +86,12 @@ def said(words: Words, status: int, told: Told | None) -> Said:
     key = f"errors.{told.code}"
     # A text without holes may be longer than its values ask for, and a hole is never without a value.
     return Said(title=title, what=words(key, **values), todo=words(f"{key}_todo", **values), is_exact=True)
+
+
+def _kind_of(status: int) -> str:
+    if int(status) in _KNOWN:
+        return str(int(status))
+    return "400" if 400 <= status < 500 else "other"  # a script's 406 or 415: try no more
 
 
 def shown(words: Words, values: Mapping[str, str | int]) -> dict[str, str]:
