@@ -357,7 +357,7 @@ def write_map(
 def write_bedside_map(folder: Path) -> Layout:
     """Write a MAP that speaks the protocol: bedside's own channel, and no model."""
     package = Path(bedside.__file__).parent
-    needed = [package / "__init__.py", package / "errors.py", *(package / "domain").glob("*.py")]
+    needed = [package / "__init__.py", package / "errors.py", *(package / "domain").rglob("*.py")]
     needed += [package / "runtime" / f"{name}.py" for name in ("__init__", "channel", "protocol")]
     runtime = "opt/bedside/runtime/bedside"
     return write_map(
