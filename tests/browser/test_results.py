@@ -1,5 +1,6 @@
 """The page of a result in a real browser: pixels of the overlay lie where the phantom's organ is."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,7 +108,8 @@ def test_where_slices_cannot_be_shown_the_preview_stays_and_the_page_says_why(
     store = results.deployment.blobs.tenant(TENANT)
     store.delete(results.deployment.ledger.arrival(TENANT, results.made.arrival_id).files[3].key)
     page.goto(served(results) + results.page)
-    expect(page.get_by_role("alert")).to_contain_text("the study is not in the store any more")
+    said = "The images of this study are not in the store any more"
+    expect(page.get_by_role("alert")).to_contain_text(said)
     picture = page.locator("#preview img")
     expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") > 500
@@ -141,7 +143,7 @@ def test_where_a_tab_cannot_hold_all_voxels_single_slices_get_theirs_at_rest(
         route.fulfill(response=answer, json={**said, "levels": said["levels"][:-1]})
 
     held: list[Route] = []
-    page.route("**/images", without_the_full_level)
+    page.route(re.compile(r"/images\?version="), without_the_full_level)
     page.route("**/images/planes/*/*", lambda route: held.append(route))
     with page.expect_request("**/images/planes/axial/*"):
         page.reload()

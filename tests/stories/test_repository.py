@@ -30,7 +30,7 @@ def test_the_readme_has_its_two_commands(repository: Path, name: str) -> None:
         " tools/browser_assets.py --if-reachable",
     ):
         assert part in done.stdout
-    ending = {"demo": "bedside demo", "test": "-m pytest -n 2 --dist loadfile"}[name]
+    ending = {"demo": "bedside demo", "test": "-m pytest -n 3 --dist loadfile"}[name]
     assert done.stdout.strip().endswith(ending)
 
 
