@@ -92,7 +92,7 @@ def reason(port: int, paths: list[Path], **options: object) -> tuple[int, int, i
     """Return with which A-ASSOCIATE-RJ a sender is refused.
 
     Asks again where pynetdicom, as the sender, took an answer that came and went before it looked for a
-    failed connection: it aborts then without having read the answer, some times in a hundred on a busy machine.
+    failed connection: it aborts then without having read it, some times in a hundred on a busy machine.
     """
     refused = next(
         found
