@@ -236,6 +236,7 @@ def test_an_upload_is_given_up_by_script_and_by_form(portal: Site, study: bytes)
         ),
         (zipped(**{"a.txt": b"a"})[:-9], "damaged", "damaged or incomplete", "dañado o incompleto"),
     ],
+    ids=["no-zip", "no-dicom", "cut"],  # an archive says when it was made, and processes must agree on names
 )
 def test_a_rejected_upload_says_why_in_plain_words(
     portal: Site, data: bytes, kind: str, en: str, es: str
